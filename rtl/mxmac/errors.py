@@ -1,0 +1,58 @@
+"""The one error that a user can cause, and files that are written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["UserError", "written_whole"]
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave, told in one line.
+
+    Parameters
+    ----------
+    what : str
+        The option or file at fault, as the user wrote it without dashes (``"lanes"``, ``"x.npz"``).
+    message : str
+        What is wrong with it, and what would be accepted.
+    """
+
+    def __init__(self, what: str, message: str):
+        super().__init__(message)
+        self.what = what
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to, and move it there at the end.
+
+    If the body raises or is interrupted, ``path`` is as it was before and nothing is left beside it.
+
+    Raises
+    ------
+    UserError
+        If the directory of ``path`` does not exist or cannot be written.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise UserError(str(path), f"The directory {str(folder)!r} does not exist; create it first")
+    if path.is_dir():
+        raise UserError(str(path), "This is a directory; give the name of a file")
+    try:
+        # A suffix that keeps the extension: writers such as numpy.savez look at it.
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=folder)
+    except OSError as error:
+        raise UserError(str(path), f"Cannot write here: {error.strerror}") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

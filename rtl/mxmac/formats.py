@@ -1,0 +1,145 @@
+"""Number formats as data.
+
+Element formats follow OCP Microscaling Formats (MX) v1.0, 5.3, and OCP 8-bit Floating Point (OFP8) v1.0, table 1; results are
+IEEE 754 binary32, binary16 and bfloat16. No code elsewhere asks for a format by name: it asks for a property of it.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+
+__all__ = ["ELEMENT_FORMATS", "RESULT_FORMATS", "SCALE_BIAS", "SCALE_NAN", "SCALE_WIDTH", "Format", "Specials"]
+
+#: Width of a UE8M0 code in bits, the exponent bias of its value 2^(code - bias), and the one code that is NaN.
+SCALE_WIDTH, SCALE_BIAS, SCALE_NAN = 8, 127, 0xFF
+
+
+class Specials(Enum):
+    """Which codes with all exponent bits set are no finite numbers."""
+
+    NONE = "none"
+    #: Only the code with all exponent and mantissa bits set is NaN; there is no Inf (OFP8 E4M3, "FN").
+    NAN = "nan"
+    #: Mantissa 0 is Inf, any other NaN.
+    IEEE = "ieee"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A sign-exponent-mantissa format, or a two's complement one if it has no exponent.
+
+    Parameters
+    ----------
+    name : str
+        As the specifications write it.
+    exp_bits : int
+        Width of the biased exponent. With 0 the code is a two's complement integer of ``1 + man_bits`` bits, of which all
+        but two are fraction bits (INT8: times 2^-6).
+    man_bits : int
+        Width of the stored fraction.
+    specials : Specials
+        Which codes are NaN or Inf.
+    """
+
+    name: str
+    exp_bits: int
+    man_bits: int
+    specials: Specials = Specials.NONE
+
+    @property
+    def width(self) -> int:
+        """Bits of a code."""
+        return 1 + self.exp_bits + self.man_bits
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether codes are two's complement integers."""
+        return self.exp_bits == 0
+
+    @property
+    def bias(self) -> int:
+        """Exponent bias of a floating-point format."""
+        return (1 << (self.exp_bits - 1)) - 1
+
+    @property
+    def has_inf(self) -> bool:
+        """Whether there are codes for plus and minus infinity."""
+        return self.specials is Specials.IEEE
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether there is a code for NaN."""
+        return self.specials is not Specials.NONE
+
+    @property
+    def exp_max(self) -> int:
+        """Largest biased exponent of a finite number."""
+        return (1 << self.exp_bits) - 1 - self.has_inf
+
+    @property
+    def emax(self) -> int:
+        """Exponent of the largest power of two (MX v1.0, 5.3.1: ``emax_elem``)."""
+        return 0 if self.is_integer else self.exp_max - self.bias
+
+    @property
+    def emin(self) -> int:
+        """Exponent of the smallest normal number of a floating-point format."""
+        return 1 - self.bias
+
+    @property
+    def lsb_exp(self) -> int:
+        """Every finite value is an integer times 2^lsb_exp; for floating point that is the smallest subnormal."""
+        return 1 - self.man_bits if self.is_integer else self.emin - self.man_bits
+
+    @property
+    def sig_bits(self) -> int:
+        """Bits of the largest significand: with the hidden bit, or of the magnitude of the most negative integer."""
+        return self.man_bits + 1
+
+    @property
+    def max_integer(self) -> int:
+        """Largest finite magnitude as a multiple of 2^lsb_exp."""
+        if self.is_integer:
+            return 1 << self.man_bits
+        largest = (2 << self.man_bits) - 1 - (self.specials is Specials.NAN)
+        return largest << (self.exp_max - 1)
+
+    @property
+    def max_value(self) -> Fraction:
+        """Largest positive finite value."""
+        return (self.max_integer - self.is_integer) * Fraction(2) ** self.lsb_exp
+
+    @property
+    def inf_code(self) -> int:
+        """Code of +Inf of a format that has it."""
+        return ((1 << self.exp_bits) - 1) << self.man_bits
+
+    @property
+    def nan_code(self) -> int:
+        """Code of the quiet NaN: positive, only the highest mantissa bit set; all set where that is the only NaN."""
+        mantissa = 1 << (self.man_bits - 1) if self.has_inf else (1 << self.man_bits) - 1
+        return self.inf_code | mantissa
+
+
+#: What a and b may be, by name.
+ELEMENT_FORMATS = {
+    fmt.name: fmt
+    for fmt in (
+        Format("E4M3", 4, 3, Specials.NAN),
+        Format("E5M2", 5, 2, Specials.IEEE),
+        Format("E3M2", 3, 2),
+        Format("E2M3", 2, 3),
+        Format("E2M1", 2, 1),
+        Format("INT8", 0, 7),
+    )
+}
+
+#: What a result may be, by name.
+RESULT_FORMATS = {
+    fmt.name: fmt
+    for fmt in (
+        Format("FP32", 8, 23, Specials.IEEE),
+        Format("BF16", 8, 7, Specials.IEEE),
+        Format("FP16", 5, 10, Specials.IEEE),
+    )
+}
