@@ -1,0 +1,208 @@
+"""Accumulator in binary32, rounded once per block."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..bits import add_with_carry, delay, register
+from ..config import MacConfig
+from ..formats import RESULT_FORMATS
+from ..multiplier import SPECIALS
+from ..rounder import STATUS, Rounder, result_layout
+from ..scale_applier import scaled_block_layout
+
+__all__ = ["Fp32Accumulator", "fp32_latency"]
+
+FP32 = RESULT_FORMATS["FP32"]
+#: Levels of the block's normalisation between two registers.
+NORMALISE_LEVELS_PER_CLOCK = 2
+#: Clocks of the addition before its rounding: compare, align, add.
+ADD_CLOCKS = 3
+
+
+def _normalise_levels(config: MacConfig) -> int:
+    return (config.block_sum_bits - 1).bit_length()
+
+
+def _exp_base(config: MacConfig) -> int:
+    """Least exponent of a normalised block: a sum of -1 counts as -2 half as large."""
+    return config.block_exp_min - 1
+
+
+def fp32_latency(config: MacConfig) -> int:
+    """Clocks from the last block of a dot product to its sum."""
+    return 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + config.fp32_add_clocks
+
+
+class Fp32Accumulator(wiring.Component):
+    """Adds blocks up, starting from +0: ``acc = round(acc + block)``, each time with the exact value of the block.
+
+    Blocks must come at least ``config.block_interval`` clocks apart: each addition starts from the result of the last.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: the formats of the operands, and ``block``.
+
+    Members
+    -------
+    i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
+    o : Out(stream.Signature(result_layout(FP32), always_ready=True))
+        The sum of the dot product and the flags of all its additions, ``fp32_latency(config)`` clocks after its last block.
+        If it is NaN, or infinite because an element was, only the flag NV counts.
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(result_layout(FP32), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the accumulator."""
+        m = Module()
+        config = self.config
+        front = fp32_latency(config) - config.fp32_add_clocks
+        block, scale = self.i.payload.block, self.i.payload.scale
+        valid = delay(m, self.i.valid, front, name="valid")
+        last = delay(m, block.dot_last, front, name="last")
+        specials = Signal(SPECIALS)
+        # A NaN scale makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
+        m.d.comb += [
+            specials.as_value().eq(block.specials.as_value() & ~scale.nan.replicate(SPECIALS.size)),
+            specials.nan.eq(block.specials.nan | scale.nan),
+        ]
+        specials = data.View(SPECIALS, delay(m, specials.as_value(), front, name="specials"))
+        value, exp = self._normalise(m)
+        self._accumulate(m, valid, last, specials, value, exp)
+        return m
+
+    def _normalise(self, m: Module):
+        """Move the block's sum up until sign and first bit differ, and lower its exponent accordingly.
+
+        The exponent returned is that of the bit below the sign, counted from _exp_base().
+        """
+        config = self.config
+        width = config.block_sum_bits
+        value, exp = self.i.payload.block.sum.as_unsigned(), self.i.payload.scale.exp
+        levels = _normalise_levels(config)
+        taken = []
+        for index, level in enumerate(reversed(range(levels))):
+            amount = 1 << level
+            top = value[-min(width, amount + 1) :]
+            take = Signal(name=f"take{level}")
+            moved = Signal(width, name=f"moved{level}")
+            m.d.comb += [take.eq(top.all() | ~top.any()), moved.eq(Mux(take, value << amount, value))]
+            value, taken = moved, [take, *taken]
+            if index % NORMALISE_LEVELS_PER_CLOCK == NORMALISE_LEVELS_PER_CLOCK - 1 or level == 0:
+                value = register(m, value, name=f"moved{level}_q")
+                exp = register(m, exp, name=f"exp{level}_q")
+                taken = list(register(m, Cat(taken), name=f"taken{level}_q"))
+        # A sum of zero has no exponent; the lowest keeps it out of the way.
+        block_exp = Signal(range(config.scale_sum_max + width), reset_less=True)
+        m.d.sync += block_exp.eq(Mux(value[-2:].any(), exp + (width - 1) - Cat(taken), 0))
+        return register(m, value.as_signed(), name="block_value"), block_exp
+
+    def _accumulate(self, m: Module, valid, last, specials, block_value, block_exp):
+        config = self.config
+        # The larger exponent's operand stands at the top of the field; three bits below both keep what rounding has to know.
+        field = max(config.block_sum_bits - 1, FP32.sig_bits) + 3
+        rounder = Rounder(
+            FP32,
+            width=field + 3,
+            exp_bits=len(block_exp),
+            exp_min=_exp_base(config) - field,
+            clocks=config.fp32_round_clocks,
+        )
+        m.submodules.rounder = rounder
+
+        # What has been added up so far
+        acc, flags, seen = Signal(FP32.width), Signal(STATUS), Signal(SPECIALS)
+        acc_exp_field, acc_neg = acc[FP32.man_bits : -1], acc[-1]
+        normal = acc_exp_field.any()
+        acc_sig = Cat(acc[: FP32.man_bits], normal)
+        acc_exp = Signal(len(block_exp))
+        m.d.comb += acc_exp.eq(acc_exp_field - normal + (FP32.emin - _exp_base(config)))
+        overflowed = flags.of & ~seen.as_value().any()
+
+        # Clock 1: compare. An Inf that the sum has overflowed to is an Inf to what follows.
+        total_specials = Signal(SPECIALS)
+        opposite = Mux(acc_neg, specials.pos_inf, specials.neg_inf)
+        m.d.comb += [
+            total_specials.as_value().eq(seen.as_value() | specials.as_value()),
+            total_specials.invalid.eq(seen.invalid | specials.invalid | (overflowed & opposite & ~specials.nan)),
+        ]
+        with m.If(valid):
+            m.d.sync += seen.eq(total_specials)
+        distance, acc_larger = Signal(signed(len(block_exp) + 1)), Signal()
+        m.d.comb += [distance.eq(acc_exp - block_exp), acc_larger.eq(~distance[-1])]
+        acc_field = Signal(signed(field + 1))
+        block_field = Signal(signed(field + 1))
+        m.d.comb += [
+            acc_field.eq(Cat(Const(0, field - FP32.sig_bits), acc_sig)),
+            block_field.eq(Cat(Const(0, field + 1 - len(block_value)), block_value).as_signed()),
+        ]
+        levels = field.bit_length()
+        apart = Mux(acc_larger, distance, -distance)
+        shamt = Signal(levels, reset_less=True)
+        m.d.sync += shamt.eq(Mux(apart[levels:].any(), (1 << levels) - 1, apart))
+        large = register(m, Mux(acc_larger, acc_field, block_field), name="large")
+        small = register(m, Mux(acc_larger, block_field, acc_field), name="small")
+        neg_large, neg_small = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [neg_large.eq(acc_neg & acc_larger), neg_small.eq(acc_neg & ~acc_larger)]
+        exp = register(m, Mux(acc_larger, acc_exp, block_exp), name="large_exp")
+
+        # Clock 2: align, and complement what is negative in the accumulator: of the two, only it is a magnitude.
+        sticky = Const(0, 1)
+        for level in range(levels):
+            amount = 1 << level
+            moved, lost = Signal(signed(field + 1), name=f"aligned{level}"), Signal(name=f"sticky{level}")
+            m.d.comb += [
+                moved.eq(Mux(shamt[level], small >> amount, small)),
+                lost.eq(sticky | (shamt[level] & small[: min(amount, field + 1)].any())),
+            ]
+            small, sticky = moved, lost
+        x = register(m, large ^ neg_large.replicate(field + 1), name="addend_large")
+        y = register(m, Cat(sticky, small) ^ neg_small.replicate(field + 2), name="addend_small")
+        exp, carry_large, carry_small = (
+            register(m, exp, name="exp_q"),
+            register(m, neg_large, name="carry_large"),
+            register(m, neg_small, name="carry_small"),
+        )
+
+        # Clock 3: add
+        total = Signal(signed(field + 3), reset_less=True)
+        x = Cat(carry_large, x).as_signed()
+        m.d.sync += total.eq(add_with_carry(x, y, carry_large | carry_small, field + 3))
+        round_in = rounder.i.payload
+        infinite = Signal()
+        was_over = delay(m, overflowed & valid, ADD_CLOCKS, name="overflowed")
+        m.d.comb += [
+            infinite.eq(was_over & ~seen.as_value().any()),
+            rounder.i.valid.eq(delay(m, valid, ADD_CLOCKS, name="valid_add")),
+            round_in.value.eq(total),
+            round_in.exp.eq(register(m, exp, name="exp_qq")),
+            round_in.specials.eq(seen),
+            round_in.specials.pos_inf.eq(seen.pos_inf | (infinite & ~acc_neg)),
+            round_in.specials.neg_inf.eq(seen.neg_inf | (infinite & acc_neg)),
+        ]
+
+        # Round, and start anew after the last block
+        block_done = delay(m, valid, ADD_CLOCKS + config.fp32_round_clocks, name="block_done")
+        dot_done = delay(m, valid & last, ADD_CLOCKS + config.fp32_round_clocks, name="dot_done")
+        status = Signal(STATUS)
+        m.d.comb += status.as_value().eq(
+            rounder.o.payload.status.as_value() | Mux(seen.as_value().any(), 0, flags.as_value())
+        )
+        with m.If(block_done):
+            m.d.sync += [acc.eq(rounder.o.payload.data), flags.eq(status)]
+        with m.If(dot_done):
+            m.d.sync += [acc.eq(0), flags.eq(Const(0, STATUS.size)), seen.eq(Const(0, SPECIALS.size))]
+        m.d.sync += [
+            self.o.valid.eq(dot_done),
+            self.o.payload.data.eq(rounder.o.payload.data),
+            self.o.payload.status.eq(status),
+        ]

@@ -1,0 +1,64 @@
+"""The few gates that several modules need."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data
+
+__all__ = ["add_with_carry", "any_of", "delay", "register", "shift_left_stage", "sign_extend"]
+
+
+def register(m: Module, value, *, name: str):
+    """Return ``value`` one clock later, in a signal of the same shape that reset leaves alone."""
+    held = Signal(value.shape(), name=name, reset_less=True)
+    m.d.sync += held.eq(value)
+    return held
+
+
+def delay(m: Module, value, clocks: int, *, name: str):
+    """Return ``value`` that many clocks later; with 0 clocks ``value`` itself.
+
+    Control bits must be low after reset, so here every register is reset to zero.
+    """
+    for clock in range(clocks):
+        held = Signal(value.shape(), name=f"{name}_d{clock + 1}")
+        m.d.sync += held.eq(value)
+        value = held
+    return value
+
+
+def sign_extend(value: Value, width: int) -> Value:
+    """Return the two's complement ``value`` as a signed value of ``width`` bits, cut or extended."""
+    bits = value.as_unsigned()
+    if width <= len(bits):
+        return bits[:width].as_signed()
+    return Cat(bits, bits[-1].replicate(width - len(bits))).as_signed()
+
+
+def add_with_carry(x: Value, y: Value, carry: Value, width: int) -> Value:
+    """Return ``x + y + carry`` of two's complement numbers, in ``width`` bits.
+
+    The carry enters by a bit below the least significant one, so that synthesis sees a single addition.
+    """
+    return (Cat(Const(1, 1), sign_extend(x, width)) + Cat(carry, sign_extend(y, width)))[1 : width + 1].as_signed()
+
+
+def shift_left_stage(value: Value, amount: int, enable: Value, width: int, *, fill: Value | None = None) -> Value:
+    """One level of a barrel shifter: ``value``, moved up by ``amount`` bits if ``enable``, in ``width`` bits.
+
+    ``fill`` is what stands above the most significant bit of ``value``: its sign, or 0 by default.
+    """
+    above = Const(0) if fill is None else fill
+    missing = width - len(value)
+    still = Cat(value, above.replicate(missing)) if missing > 0 else value[:width]
+    moved = Cat(Const(0, amount), value, above.replicate(max(missing, 0)))[:width]
+    return Mux(enable, moved, still)
+
+
+def any_of(m: Module, flags: Sequence[data.View], layout: data.Layout, *, name: str) -> data.View:
+    """Return the bitwise OR of flag structures of one ``layout``."""
+    merged = Signal(layout, name=name)
+    m.d.comb += merged.as_value().eq(reduce(or_, (flag.as_value() for flag in flags)))
+    return merged

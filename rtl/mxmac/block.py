@@ -1,0 +1,90 @@
+"""From the beats of a block to its exact sum."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .adder_tree import beat_sum_layout
+from .bits import add_with_carry, sign_extend
+from .config import MacConfig
+from .multiplier import SPECIALS
+
+__all__ = ["BlockAdder", "beat_layout", "block_layout"]
+
+
+def beat_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a beat on its way into the block adder.
+
+    Members
+    -------
+    beat : beat_sum_layout(config)
+    specials : SPECIALS
+        Of any lane.
+    block_first, block_last, dot_last : 1
+        Whether the beat is the first or last of its block, and whether it ends the dot product.
+    """
+    return data.StructLayout(
+        {"beat": beat_sum_layout(config), "specials": SPECIALS, "block_first": 1, "block_last": 1, "dot_last": 1}
+    )
+
+
+def block_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a block's sum.
+
+    Members
+    -------
+    sum : signed(config.block_sum_bits)
+        Exact sum of the products, in units of 2^config.product_lsb_exp.
+    specials : SPECIALS
+        Of any product.
+    dot_last : 1
+        Whether the block ends its dot product.
+    """
+    return data.StructLayout({"sum": signed(config.block_sum_bits), "specials": SPECIALS, "dot_last": 1})
+
+
+class BlockAdder(wiring.Component):
+    """Adds up the beats of a block. One beat a clock; the block's sum comes one clock after its last beat.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: the formats of the operands, ``block`` and ``lanes``.
+
+    Members
+    -------
+    i : In(stream.Signature(beat_layout(config), always_ready=True))
+    o : Out(stream.Signature(block_layout(config), always_ready=True))
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(block_layout(config), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the adder."""
+        m = Module()
+        config, beat, block = self.config, self.i.payload, self.o.payload
+        total = Signal(signed(config.block_sum_bits), reset_less=True)
+        specials = Signal(SPECIALS, reset_less=True)
+        width = config.block_sum_bits
+        beat_sum = beat.beat.sum.as_signed()
+        if config.beats == 1:
+            m.d.sync += [total.eq(sign_extend(beat_sum, width) + beat.beat.carry), specials.eq(beat.specials)]
+        else:
+            so_far = Mux(beat.block_first, 0, total)
+            seen = Mux(beat.block_first, 0, specials.as_value())
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    total.eq(add_with_carry(so_far, beat_sum, beat.beat.carry, width)),
+                    specials.as_value().eq(seen | beat.specials.as_value()),
+                ]
+        dot_last = Signal(reset_less=True)
+        m.d.sync += [self.o.valid.eq(self.i.valid & beat.block_last), dot_last.eq(beat.dot_last)]
+        m.d.comb += [block.sum.eq(total), block.specials.eq(specials), block.dot_last.eq(dot_last)]
+        return m

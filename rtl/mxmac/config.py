@@ -1,0 +1,226 @@
+"""What a MAC unit is: its parameters, and every width and latency that follows from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from .errors import UserError
+from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format
+
+__all__ = ["Accumulator", "MacConfig", "Operand", "format_named"]
+
+#: Largest block, in elements.
+BLOCK_MAX = 1024
+#: Widest window, in bits.
+WINDOW_MAX = 1024
+
+
+class Accumulator(Enum):
+    """How block sums are added up, from the cheapest to keep exact to the cheapest to understand."""
+
+    #: Fixed point of a chosen width, anchored by the first non-zero block or at a fixed place.
+    WINDOW = "window"
+    #: Binary32, rounded once per block.
+    FP32 = "fp32"
+
+
+def format_named(name: str, table: dict[str, Format], option: str) -> Format:
+    """Look ``name`` up in a table of formats, in any case.
+
+    Raises
+    ------
+    UserError
+        If there is no such format; the message lists those there are.
+    """
+    found = table.get(name.upper())
+    if found is None:
+        raise UserError(option, f"There is no format {name!r} here; choose one of {', '.join(table)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What one side of the multiplier may be given: the formats to choose from, brought to one grid.
+
+    A finite element of any of the formats is ``significand * 2^(exponent + grid)``: significands are aligned at their
+    hidden bit, so that a narrower format only has zeros below, and a biased exponent is the same for all formats.
+    """
+
+    formats: tuple[Format, ...]
+
+    @property
+    def width(self) -> int:
+        """Bits of the widest code."""
+        return max(fmt.width for fmt in self.formats)
+
+    @property
+    def sig_bits(self) -> int:
+        """Bits of the significand, with the hidden bit."""
+        return max(fmt.sig_bits for fmt in self.formats)
+
+    @property
+    def bias(self) -> int:
+        """Exponent bias of the common exponent; an integer counts as having the exponent 1."""
+        return max(-1 if fmt.is_integer else fmt.bias for fmt in self.formats)
+
+    @property
+    def exp_bits(self) -> int:
+        """Bits of the common exponent; 0 if there is nothing to shift by."""
+        return max(
+            1 + self.bias if fmt.is_integer else fmt.exp_max + self.bias - fmt.bias for fmt in self.formats
+        ).bit_length()
+
+    @property
+    def grid(self) -> int:
+        """Exponent of the least significant bit of a significand whose exponent is 0."""
+        return 1 - self.sig_bits - self.bias
+
+    @property
+    def lsb_exp(self) -> int:
+        """Every finite element of any of the formats is an integer times 2^lsb_exp."""
+        return min(fmt.lsb_exp for fmt in self.formats)
+
+    @property
+    def max_integer(self) -> int:
+        """Largest finite magnitude as a multiple of 2^lsb_exp."""
+        return max(fmt.max_integer << (fmt.lsb_exp - self.lsb_exp) for fmt in self.formats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacConfig:
+    """Parameters of a MAC unit.
+
+    Parameters
+    ----------
+    a, b : sequence of Format
+        Element formats of the two operands.
+    block : int
+        Elements that share a scale: a multiple of ``lanes`` from 1 to 1024.
+    lanes : int
+        Element pairs a clock.
+    accumulator : Accumulator
+        How block sums are added up.
+    output : Format
+        Format of the result.
+    window : int
+        Width of the window in bits, for ``Accumulator.WINDOW``.
+    window_guard : int
+        Distance of the window's least significant bit below that of the block that anchors it, in bits.
+    window_lsb : int or None
+        Exponent of the window's least significant bit; None lets the first block with a non-zero sum set it.
+
+    Raises
+    ------
+    UserError
+        If a parameter is out of range or two of them do not go together.
+    """
+
+    a: Sequence[Format] = (ELEMENT_FORMATS["E4M3"],)
+    b: Sequence[Format] = (ELEMENT_FORMATS["E4M3"],)
+    block: int = 32
+    lanes: int = 8
+    accumulator: Accumulator = Accumulator.WINDOW
+    output: Format = RESULT_FORMATS["FP32"]
+    window: int = 80
+    window_guard: int = 16
+    window_lsb: int | None = None
+
+    def __post_init__(self):
+        if not 1 <= self.block <= BLOCK_MAX:
+            raise UserError("block", f"A block must have 1 to {BLOCK_MAX} elements, not {self.block}")
+        if not 1 <= self.lanes <= self.block:
+            raise UserError(
+                "lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}"
+            )
+        if self.block % self.lanes:
+            raise UserError("lanes", f"Lanes must divide the block of {self.block} elements, not {self.lanes}")
+        if self.accumulator is Accumulator.WINDOW:
+            self._check_window()
+
+    def _check_window(self):
+        if not self.block_sum_bits <= self.window <= WINDOW_MAX:
+            raise UserError(
+                "window",
+                f"A window must have {self.block_sum_bits} to {WINDOW_MAX} bits, not {self.window}: "
+                f"one block of {self.block} products alone takes {self.block_sum_bits}",
+            )
+        if not 0 <= self.window_guard < self.window:
+            raise UserError(
+                "window-guard",
+                f"A window of {self.window} bits takes 0 to {self.window - 1} guard bits, not {self.window_guard}",
+            )
+        if self.window_lsb is not None and not -WINDOW_MAX <= self.window_lsb <= WINDOW_MAX:
+            raise UserError(
+                "window-lsb", f"The exponent must be from {-WINDOW_MAX} to {WINDOW_MAX}, not {self.window_lsb}"
+            )
+
+    # Operands and exact sums
+
+    @cached_property
+    def operand_a(self) -> Operand:
+        """The a side of the multiplier."""
+        return Operand(tuple(self.a))
+
+    @cached_property
+    def operand_b(self) -> Operand:
+        """The b side of the multiplier."""
+        return Operand(tuple(self.b))
+
+    @property
+    def beats(self) -> int:
+        """Beats of a whole block."""
+        return self.block // self.lanes
+
+    @property
+    def product_lsb_exp(self) -> int:
+        """Every finite product of elements is an integer times 2^product_lsb_exp."""
+        return self.operand_a.lsb_exp + self.operand_b.lsb_exp
+
+    @property
+    def product_bits(self) -> int:
+        """Bits of the largest magnitude of a product."""
+        return self.sum_bits(1) - 1
+
+    def sum_bits(self, products: int) -> int:
+        """Bits of the sum of that many products, with its sign."""
+        return (products * self.operand_a.max_integer * self.operand_b.max_integer).bit_length() + 1
+
+    @property
+    def block_sum_bits(self) -> int:
+        """Bits of the sum of a block, with its sign."""
+        return self.sum_bits(self.block)
+
+    # Scales
+
+    @property
+    def scale_sum_max(self) -> int:
+        """Largest sum of two scale codes that are no NaN."""
+        return 2 * (SCALE_NAN - 1)
+
+    @property
+    def block_exp_min(self) -> int:
+        """Exponent of the least significant bit of a block whose two scale codes are 0."""
+        return self.product_lsb_exp - 2 * SCALE_BIAS
+
+    @property
+    def window_exp_min(self) -> int:
+        """Exponent of the window's least significant bit: where it is fixed, or if a block with scale codes 0 anchors it."""
+        return self.block_exp_min - self.window_guard if self.window_lsb is None else self.window_lsb
+
+    # Rate
+
+    @property
+    def fp32_add_clocks(self) -> int:
+        """Clocks of one addition in binary32: compare, align, add, round. More of them, if blocks leave the time for it."""
+        return 8 if self.beats >= 8 else 4
+
+    @property
+    def fp32_round_clocks(self) -> int:
+        """Registers inside the rounding of an addition in binary32."""
+        return self.fp32_add_clocks - 4
+
+    @property
+    def block_interval(self) -> int:
+        """Least number of clocks from the end of a block to the end of the next."""
+        return max(self.beats, self.fp32_add_clocks) if self.accumulator is Accumulator.FP32 else self.beats

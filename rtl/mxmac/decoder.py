@@ -1,0 +1,91 @@
+"""Element code to sign, significand, exponent and class."""
+
+from amaranth.hdl import Cat, Const, Module, Mux
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import Operand
+from .formats import Format, Specials
+
+__all__ = ["Decoder", "decoded_layout"]
+
+
+def decoded_layout(operand: Operand) -> data.StructLayout:
+    """Layout of a decoded element.
+
+    Members
+    -------
+    sig : operand.sig_bits
+        Significand, unsigned, hidden bit included.
+    exp : operand.exp_bits
+        Common exponent: a finite element is ``sig * 2^(exp + operand.grid)``.
+    neg, zero, nan, inf : 1
+        Sign, and whether the element is zero, NaN or infinite. ``sig`` and ``exp`` of a NaN or Inf mean nothing.
+    """
+    return data.StructLayout(
+        {"sig": operand.sig_bits, "exp": operand.exp_bits, "neg": 1, "zero": 1, "nan": 1, "inf": 1}
+    )
+
+
+class Decoder(wiring.Component):
+    """Decoder of one element (MX v1.0, 5.3; OFP8 v1.0, table 1). Combinational.
+
+    A subnormal's fraction is moved up by one bit rather than its exponent by one: exponents then need no correction, at the
+    price of one significand bit below the format's least significant bit.
+
+    Parameters
+    ----------
+    operand : Operand
+        The formats that the element may have.
+
+    Members
+    -------
+    code : In(operand.width)
+        Element code, in the low bits if its format is narrower.
+    format : In(range(len(operand.formats)))
+        Index of its format; there only with more than one.
+    element : Out(decoded_layout(operand))
+    """
+
+    def __init__(self, operand: Operand):
+        self.operand = operand
+        choice = {"format": In(range(len(operand.formats)))} if len(operand.formats) > 1 else {}
+        super().__init__({"code": In(operand.width), **choice, "element": Out(decoded_layout(operand))})
+
+    def elaborate(self, platform):
+        """Build the decoder."""
+        m = Module()
+        if len(self.operand.formats) == 1:
+            self._decode(m, self.operand.formats[0])
+        else:
+            with m.Switch(self.format):
+                for index, fmt in enumerate(self.operand.formats):
+                    with m.Case(index):
+                        self._decode(m, fmt)
+        return m
+
+    def _decode(self, m: Module, fmt: Format):
+        element, below = self.element, self.operand.sig_bits - fmt.sig_bits
+        code = self.code[: fmt.width]
+        sign = code[-1]
+        m.d.comb += element.neg.eq(sign)
+        if fmt.is_integer:
+            magnitude = ((code ^ sign.replicate(fmt.width)) + sign)[: fmt.width]
+            m.d.comb += [
+                element.sig.eq(Cat(Const(0, below), magnitude)),
+                element.exp.eq(1 + self.operand.bias),
+                element.zero.eq(~code.any()),
+            ]
+            return
+        man, exp = code[: fmt.man_bits], code[fmt.man_bits : -1]
+        normal = exp.any()
+        sig = Mux(normal, Cat(man, 1), Cat(0, man))
+        m.d.comb += [
+            element.sig.eq(Cat(Const(0, below), sig)),
+            element.exp.eq(exp + (self.operand.bias - fmt.bias)),
+            element.zero.eq(~(man.any() | normal)),
+        ]
+        if fmt.specials is Specials.NAN:
+            m.d.comb += element.nan.eq(exp.all() & man.all())
+        elif fmt.specials is Specials.IEEE:
+            m.d.comb += [element.nan.eq(exp.all() & man.any()), element.inf.eq(exp.all() & ~man.any())]

@@ -1,0 +1,263 @@
+"""The whole unit: a stream of beats in, a stream of results out."""
+
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from .accumulator.fp32 import Fp32Accumulator, fp32_latency
+from .accumulator.window import WindowAccumulator, window_total_layout
+from .adder_tree import AdderTree, adder_tree_latency
+from .bits import any_of, delay, register
+from .block import BlockAdder
+from .config import Accumulator, MacConfig
+from .formats import SCALE_WIDTH
+from .multiplier import SPECIALS, Multiplier, multiplier_latency
+from .rounder import Rounder, result_layout
+from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
+
+__all__ = ["Datapath", "MacUnit", "beat_in_layout", "datapath_latency", "result_queue_depth", "unit_latency"]
+
+#: Levels of logic of the rounder, roughly, between two registers.
+ROUND_CLOCKS = 6
+#: Clocks that a result spends in the queue if nothing waits before it.
+QUEUE_CLOCKS = 2
+
+
+def beat_in_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a beat as it comes in.
+
+    Members
+    -------
+    a, b : config.lanes x operand.width
+        Element codes, lane 0 in the least significant bits.
+    scale_a, scale_b : 8
+        UE8M0 codes; they count on the first beat of a block.
+    format_a, format_b : range(len(operand.formats))
+        Format of the elements; there only with more than one, and counts on the first beat of a block.
+    last : 1
+        Whether the beat ends the dot product.
+    """
+    members = {
+        "a": data.ArrayLayout(config.operand_a.width, config.lanes),
+        "b": data.ArrayLayout(config.operand_b.width, config.lanes),
+        "scale_a": SCALE_WIDTH,
+        "scale_b": SCALE_WIDTH,
+        "last": 1,
+    }
+    for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
+        if len(operand.formats) > 1:
+            members[f"format_{side}"] = range(len(operand.formats))
+    return data.StructLayout(members)
+
+
+def _front_latency(config: MacConfig) -> int:
+    return multiplier_latency(config) + adder_tree_latency(config)
+
+
+def datapath_latency(config: MacConfig) -> int:
+    """Clocks from the last beat of a dot product to its rounded sum."""
+    front = _front_latency(config) + 1
+    if config.accumulator is Accumulator.FP32:
+        return front + fp32_latency(config)
+    return front + scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS
+
+
+def unit_latency(config: MacConfig) -> int:
+    """Clocks from the edge that takes the last beat of a dot product to the first edge that can take its result."""
+    return datapath_latency(config) + QUEUE_CLOCKS
+
+
+def result_queue_depth(config: MacConfig) -> int:
+    """Results to make room for, so that dot products of one block follow each other without a gap."""
+    return -(-(unit_latency(config) + 1) // config.block_interval) + 1
+
+
+class Datapath(wiring.Component):
+    """From beats to rounded sums, without any back-pressure: it takes a beat whenever one is valid.
+
+    Parameters
+    ----------
+    config : MacConfig
+
+    Members
+    -------
+    i : In(stream.Signature(beat_in_layout(config), always_ready=True))
+    block_first, block_last : In(1)
+        Whether the beat is the first or the last of its block.
+    o : Out(stream.Signature(result_layout(config.output), always_ready=True))
+        ``datapath_latency(config)`` clocks after a beat with ``last``.
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat_in_layout(config), always_ready=True)),
+                "block_first": In(1),
+                "block_last": In(1),
+                "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the datapath."""
+        m = Module()
+        config, beat = self.config, self.i.payload
+        m.submodules.tree = tree = AdderTree(config)
+        m.submodules.block_adder = block_adder = BlockAdder(config)
+        lanes = []
+        for lane in range(config.lanes):
+            multiplier = Multiplier(config)
+            m.submodules[f"multiplier{lane}"] = multiplier
+            lanes.append(multiplier)
+            m.d.comb += [
+                multiplier.a.eq(beat.a[lane]),
+                multiplier.b.eq(beat.b[lane]),
+                tree.products[lane].ones.eq(multiplier.product.ones),
+                tree.products[lane].neg.eq(multiplier.product.neg),
+            ]
+            for side in ("a", "b"):
+                if hasattr(multiplier, f"format_{side}"):
+                    m.d.comb += getattr(multiplier, f"format_{side}").eq(self._of_block(m, beat, f"format_{side}"))
+        specials = any_of(m, [multiplier.specials for multiplier in lanes], SPECIALS, name="specials")
+
+        front = _front_latency(config)
+        to_block = block_adder.i.payload
+        m.d.comb += [
+            to_block.beat.eq(tree.beat),
+            to_block.specials.as_value().eq(delay(m, specials.as_value(), front - 1, name="specials")),
+            to_block.block_first.eq(delay(m, self.block_first, front, name="block_first")),
+            to_block.block_last.eq(delay(m, self.block_last, front, name="block_last")),
+            to_block.dot_last.eq(delay(m, beat.last, front, name="dot_last")),
+            block_adder.i.valid.eq(delay(m, self.i.valid, front, name="valid")),
+        ]
+        scale = self._scale(m, front + 1)
+        back = self._fp32 if config.accumulator is Accumulator.FP32 else self._window
+        back(m, block_adder, scale)
+        return m
+
+    def _scale(self, m: Module, clocks: int):
+        """Scale of the block whose first beat comes now, to go with its sum."""
+        beat = self.i.payload
+        m.submodules.scale_sum = scale_sum = ScaleSum()
+        m.d.comb += [scale_sum.scale_a.eq(beat.scale_a), scale_sum.scale_b.eq(beat.scale_b)]
+        held = Signal(scale_sum_layout(), name="scale", reset_less=True)
+        with m.If(self.block_first):
+            m.d.sync += held.eq(scale_sum.scale)
+        value = held.as_value()
+        for clock in range(clocks - 1):
+            value = register(m, value, name=f"scale_d{clock + 1}")
+        return data.View(scale_sum_layout(), value)
+
+    def _of_block(self, m: Module, beat, name: str):
+        held = Signal(beat[name].shape(), name=f"{name}_held", reset_less=True)
+        now = Mux(self.block_first, beat[name], held)
+        m.d.sync += held.eq(now)
+        return now
+
+    def _window(self, m: Module, block_adder: BlockAdder, scale):
+        config = self.config
+        m.submodules.scale_applier = applier = ScaleApplier(config)
+        m.submodules.accumulator = accumulator = WindowAccumulator(config)
+        total = window_total_layout(config)
+        m.submodules.rounder = rounder = Rounder(
+            config.output,
+            width=config.window,
+            exp_bits=total["exp"].width,
+            exp_min=config.window_exp_min,
+            clocks=ROUND_CLOCKS,
+        )
+        self._apply_scale(m, block_adder, scale, applier.i)
+        wiring.connect(m, applier.o, accumulator.i)
+        wiring.connect(m, accumulator.o, rounder.i)
+        wiring.connect(m, rounder.o, wiring.flipped(self.o))
+
+    def _fp32(self, m: Module, block_adder: BlockAdder, scale):
+        m.submodules.accumulator = accumulator = Fp32Accumulator(self.config)
+        self._apply_scale(m, block_adder, scale, accumulator.i)
+        wiring.connect(m, accumulator.o, wiring.flipped(self.o))
+
+    @staticmethod
+    def _apply_scale(m: Module, block_adder: BlockAdder, scale, target):
+        m.d.comb += [
+            target.valid.eq(block_adder.o.valid),
+            target.payload.block.eq(block_adder.o.payload),
+            target.payload.scale.eq(scale),
+        ]
+
+
+class MacUnit(wiring.Component):
+    """Streaming dot products of MX blocks.
+
+    A beat is only taken while there is room for one more result, so nothing behind the input ever has to wait. One beat a
+    clock, except that a block takes at least ``config.block_interval`` clocks.
+
+    Parameters
+    ----------
+    config : MacConfig
+
+    Members
+    -------
+    i : In(stream.Signature(beat_in_layout(config)))
+    o : Out(stream.Signature(result_layout(config.output)))
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat_in_layout(config))),
+                "o": Out(stream.Signature(result_layout(config.output))),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the unit."""
+        m = Module()
+        config = self.config
+        m.submodules.datapath = datapath = Datapath(config)
+        depth = result_queue_depth(config)
+        m.submodules.results = queue = SyncFIFOBuffered(width=result_layout(config.output).size, depth=depth)
+
+        taken, ready = Signal(), Signal()
+        beat_index = Signal(range(config.beats))
+        m.d.comb += [
+            self.i.ready.eq(ready),
+            taken.eq(self.i.valid & ready),
+            datapath.i.valid.eq(taken),
+            datapath.i.payload.eq(self.i.payload),
+            datapath.block_first.eq(beat_index == 0),
+            datapath.block_last.eq(self.i.payload.last | (beat_index == config.beats - 1)),
+        ]
+        with m.If(taken):
+            m.d.sync += beat_index.eq(Mux(datapath.block_last, 0, beat_index + 1))
+
+        # Clocks to wait before the next beat, for the block to have taken its interval.
+        pause = Const(0, 1)
+        if config.block_interval > config.beats or config.accumulator is Accumulator.FP32:
+            pause = self._pause(m, taken & datapath.block_last, beat_index)
+        self._credit(m, queue, depth, taken & self.i.payload.last, pause, ready)
+
+        m.d.comb += [
+            queue.w_en.eq(datapath.o.valid),
+            queue.w_data.eq(datapath.o.payload.as_value()),
+            self.o.valid.eq(queue.r_rdy),
+            self.o.payload.eq(queue.r_data),
+            queue.r_en.eq(self.o.ready),
+        ]
+        return m
+
+    def _pause(self, m: Module, block_ends, beat_index):
+        """Whether the next clock is one to wait in."""
+        most = self.config.block_interval - 1
+        left, next_left = Signal(range(most + 1), name="pause"), Signal(range(most + 1), name="pause_next")
+        m.d.comb += next_left.eq(Mux(block_ends, most - beat_index, Mux(left.any(), left - 1, 0)))
+        m.d.sync += left.eq(next_left)
+        return next_left.any()
+
+    def _credit(self, m: Module, queue, depth: int, dot_ends, pause, ready):
+        """Count the results there is room for; a dot product takes one when its last beat comes in."""
+        room, next_room = Signal(range(depth + 1), init=depth), Signal(range(depth + 1), name="room_next")
+        m.d.comb += next_room.eq(room - dot_ends + (queue.r_en & queue.r_rdy))
+        m.d.sync += [room.eq(next_room), ready.eq(next_room.any() & ~pause)]

@@ -1,0 +1,205 @@
+"""The shared scales, and the barrel shift that applies them."""
+
+from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .bits import delay, register, shift_left_stage
+from .block import block_layout
+from .config import MacConfig
+from .formats import SCALE_NAN, SCALE_WIDTH
+from .multiplier import SPECIALS
+
+__all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
+
+SHIFT_LEVELS_PER_CLOCK = 2
+
+
+def scale_sum_layout() -> data.StructLayout:
+    """Layout of the scale of a product of two blocks.
+
+    Members
+    -------
+    exp : 9
+        Sum of the two scale codes, both biases still in it: 0 to 508.
+    nan : 1
+        Whether either code is NaN; ``exp`` then means nothing.
+    """
+    return data.StructLayout({"exp": SCALE_WIDTH + 1, "nan": 1})
+
+
+class ScaleSum(wiring.Component):
+    """Shared scale of a product of two blocks (MX v1.0, 5.4.1 and 6.1). Combinational.
+
+    Members
+    -------
+    scale_a, scale_b : In(8)
+        UE8M0 codes.
+    scale : Out(scale_sum_layout())
+    """
+
+    scale_a: In(SCALE_WIDTH)
+    scale_b: In(SCALE_WIDTH)
+    scale: Out(scale_sum_layout())
+
+    def elaborate(self, platform):
+        """Build the adder."""
+        m = Module()
+        m.d.comb += [
+            self.scale.exp.eq(self.scale_a + self.scale_b),
+            self.scale.nan.eq((self.scale_a == SCALE_NAN) | (self.scale_b == SCALE_NAN)),
+        ]
+        return m
+
+
+def scaled_block_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a block's sum with its scale: ``block_layout(config)`` and ``scale_sum_layout()`` side by side."""
+    return data.StructLayout({"block": block_layout(config), "scale": scale_sum_layout()})
+
+
+def aligned_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a block's sum, moved to its place in the window.
+
+    Members
+    -------
+    value : signed(config.window + 1)
+        The block in units of the window's least significant bit, floored; one bit wider than the window, for the sum of a
+        block that just exceeds it and what is there already may fit.
+    lost : 1
+        Whether flooring took anything off.
+    beyond : 1
+        Whether the block did not even fit into ``value``, which then means nothing.
+    neg : 1
+        Sign of the block.
+    anchor : 9
+        Scale sum of the block that anchors the window, as of this block; 0 if config.window_lsb fixes it. Its least
+        significant bit weighs 2^(config.window_exp_min + anchor).
+    specials : SPECIALS
+    dot_last : 1
+    """
+    return data.StructLayout(
+        {
+            "value": signed(config.window + 1),
+            "lost": 1,
+            "beyond": 1,
+            "neg": 1,
+            "anchor": SCALE_WIDTH + 1,
+            "specials": SPECIALS,
+            "dot_last": 1,
+        }
+    )
+
+
+def _shift_bits(config: MacConfig) -> int:
+    return (config.block_sum_bits + config.window + 1).bit_length()
+
+
+def scale_applier_latency(config: MacConfig) -> int:
+    """Clocks from a block's sum to its value in the window: anchor, distance, its limits, and the shifter."""
+    return 4 + -(-_shift_bits(config) // SHIFT_LEVELS_PER_CLOCK)
+
+
+class ScaleApplier(wiring.Component):
+    """Moves block sums by their scales to their places in the window. One block a clock.
+
+    The window's least significant bit weighs 2^config.window_lsb, or is set by the first block of the dot product whose sum
+    is not zero: config.window_guard bits below that block's own.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: the formats of the operands, ``block`` and the window.
+
+    Members
+    -------
+    i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
+    o : Out(stream.Signature(aligned_layout(config), always_ready=True))
+        ``scale_applier_latency(config)`` clocks later.
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(aligned_layout(config), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the scale applier."""
+        m = Module()
+        config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
+        latency = scale_applier_latency(config)
+        specials = Signal(SPECIALS)
+        # A NaN scale makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
+        m.d.comb += [
+            specials.as_value().eq(block.specials.as_value() & ~scale.nan.replicate(SPECIALS.size)),
+            specials.nan.eq(block.specials.nan | scale.nan),
+        ]
+        m.d.comb += [
+            self.o.valid.eq(delay(m, self.i.valid, latency, name="valid")),
+            self.o.payload.specials.as_value().eq(delay(m, specials.as_value(), latency, name="specials")),
+            self.o.payload.dot_last.eq(delay(m, block.dot_last, latency, name="dot_last")),
+        ]
+        total = block.sum
+        for clock in range(4):
+            total = register(m, total, name=f"sum_d{clock + 1}")
+        self._shift(m, total, self._distance(m))
+        return m
+
+    def _distance(self, m: Module):
+        """Distance to move up, after four clocks: 0 puts the block's top just below the window, so all of it is lost."""
+        config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
+        # Clock 1: what the anchor needs to know.
+        valid, dot_last = (
+            delay(m, self.i.valid, 1, name="anchor_valid"),
+            register(m, block.dot_last, name="anchor_last"),
+        )
+        nonzero, exp = register(m, block.sum.any(), name="nonzero"), register(m, scale.exp, name="exp")
+        below = config.block_sum_bits
+        if config.window_lsb is not None:
+            own = register(m, exp, name="own")
+            distance = Signal(signed(SCALE_WIDTH + 12), reset_less=True)
+            m.d.sync += distance.eq(own + (config.block_exp_min - config.window_lsb + below))
+            anchor = Const(0, SCALE_WIDTH + 1)
+        else:
+            # Clock 2: the anchor is that of the dot product so far, or this block.
+            anchored, held = Signal(), Signal(SCALE_WIDTH + 1, reset_less=True)
+            now = Mux(anchored, held, exp)
+            with m.If(valid):
+                m.d.sync += [held.eq(now), anchored.eq((anchored | nonzero) & ~dot_last)]
+            own, anchor = register(m, exp, name="own"), held
+            # Clock 3: the distance.
+            distance = Signal(signed(SCALE_WIDTH + 12), reset_less=True)
+            m.d.sync += distance.eq(own - anchor + (config.window_guard + below))
+            for clock in range(scale_applier_latency(config) - 2):
+                anchor = register(m, anchor, name=f"anchor_d{clock + 1}")
+        m.d.comb += self.o.payload.anchor.eq(anchor)
+        # Clock 4: beyond its limits nothing changes any more.
+        most = below + config.window + 1
+        shamt = Signal(_shift_bits(config), reset_less=True)
+        m.d.sync += shamt.eq(Mux(distance < 0, 0, Mux(distance > most, most, distance)))
+        return shamt
+
+    def _shift(self, m: Module, value, shamt):
+        config, below = self.config, self.config.block_sum_bits
+        sign = value[-1]
+        full = 2 * below + config.window + 1
+        levels = len(shamt)
+        for level in range(levels):
+            moved = Signal(min(len(value) + (1 << level), full), name=f"moved{level}")
+            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[level], len(moved), fill=sign))
+            value = moved
+            if level % SHIFT_LEVELS_PER_CLOCK == SHIFT_LEVELS_PER_CLOCK - 1 or level == levels - 1:
+                value = register(m, value, name=f"moved{level}_q")
+                sign = register(m, sign, name=f"sign{level}_q")
+                shamt = register(m, shamt, name=f"shamt{level}_q")
+        window = value[below : below + config.window + 1]
+        above = value[below + config.window :]
+        m.d.comb += [
+            self.o.payload.value.eq(window.as_signed()),
+            self.o.payload.lost.eq(value[:below].any()),
+            self.o.payload.beyond.eq(above.any() & ~above.all()),
+            self.o.payload.neg.eq(sign),
+        ]

@@ -1,0 +1,245 @@
+"""The golden quantizer: floats to MX elements with UE8M0 scales, and back (MX v1.0, 6.3; OFP8 v1.0).
+
+All of it is arithmetic on exponents and on integers that float64 holds exactly; no logarithm is taken, and nothing is
+shared with the hardware but :mod:`mxmac.formats`.
+"""
+
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mxmac.errors import UserError
+from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
+from mxmac_sim.archives import is_float
+from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
+
+__all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "encode", "quantize", "sqnr_db"]
+
+
+class ScaleRule(Enum):
+    """How the scale X of a block follows from ``amax``, its largest magnitude."""
+
+    #: 2^(floor(log2 amax) - emax): the rule of MX v1.0, 6.3. Values above the largest element clip.
+    FLOOR = "floor"
+    #: 2^ceil(log2(amax / max)): the smallest X with which nothing clips (NVIDIA, DeepSeek).
+    RCEIL = "rceil"
+    #: 2^(ceil(log2 amax) - emax).
+    CEIL = "ceil"
+    #: FLOOR of amax rounded to the significand of the element, ties to even.
+    EVEN = "even"
+
+
+class Overflow(Enum):
+    """What becomes of a value beyond the largest element (OFP8 v1.0; MX v1.0, 6.3)."""
+
+    #: The largest element with its sign, also for infinities.
+    SAT = "sat"
+    #: Inf where the format has it, else NaN where it has that; FP6, FP4 and INT8 have neither and saturate.
+    OVF = "ovf"
+
+
+def block_scales(amax: ArrayLike, fmt: Format, rule: ScaleRule = ScaleRule.RCEIL) -> NDArray[np.uint8]:
+    """UE8M0 codes of blocks with these largest magnitudes.
+
+    Parameters
+    ----------
+    amax : float32, any shape
+        Non-negative. Subnormals count as what they are; other float types are rounded to FP32 first.
+    fmt : Format
+        Of the elements.
+    rule : ScaleRule
+
+    Returns
+    -------
+    ndarray of uint8, same shape
+        Codes 0 to 254, clamped to that range; 0 for an all-zero block; 0xFF, which is NaN, if amax is NaN or Inf.
+    """
+    bits = np.asarray(amax, np.float32).view(np.uint32).astype(np.int64)
+    biased, fraction = bits >> 23 & 0xFF, bits & 0x7FFFFF
+    # A subnormal is its fraction times 2^-149. As an integer below 2^24 that fraction is itself a float32, and its
+    # exponent field says how far to move the leading one to where normal numbers have their hidden bit. That field is 0
+    # for zero, so that the exponent of zero ends below all others and is clamped to code 0.
+    length = (fraction.astype(np.float32).view(np.uint32) >> 23).astype(np.int64) - 126
+    subnormal = biased == 0
+    exponent = np.where(subnormal, length - 150, biased - 127)
+    significand = np.where(subnormal, fraction << np.clip(24 - length, 0, 24), fraction | 1 << 23)
+
+    # Whether this significand, from 2^23 up to 2^24, needs twice the scale that FLOOR gives.
+    if rule is ScaleRule.FLOOR:
+        bump: NDArray[np.bool_] = np.zeros(bits.shape, np.bool_)
+    elif rule is ScaleRule.CEIL:
+        bump = significand > 1 << 23
+    elif rule is ScaleRule.RCEIL:
+        bump = significand > int(fmt.max_value * 2 ** (23 - fmt.emax))
+    else:
+        # Half a unit in the last place of the element's significand, which in INT8 has no hidden bit. The tie at the
+        # top of a binade goes up, as the power of two above is the even one, and no other tie matters here.
+        half = 1 << (22 - fmt.man_bits + fmt.is_integer)
+        bump = significand + half >= 1 << 24
+    codes = np.clip(exponent + bump - fmt.emax + SCALE_BIAS, 0, SCALE_NAN - 1)
+    return np.where(biased == 0xFF, SCALE_NAN, codes).astype(np.uint8)
+
+
+def encode(values: ArrayLike, fmt: Format, overflow: Overflow = Overflow.SAT) -> NDArray[np.uint8]:
+    """Element codes nearest to these values, ties to the even code (MX v1.0, 6.3; OFP8 v1.0).
+
+    Rounded once, from the float64 (ml_dtypes 0.6 goes through FP32 and so rounds twice). Overflow is what is beyond the
+    largest element after rounding: 464 is a tie that goes down to 448 in E4M3.
+
+    Parameters
+    ----------
+    values : float64, any shape
+        Already divided by the scale of their block.
+    fmt : Format
+    overflow : Overflow
+
+    Returns
+    -------
+    ndarray of uint8, same shape
+        One code a byte. NaN gives the quiet NaN (positive), or code 0 in a format that has none: there the scale of its
+        block, which is NaN too, has to tell. INT8 saturates to -127 and 127: MX v1.0, 5.3.4, lets -128 stay unused to
+        keep the range symmetric, so that negated values have negated codes, as in every other format.
+    """
+    values = np.asarray(values, np.float64)
+    nan, magnitude = np.isnan(values), np.abs(values)
+    if fmt.is_integer:
+        largest = fmt.max_integer - 1
+        steps = np.rint(np.ldexp(np.clip(np.where(nan, 0.0, values), -2.0, 2.0), -fmt.lsb_exp))
+        return np.clip(steps, -largest, largest).astype(np.int8).view(np.uint8)
+
+    finite = np.where(np.isfinite(values), magnitude, 0.0)
+    # Exponent of the binade, floored at that of the subnormals; frexp's fraction is in [0.5, 1), but 0 for zero.
+    binade = np.where(finite == 0, fmt.emin, np.maximum(np.frexp(finite)[1].astype(np.int64) - 1, fmt.emin))
+    significand = np.rint(np.ldexp(finite, fmt.man_bits - binade)).astype(np.int64)
+    # Magnitude codes count upwards through subnormals and binades alike: the hidden bit adds one to the exponent field,
+    # and so does a carry out of rounding.
+    codes = (binade - fmt.emin << fmt.man_bits) + significand
+    largest = beyond = _largest_code(fmt)
+    if overflow is Overflow.OVF and fmt.has_nan:
+        beyond = fmt.inf_code if fmt.has_inf else fmt.nan_code
+    codes = np.where((codes > largest) | np.isinf(values), beyond, codes)
+    codes |= np.signbit(values).astype(np.int64) << (fmt.width - 1)
+    return np.where(nan, fmt.nan_code if fmt.has_nan else 0, codes).astype(np.uint8)
+
+
+def quantize(
+    x: ArrayLike,
+    fmt: Format,
+    *,
+    block: int = 32,
+    rule: ScaleRule = ScaleRule.RCEIL,
+    overflow: Overflow = Overflow.SAT,
+) -> MxTensor:
+    """Convert floats to blocks along the last axis that share a scale (MX v1.0, 6.3).
+
+    Parameters
+    ----------
+    x : float16, bfloat16, float32 or float64, shape (..., K)
+        K is a multiple of ``block``. float64 is rounded to FP32 first, to nearest, ties to even.
+    fmt : Format
+        Of the elements.
+    block : int
+        Elements per block.
+    rule : ScaleRule
+    overflow : Overflow
+
+    Returns
+    -------
+    MxTensor
+        If a block holds a NaN or Inf, its scale is 0xFF and all its elements are NaN, or 0 in a format without NaN: so
+        even what overlooks the scale finds NaN where the format has it.
+
+    Raises
+    ------
+    UserError
+        If ``x`` is not of a float type or has no elements, K is not a multiple of ``block``, or a finite float64 is
+        beyond the range of FP32.
+    """
+    values = _as_float32(np.asarray(x))
+    k = values.shape[-1] if values.ndim else 0
+    if not values.size or not k:
+        raise UserError("tensor", f"The tensor has shape {values.shape}; an axis, and no empty one, is needed")
+    if block < 1 or k % block:
+        message = f"K = {k}, the length of the last axis, is not a multiple of the block of {block} elements"
+        raise UserError("block", f"{message}; give a block that divides {k}, or pad the tensor with zeros")
+
+    blocks = values.reshape(*values.shape[:-1], k // block, block)
+    scales = block_scales(np.abs(blocks).max(axis=-1), fmt, rule)
+    # Exact: the quotient has the significand of an FP32 number, and float64 has exponents to spare.
+    quotients = np.ldexp(blocks.astype(np.float64), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
+    quotients[scales == SCALE_NAN] = np.nan
+    return MxTensor(encode(quotients, fmt, overflow).reshape(values.shape), scales, fmt, block)
+
+
+def dequantize(tensor: MxTensor) -> NDArray[np.float64]:
+    """Exact values of an MX tensor: each element times the scale of its block (MX v1.0, 5.1).
+
+    Returns
+    -------
+    ndarray of float64, shape (..., K)
+        All values of a block whose scale is 0xFF are NaN.
+    """
+    fmt = tensor.format
+    values = tensor.elements.view(ELEMENT_DTYPES[fmt.name]).astype(np.float64)
+    if fmt.is_integer:
+        values = np.ldexp(values, fmt.lsb_exp)
+    scales = tensor.scales.astype(np.int64)[..., np.newaxis]
+    blocks = np.ldexp(values.reshape(*tensor.scales.shape, tensor.block), scales - SCALE_BIAS)
+    return np.where(scales == SCALE_NAN, np.nan, blocks).reshape(values.shape)
+
+
+def clipped(x: ArrayLike, tensor: MxTensor) -> NDArray[np.bool_]:
+    """Which values of ``x`` lie beyond the largest element times the scale of their block.
+
+    Parameters
+    ----------
+    x : float, shape (..., K)
+        What ``tensor`` was made from.
+    tensor : MxTensor
+
+    Returns
+    -------
+    ndarray of bool, shape (..., K)
+    """
+    magnitude = np.abs(np.asarray(x, np.float64))
+    limits = np.ldexp(float(tensor.format.max_value), tensor.scales.astype(np.int64) - SCALE_BIAS)
+    return magnitude > np.repeat(limits, tensor.block, axis=-1)
+
+
+def sqnr_db(reference: ArrayLike, approximation: ArrayLike) -> float:
+    """Signal-to-quantization-noise ratio in dB: 10 log10(Σ r² / Σ (r - a)²), in float64.
+
+    Returns
+    -------
+    float
+        Inf if the two are equal, NaN if an approximation is not finite.
+    """
+    signal = np.asarray(reference, np.float64)
+    noise = signal - np.asarray(approximation, np.float64)
+    if not np.isfinite(noise).all():
+        return float("nan")
+    if not noise.any():
+        return float("inf")
+    # Scaled so that squares of very small or large tensors neither vanish nor overflow.
+    largest = np.abs(signal).max() or 1.0
+    power, noise_power = np.sum((signal / largest) ** 2), np.sum((noise / largest) ** 2)
+    return float(10 * np.log10(power / noise_power)) if power else float("-inf")
+
+
+def _largest_code(fmt: Format) -> int:
+    """Code of the largest finite number of a floating-point format."""
+    return (fmt.exp_max - 1 << fmt.man_bits) + (fmt.max_integer >> fmt.exp_max - 1)
+
+
+def _as_float32(x: NDArray[Any]) -> NDArray[np.float32]:
+    if not is_float(x.dtype):
+        raise UserError("tensor", f"The tensor has dtype {x.dtype}; float16, bfloat16, float32 or float64 is needed")
+    with np.errstate(over="ignore", under="ignore"):
+        values = x.astype(np.float32)
+    lost = np.isinf(values) & ~np.isinf(x)
+    if lost.any():
+        message = f"{np.count_nonzero(lost)} float64 values, the first {float(x[lost][0]):.6g}, are too large for FP32"
+        raise UserError("tensor", f"{message}; the range of FP32 is needed")
+    return values
