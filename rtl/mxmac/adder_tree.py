@@ -47,9 +47,7 @@ class AdderTree(wiring.Component):
 
     def __init__(self, config: MacConfig):
         self.config = config
-        super().__init__(
-            {"products": In(product_layout(config)).array(config.lanes), "beat": Out(beat_sum_layout(config))}
-        )
+        super().__init__({"products": In(product_layout(config)).array(config.lanes), "beat": Out(beat_sum_layout(config))})
 
     def elaborate(self, platform):
         """Build the tree."""

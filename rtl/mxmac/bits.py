@@ -7,7 +7,7 @@ from operator import or_
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
-__all__ = ["add_with_carry", "any_of", "delay", "register", "shift_left_stage", "sign_extend"]
+__all__ = ["add_with_carry", "any_of", "delay", "delay_valid", "register", "shift_left_stage", "sign_extend"]
 
 
 def register(m: Module, value, *, name: str):
@@ -18,15 +18,19 @@ def register(m: Module, value, *, name: str):
 
 
 def delay(m: Module, value, clocks: int, *, name: str):
-    """Return ``value`` that many clocks later; with 0 clocks ``value`` itself.
-
-    Control bits must be low after reset, so here every register is reset to zero.
-    """
+    """Return ``value`` that many clocks later; with 0 clocks ``value`` itself. Reset leaves it alone."""
     for clock in range(clocks):
-        held = Signal(value.shape(), name=f"{name}_d{clock + 1}")
-        m.d.sync += held.eq(value)
-        value = held
+        value = register(m, value, name=f"{name}_d{clock + 1}")
     return value
+
+
+def delay_valid(m: Module, valid: Value, clocks: int, *, name: str) -> Value:
+    """Return the bit ``valid`` that many clocks later; low after reset."""
+    for clock in range(clocks):
+        held = Signal(name=f"{name}_d{clock + 1}")
+        m.d.sync += held.eq(valid)
+        valid = held
+    return valid
 
 
 def sign_extend(value: Value, width: int) -> Value:

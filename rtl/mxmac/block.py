@@ -20,12 +20,13 @@ def beat_layout(config: MacConfig) -> data.StructLayout:
     beat : beat_sum_layout(config)
     specials : SPECIALS
         Of any lane.
-    block_first, block_last, dot_last : 1
-        Whether the beat is the first or last of its block, and whether it ends the dot product.
+    block_first : 1
+        Whether the beat is the first of its block; there only if a block can have more than one.
+    block_last, dot_last : 1
+        Whether the beat ends its block, and the dot product.
     """
-    return data.StructLayout(
-        {"beat": beat_sum_layout(config), "specials": SPECIALS, "block_first": 1, "block_last": 1, "dot_last": 1}
-    )
+    first = {"block_first": 1} if config.beats > 1 else {}
+    return data.StructLayout({"beat": beat_sum_layout(config), "specials": SPECIALS, **first, "block_last": 1, "dot_last": 1})
 
 
 def block_layout(config: MacConfig) -> data.StructLayout:

@@ -67,9 +67,7 @@ class Operand:
     @property
     def exp_bits(self) -> int:
         """Bits of the common exponent; 0 if there is nothing to shift by."""
-        return max(
-            1 + self.bias if fmt.is_integer else fmt.exp_max + self.bias - fmt.bias for fmt in self.formats
-        ).bit_length()
+        return max(1 + self.bias if fmt.is_integer else fmt.exp_max + self.bias - fmt.bias for fmt in self.formats).bit_length()
 
     @property
     def grid(self) -> int:
@@ -130,9 +128,7 @@ class MacConfig:
         if not 1 <= self.block <= BLOCK_MAX:
             raise UserError("block", f"A block must have 1 to {BLOCK_MAX} elements, not {self.block}")
         if not 1 <= self.lanes <= self.block:
-            raise UserError(
-                "lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}"
-            )
+            raise UserError("lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}")
         if self.block % self.lanes:
             raise UserError("lanes", f"Lanes must divide the block of {self.block} elements, not {self.lanes}")
         if self.accumulator is Accumulator.WINDOW:
@@ -151,9 +147,25 @@ class MacConfig:
                 f"A window of {self.window} bits takes 0 to {self.window - 1} guard bits, not {self.window_guard}",
             )
         if self.window_lsb is not None and not -WINDOW_MAX <= self.window_lsb <= WINDOW_MAX:
-            raise UserError(
-                "window-lsb", f"The exponent must be from {-WINDOW_MAX} to {WINDOW_MAX}, not {self.window_lsb}"
-            )
+            raise UserError("window-lsb", f"The exponent must be from {-WINDOW_MAX} to {WINDOW_MAX}, not {self.window_lsb}")
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the parameters that count, as the command line spells them: for manifests and for people."""
+        parameters: dict[str, object] = {
+            "a": [fmt.name for fmt in self.a],
+            "b": [fmt.name for fmt in self.b],
+            "block": self.block,
+            "lanes": self.lanes,
+            "accumulator": self.accumulator.value,
+            "output": self.output.name,
+        }
+        if self.accumulator is Accumulator.WINDOW:
+            parameters["window"] = self.window
+            if self.window_lsb is None:
+                parameters["window-guard"] = self.window_guard
+            else:
+                parameters["window-lsb"] = self.window_lsb
+        return parameters
 
     # Operands and exact sums
 

@@ -22,9 +22,7 @@ def decoded_layout(operand: Operand) -> data.StructLayout:
     neg, zero, nan, inf : 1
         Sign, and whether the element is zero, NaN or infinite. ``sig`` and ``exp`` of a NaN or Inf mean nothing.
     """
-    return data.StructLayout(
-        {"sig": operand.sig_bits, "exp": operand.exp_bits, "neg": 1, "zero": 1, "nan": 1, "inf": 1}
-    )
+    return data.StructLayout({"sig": operand.sig_bits, "exp": operand.exp_bits, "neg": 1, "zero": 1, "nan": 1, "inf": 1})
 
 
 class Decoder(wiring.Component):

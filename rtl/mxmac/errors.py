@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["UserError", "written_whole"]
+__all__ = ["UserError", "check_writable", "written_whole"]
 
 
 class UserError(ValueError):
@@ -25,6 +25,20 @@ class UserError(ValueError):
         self.what = what
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a path that no file can be written to, before any work is done.
+
+    Raises
+    ------
+    UserError
+        If it is a directory, or lies in one that does not exist.
+    """
+    if not path.parent.is_dir():
+        raise UserError(str(path), f"The directory {str(path.parent)!r} does not exist; create it first")
+    if path.is_dir():
+        raise UserError(str(path), "This is a directory; give the name of a file")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and move it there at the end.
@@ -36,14 +50,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     UserError
         If the directory of ``path`` does not exist or cannot be written.
     """
-    folder = path.parent
-    if not folder.is_dir():
-        raise UserError(str(path), f"The directory {str(folder)!r} does not exist; create it first")
-    if path.is_dir():
-        raise UserError(str(path), "This is a directory; give the name of a file")
+    check_writable(path)
     try:
         # A suffix that keeps the extension: writers such as numpy.savez look at it.
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise UserError(str(path), f"Cannot write here: {error.strerror}") from error
     os.close(handle)

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from .accumulator.fp32 import Fp32Accumulator, fp32_latency
 from .accumulator.window import WindowAccumulator, window_total_layout
 from .adder_tree import AdderTree, adder_tree_latency
-from .bits import any_of, delay, register
+from .bits import any_of, delay, delay_valid
 from .block import BlockAdder
 from .config import Accumulator, MacConfig
 from .formats import SCALE_WIDTH
@@ -127,11 +127,12 @@ class Datapath(wiring.Component):
         m.d.comb += [
             to_block.beat.eq(tree.beat),
             to_block.specials.as_value().eq(delay(m, specials.as_value(), front - 1, name="specials")),
-            to_block.block_first.eq(delay(m, self.block_first, front, name="block_first")),
             to_block.block_last.eq(delay(m, self.block_last, front, name="block_last")),
             to_block.dot_last.eq(delay(m, beat.last, front, name="dot_last")),
-            block_adder.i.valid.eq(delay(m, self.i.valid, front, name="valid")),
+            block_adder.i.valid.eq(delay_valid(m, self.i.valid, front, name="valid")),
         ]
+        if config.beats > 1:
+            m.d.comb += to_block.block_first.eq(delay(m, self.block_first, front, name="block_first"))
         scale = self._scale(m, front + 1)
         back = self._fp32 if config.accumulator is Accumulator.FP32 else self._window
         back(m, block_adder, scale)
@@ -145,10 +146,7 @@ class Datapath(wiring.Component):
         held = Signal(scale_sum_layout(), name="scale", reset_less=True)
         with m.If(self.block_first):
             m.d.sync += held.eq(scale_sum.scale)
-        value = held.as_value()
-        for clock in range(clocks - 1):
-            value = register(m, value, name=f"scale_d{clock + 1}")
-        return data.View(scale_sum_layout(), value)
+        return data.View(scale_sum_layout(), delay(m, held.as_value(), clocks - 1, name="scale"))
 
     def _of_block(self, m: Module, beat, name: str):
         held = Signal(beat[name].shape(), name=f"{name}_held", reset_less=True)
@@ -220,7 +218,8 @@ class MacUnit(wiring.Component):
         depth = result_queue_depth(config)
         m.submodules.results = queue = SyncFIFOBuffered(width=result_layout(config.output).size, depth=depth)
 
-        taken, ready = Signal(), Signal()
+        taken = Signal()
+        ready = Signal()
         beat_index = Signal(range(config.beats))
         m.d.comb += [
             self.i.ready.eq(ready),
@@ -251,13 +250,15 @@ class MacUnit(wiring.Component):
     def _pause(self, m: Module, block_ends, beat_index):
         """Whether the next clock is one to wait in."""
         most = self.config.block_interval - 1
-        left, next_left = Signal(range(most + 1), name="pause"), Signal(range(most + 1), name="pause_next")
+        left = Signal(range(most + 1), name="pause")
+        next_left = Signal(range(most + 1), name="pause_next")
         m.d.comb += next_left.eq(Mux(block_ends, most - beat_index, Mux(left.any(), left - 1, 0)))
         m.d.sync += left.eq(next_left)
         return next_left.any()
 
     def _credit(self, m: Module, queue, depth: int, dot_ends, pause, ready):
         """Count the results there is room for; a dot product takes one when its last beat comes in."""
-        room, next_room = Signal(range(depth + 1), init=depth), Signal(range(depth + 1), name="room_next")
+        room = Signal(range(depth + 1), init=depth)
+        next_room = Signal(range(depth + 1), name="room_next")
         m.d.comb += next_room.eq(room - dot_ends + (queue.r_en & queue.r_rdy))
         m.d.sync += [room.eq(next_room), ready.eq(next_room.any() & ~pause)]

@@ -121,19 +121,18 @@ class Multiplier(wiring.Component):
         zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
         width = config.product_bits + zeros
         levels = len(shamt)
-        for level in range(levels):
+        for level in range(levels - 1):
             moved = Signal(min(len(value) + (1 << level), width), name=f"shifted{level}")
-            shifted = shift_left_stage(value, 1 << level, shamt[level], len(moved))
-            last = level == levels - 1
-            m.d.comb += moved.eq(shifted ^ neg.replicate(len(moved)) if last else shifted)
-            value = moved
-            if last:
-                break
+            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved)))
+            value, shamt = moved, shamt[1:]
             if level % SHIFT_LEVELS_PER_CLOCK == SHIFT_LEVELS_PER_CLOCK - 1:
                 value = register(m, value, name=f"shifted{level}_q")
                 shamt = register(m, shamt, name=f"shamt{level}_q")
                 neg = register(m, neg, name=f"neg{level}_q")
-        if not levels:
-            value = value ^ neg.replicate(len(value))
-        magnitude = Cat(value, neg.replicate(max(0, width - len(value))))[zeros:width]
-        m.d.sync += [self.product.ones.eq(Cat(magnitude, neg)), self.product.neg.eq(neg)]
+        if levels:
+            value = shift_left_stage(value, 1 << (levels - 1), shamt[0], width)
+        value = Cat(value, Const(0, max(0, width - len(value))))[zeros:width]
+        m.d.sync += [
+            self.product.ones.eq(Cat(value ^ neg.replicate(len(value)), neg)),
+            self.product.neg.eq(neg),
+        ]

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay
+from .bits import delay_valid
 from .formats import Format
 from .multiplier import SPECIALS
 
@@ -27,9 +27,7 @@ def total_layout(width: int, exp_bits: int) -> data.StructLayout:
     specials : SPECIALS
         Of everything that was added up. If any is set, ``value`` means nothing.
     """
-    return data.StructLayout(
-        {"value": signed(width), "exp": exp_bits, "inexact": 1, "overflow": 1, "specials": SPECIALS}
-    )
+    return data.StructLayout({"value": signed(width), "exp": exp_bits, "inexact": 1, "overflow": 1, "specials": SPECIALS})
 
 
 def result_layout(output: Format) -> data.StructLayout:
@@ -94,7 +92,7 @@ class Rounder(wiring.Component):
             if (index + 1) * self.clocks // len(steps) > index * self.clocks // len(steps):
                 state = self._register(m, state, f"step{index}")
         m.d.comb += [
-            self.o.valid.eq(delay(m, self.i.valid, self.clocks, name="valid")),
+            self.o.valid.eq(delay_valid(m, self.i.valid, self.clocks, name="valid")),
             self.o.payload.data.eq(state["data"]),
             self.o.payload.status.as_value().eq(state["status"]),
         ]
@@ -188,7 +186,8 @@ class Rounder(wiring.Component):
         nan = state["nan"] | state["invalid"] | (state["pos_inf"] & state["neg_inf"])
         infinite = state["pos_inf"] | state["neg_inf"]
         sign = Mux(infinite, state["neg_inf"], state["neg"])
-        result, status = Signal(output.width, name="result"), Signal(STATUS)
+        result = Signal(output.width, name="result")
+        status = Signal(STATUS)
         with m.If(nan):
             m.d.comb += result.eq(output.nan_code)
             m.d.comb += status.nv.eq(state["invalid"] | (state["pos_inf"] & state["neg_inf"]))

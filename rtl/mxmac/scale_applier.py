@@ -1,10 +1,10 @@
 """The shared scales, and the barrel shift that applies them."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, register, shift_left_stage
+from .bits import delay, delay_valid, register, shift_left_stage
 from .block import block_layout
 from .config import MacConfig
 from .formats import SCALE_NAN, SCALE_WIDTH
@@ -55,6 +55,16 @@ class ScaleSum(wiring.Component):
 def scaled_block_layout(config: MacConfig) -> data.StructLayout:
     """Layout of a block's sum with its scale: ``block_layout(config)`` and ``scale_sum_layout()`` side by side."""
     return data.StructLayout({"block": block_layout(config), "scale": scale_sum_layout()})
+
+
+def specials_of_block(scaled: data.View) -> data.View:
+    """Return the ``SPECIALS`` of a scaled block, which a NaN scale may have changed.
+
+    It makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
+    """
+    block, nan = scaled.block.specials, scaled.scale.nan
+    rest = [block[name] & ~nan for name in SPECIALS.members if name != "nan"]
+    return data.View(SPECIALS, Cat(block.nan | nan, *rest))
 
 
 def aligned_layout(config: MacConfig) -> data.StructLayout:
@@ -129,23 +139,16 @@ class ScaleApplier(wiring.Component):
     def elaborate(self, platform):
         """Build the scale applier."""
         m = Module()
-        config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
+        config, block = self.config, self.i.payload.block
         latency = scale_applier_latency(config)
         specials = Signal(SPECIALS)
-        # A NaN scale makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
+        m.d.comb += specials.eq(specials_of_block(self.i.payload))
         m.d.comb += [
-            specials.as_value().eq(block.specials.as_value() & ~scale.nan.replicate(SPECIALS.size)),
-            specials.nan.eq(block.specials.nan | scale.nan),
-        ]
-        m.d.comb += [
-            self.o.valid.eq(delay(m, self.i.valid, latency, name="valid")),
+            self.o.valid.eq(delay_valid(m, self.i.valid, latency, name="valid")),
             self.o.payload.specials.as_value().eq(delay(m, specials.as_value(), latency, name="specials")),
             self.o.payload.dot_last.eq(delay(m, block.dot_last, latency, name="dot_last")),
         ]
-        total = block.sum
-        for clock in range(4):
-            total = register(m, total, name=f"sum_d{clock + 1}")
-        self._shift(m, total, self._distance(m))
+        self._shift(m, delay(m, block.sum, 4, name="sum"), self._distance(m))
         return m
 
     def _distance(self, m: Module):
@@ -153,28 +156,30 @@ class ScaleApplier(wiring.Component):
         config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
         # Clock 1: what the anchor needs to know.
         valid, dot_last = (
-            delay(m, self.i.valid, 1, name="anchor_valid"),
+            delay_valid(m, self.i.valid, 1, name="anchor_valid"),
             register(m, block.dot_last, name="anchor_last"),
         )
         nonzero, exp = register(m, block.sum.any(), name="nonzero"), register(m, scale.exp, name="exp")
         below = config.block_sum_bits
         if config.window_lsb is not None:
             own = register(m, exp, name="own")
-            distance = Signal(signed(SCALE_WIDTH + 12), reset_less=True)
-            m.d.sync += distance.eq(own + (config.block_exp_min - config.window_lsb + below))
+            offset = config.block_exp_min - config.window_lsb + below
+            distance = Signal(range(min(0, offset), max(1, config.scale_sum_max + offset + 1)), reset_less=True)
+            m.d.sync += distance.eq(own + offset)
             anchor = Const(0, SCALE_WIDTH + 1)
         else:
             # Clock 2: the anchor is that of the dot product so far, or this block.
-            anchored, held = Signal(), Signal(SCALE_WIDTH + 1, reset_less=True)
+            anchored = Signal()
+            held = Signal(SCALE_WIDTH + 1, reset_less=True)
             now = Mux(anchored, held, exp)
             with m.If(valid):
                 m.d.sync += [held.eq(now), anchored.eq((anchored | nonzero) & ~dot_last)]
             own, anchor = register(m, exp, name="own"), held
             # Clock 3: the distance.
-            distance = Signal(signed(SCALE_WIDTH + 12), reset_less=True)
-            m.d.sync += distance.eq(own - anchor + (config.window_guard + below))
-            for clock in range(scale_applier_latency(config) - 2):
-                anchor = register(m, anchor, name=f"anchor_d{clock + 1}")
+            offset, most = config.window_guard + below, config.scale_sum_max
+            distance = Signal(range(min(0, offset - most), offset + most + 1), reset_less=True)
+            m.d.sync += distance.eq(own - anchor + offset)
+            anchor = delay(m, anchor, scale_applier_latency(config) - 2, name="anchor")
         m.d.comb += self.o.payload.anchor.eq(anchor)
         # Clock 4: beyond its limits nothing changes any more.
         most = below + config.window + 1
@@ -183,22 +188,23 @@ class ScaleApplier(wiring.Component):
         return shamt
 
     def _shift(self, m: Module, value, shamt):
+        """Move up by ``shamt`` from just below the window to beyond its top, and see what is lost on either side."""
         config, below = self.config, self.config.block_sum_bits
-        sign = value[-1]
-        full = 2 * below + config.window + 1
+        value, sign = value[:-1].as_unsigned(), value[-1]
+        full = 2 * below + config.window
         levels = len(shamt)
         for level in range(levels):
             moved = Signal(min(len(value) + (1 << level), full), name=f"moved{level}")
-            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[level], len(moved), fill=sign))
-            value = moved
+            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved), fill=sign))
+            value, shamt = moved, shamt[1:]
             if level % SHIFT_LEVELS_PER_CLOCK == SHIFT_LEVELS_PER_CLOCK - 1 or level == levels - 1:
                 value = register(m, value, name=f"moved{level}_q")
                 sign = register(m, sign, name=f"sign{level}_q")
-                shamt = register(m, shamt, name=f"shamt{level}_q")
-        window = value[below : below + config.window + 1]
-        above = value[below + config.window :]
+                if level < levels - 1:
+                    shamt = register(m, shamt, name=f"shamt{level}_q")
+        above = Cat(value[below + config.window :], sign)
         m.d.comb += [
-            self.o.payload.value.eq(window.as_signed()),
+            self.o.payload.value.eq(value[below : below + config.window + 1].as_signed()),
             self.o.payload.lost.eq(value[:below].any()),
             self.o.payload.beyond.eq(above.any() & ~above.all()),
             self.o.payload.neg.eq(sign),

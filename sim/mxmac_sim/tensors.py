@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from mxmac.errors import UserError, written_whole
+from mxmac.errors import UserError, check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS, SCALE_NAN, Format
 from mxmac_sim.archives import SAFETENSORS_DTYPES, checked_suffix, is_float, listed, read_archive, read_array
 
@@ -110,10 +110,7 @@ def check_target(path: Path) -> None:
     """
     if path.suffix.lower() not in _MX_SUFFIXES:
         raise UserError(str(path), f"The name ends in {path.suffix!r}; accepted: {', '.join(_MX_SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise UserError(str(path), f"The directory {str(path.parent)!r} does not exist; create it first")
-    if path.is_dir():
-        raise UserError(str(path), "This is a directory; give the name of a file")
+    check_writable(path)
 
 
 def load_floats(path: Path, name: str | None = None) -> NDArray[Any]:

@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import add_with_carry, delay, register
+from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
 from ..formats import RESULT_FORMATS
 from ..multiplier import SPECIALS
 from ..rounder import STATUS, Rounder, result_layout
-from ..scale_applier import scaled_block_layout
+from ..scale_applier import scaled_block_layout, specials_of_block
 
 __all__ = ["Fp32Accumulator", "fp32_latency"]
 
@@ -25,7 +25,7 @@ def _normalise_levels(config: MacConfig) -> int:
 
 
 def _exp_base(config: MacConfig) -> int:
-    """Least exponent of a normalised block: a sum of -1 counts as -2 half as large."""
+    """Least exponent of a normalised block: a sum of -1 counts as -2 half as larger."""
     return config.block_exp_min - 1
 
 
@@ -66,16 +66,11 @@ class Fp32Accumulator(wiring.Component):
         m = Module()
         config = self.config
         front = fp32_latency(config) - config.fp32_add_clocks
-        block, scale = self.i.payload.block, self.i.payload.scale
-        valid = delay(m, self.i.valid, front, name="valid")
+        block = self.i.payload.block
+        valid = delay_valid(m, self.i.valid, front, name="valid")
         last = delay(m, block.dot_last, front, name="last")
-        specials = Signal(SPECIALS)
-        # A NaN scale makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
-        m.d.comb += [
-            specials.as_value().eq(block.specials.as_value() & ~scale.nan.replicate(SPECIALS.size)),
-            specials.nan.eq(block.specials.nan | scale.nan),
-        ]
-        specials = data.View(SPECIALS, delay(m, specials.as_value(), front, name="specials"))
+        specials = delay(m, specials_of_block(self.i.payload).as_value(), front, name="specials")
+        specials = data.View(SPECIALS, specials)
         value, exp = self._normalise(m)
         self._accumulate(m, valid, last, specials, value, exp)
         return m
@@ -120,7 +115,9 @@ class Fp32Accumulator(wiring.Component):
         m.submodules.rounder = rounder
 
         # What has been added up so far
-        acc, flags, seen = Signal(FP32.width), Signal(STATUS), Signal(SPECIALS)
+        acc = Signal(FP32.width)
+        flags = Signal(STATUS)
+        seen = Signal(SPECIALS)
         acc_exp_field, acc_neg = acc[FP32.man_bits : -1], acc[-1]
         normal = acc_exp_field.any()
         acc_sig = Cat(acc[: FP32.man_bits], normal)
@@ -132,41 +129,41 @@ class Fp32Accumulator(wiring.Component):
         total_specials = Signal(SPECIALS)
         opposite = Mux(acc_neg, specials.pos_inf, specials.neg_inf)
         m.d.comb += [
-            total_specials.as_value().eq(seen.as_value() | specials.as_value()),
-            total_specials.invalid.eq(seen.invalid | specials.invalid | (overflowed & opposite & ~specials.nan)),
+            total_specials.as_value().eq(
+                seen.as_value() | specials.as_value() | Cat(Const(0, 1), overflowed & opposite & ~specials.nan, Const(0, 2))
+            ),
         ]
         with m.If(valid):
             m.d.sync += seen.eq(total_specials)
-        distance, acc_larger = Signal(signed(len(block_exp) + 1)), Signal()
+        distance = Signal(signed(len(block_exp) + 1))
+        acc_larger = Signal()
         m.d.comb += [distance.eq(acc_exp - block_exp), acc_larger.eq(~distance[-1])]
-        acc_field = Signal(signed(field + 1))
-        block_field = Signal(signed(field + 1))
-        m.d.comb += [
-            acc_field.eq(Cat(Const(0, field - FP32.sig_bits), acc_sig)),
-            block_field.eq(Cat(Const(0, field + 1 - len(block_value)), block_value).as_signed()),
-        ]
+        acc_field = Cat(Const(0, field - FP32.sig_bits), acc_sig, Const(0, 1))
+        block_field = Cat(Const(0, field + 1 - len(block_value)), block_value)
         levels = field.bit_length()
         apart = Mux(acc_larger, distance, -distance)
         shamt = Signal(levels, reset_less=True)
         m.d.sync += shamt.eq(Mux(apart[levels:].any(), (1 << levels) - 1, apart))
-        large = register(m, Mux(acc_larger, acc_field, block_field), name="large")
-        small = register(m, Mux(acc_larger, block_field, acc_field), name="small")
-        neg_large, neg_small = Signal(reset_less=True), Signal(reset_less=True)
+        larger = register(m, Mux(acc_larger, acc_field, block_field), name="larger")
+        smaller = register(m, Mux(acc_larger, block_field, acc_field), name="smaller")
+        neg_large = Signal(reset_less=True)
+        neg_small = Signal(reset_less=True)
         m.d.sync += [neg_large.eq(acc_neg & acc_larger), neg_small.eq(acc_neg & ~acc_larger)]
         exp = register(m, Mux(acc_larger, acc_exp, block_exp), name="large_exp")
 
         # Clock 2: align, and complement what is negative in the accumulator: of the two, only it is a magnitude.
-        sticky = Const(0, 1)
+        sticky, sign, smaller = Const(0, 1), smaller[-1], smaller[:-1]
         for level in range(levels):
-            amount = 1 << level
-            moved, lost = Signal(signed(field + 1), name=f"aligned{level}"), Signal(name=f"sticky{level}")
+            amount = min(1 << level, field)
+            moved = Signal(field, name=f"aligned{level}")
+            lost = Signal(name=f"sticky{level}")
             m.d.comb += [
-                moved.eq(Mux(shamt[level], small >> amount, small)),
-                lost.eq(sticky | (shamt[level] & small[: min(amount, field + 1)].any())),
+                moved.eq(Mux(shamt[level], Cat(smaller[amount:], sign.replicate(amount)), smaller)),
+                lost.eq(sticky | (shamt[level] & smaller[:amount].any())),
             ]
-            small, sticky = moved, lost
-        x = register(m, large ^ neg_large.replicate(field + 1), name="addend_large")
-        y = register(m, Cat(sticky, small) ^ neg_small.replicate(field + 2), name="addend_small")
+            smaller, sticky = moved, lost
+        x = register(m, larger ^ neg_large.replicate(field + 1), name="addend_large")
+        y = register(m, Cat(sticky, smaller, sign) ^ neg_small.replicate(field + 2), name="addend_small")
         exp, carry_large, carry_small = (
             register(m, exp, name="exp_q"),
             register(m, neg_large, name="carry_large"),
@@ -182,21 +179,20 @@ class Fp32Accumulator(wiring.Component):
         was_over = delay(m, overflowed & valid, ADD_CLOCKS, name="overflowed")
         m.d.comb += [
             infinite.eq(was_over & ~seen.as_value().any()),
-            rounder.i.valid.eq(delay(m, valid, ADD_CLOCKS, name="valid_add")),
+            rounder.i.valid.eq(delay_valid(m, valid, ADD_CLOCKS, name="valid_add")),
             round_in.value.eq(total),
             round_in.exp.eq(register(m, exp, name="exp_qq")),
-            round_in.specials.eq(seen),
+            round_in.specials.nan.eq(seen.nan),
+            round_in.specials.invalid.eq(seen.invalid),
             round_in.specials.pos_inf.eq(seen.pos_inf | (infinite & ~acc_neg)),
             round_in.specials.neg_inf.eq(seen.neg_inf | (infinite & acc_neg)),
         ]
 
         # Round, and start anew after the last block
-        block_done = delay(m, valid, ADD_CLOCKS + config.fp32_round_clocks, name="block_done")
-        dot_done = delay(m, valid & last, ADD_CLOCKS + config.fp32_round_clocks, name="dot_done")
+        block_done = rounder.o.valid
+        dot_done = delay_valid(m, valid & last, ADD_CLOCKS + config.fp32_round_clocks, name="dot_done")
         status = Signal(STATUS)
-        m.d.comb += status.as_value().eq(
-            rounder.o.payload.status.as_value() | Mux(seen.as_value().any(), 0, flags.as_value())
-        )
+        m.d.comb += status.as_value().eq(rounder.o.payload.status.as_value() | Mux(seen.as_value().any(), 0, flags.as_value()))
         with m.If(block_done):
             m.d.sync += [acc.eq(rounder.o.payload.data), flags.eq(status)]
         with m.If(dot_done):

@@ -51,9 +51,14 @@ class WindowAccumulator(wiring.Component):
         width, block, total = self.config.window, self.i.payload, self.o.payload
         fresh = Signal(init=1)
         # The sum is brought back to the window's limits only when it is next used, so as not to lengthen the addition.
-        raw, beyond, block_neg = Signal(signed(width + 2)), Signal(), Signal()
-        lost, overflow, specials = Signal(), Signal(), Signal(SPECIALS)
-        anchor, done = Signal(SCALE_WIDTH + 1, reset_less=True), Signal()
+        raw = Signal(signed(width + 2))
+        beyond = Signal()
+        block_neg = Signal()
+        lost = Signal()
+        overflow = Signal()
+        specials = Signal(SPECIALS)
+        anchor = Signal(SCALE_WIDTH + 1, reset_less=True)
+        done = Signal()
 
         top = raw[width - 1 :]
         outside = beyond | (top.any() & ~top.all())

@@ -1,0 +1,84 @@
+"""The command-line options that make up a configuration."""
+
+from typing import Annotated
+
+import typer
+
+from .config import Accumulator, MacConfig, format_named
+from .errors import UserError
+from .formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
+
+__all__ = [
+    "AccumulatorOption",
+    "BlockOption",
+    "FormatAOption",
+    "FormatBOption",
+    "LanesOption",
+    "OutputOption",
+    "WindowGuardOption",
+    "WindowLsbOption",
+    "WindowOption",
+    "config_from",
+]
+
+_PANEL = "Unit"
+_FORMATS = ", ".join(ELEMENT_FORMATS)
+
+FormatAOption = Annotated[list[str], typer.Option("--a", help=f"Element format of a: {_FORMATS}.", rich_help_panel=_PANEL)]
+FormatBOption = Annotated[list[str], typer.Option("--b", help=f"Element format of b: {_FORMATS}.", rich_help_panel=_PANEL)]
+BlockOption = Annotated[int, typer.Option(help="Elements that share a scale.", rich_help_panel=_PANEL)]
+LanesOption = Annotated[int, typer.Option(help="Element pairs a clock; they divide the block.", rich_help_panel=_PANEL)]
+AccumulatorOption = Annotated[
+    str,
+    typer.Option(help=f"How blocks are added up: {', '.join(kind.value for kind in Accumulator)}.", rich_help_panel=_PANEL),
+]
+OutputOption = Annotated[
+    str, typer.Option(help=f"Format of the result: {', '.join(RESULT_FORMATS).lower()}.", rich_help_panel=_PANEL)
+]
+WindowOption = Annotated[int, typer.Option(help="Bits of the window.", rich_help_panel=_PANEL)]
+WindowGuardOption = Annotated[
+    int, typer.Option(help="Bits of the window below the block that anchors it.", rich_help_panel=_PANEL)
+]
+WindowLsbOption = Annotated[
+    int | None,
+    typer.Option(help="Exponent of the window's least significant bit, instead of an anchor.", rich_help_panel=_PANEL),
+]
+
+
+def config_from(
+    a: list[str],
+    b: list[str],
+    block: int,
+    lanes: int,
+    accumulator: str,
+    output: str,
+    window: int,
+    window_guard: int,
+    window_lsb: int | None,
+) -> MacConfig:
+    """Make a configuration of what the options say.
+
+    Raises
+    ------
+    UserError
+        If it is none; the error names the option.
+    """
+    kinds = {kind.value: kind for kind in Accumulator}
+    kind = kinds.get(accumulator.lower())
+    if kind is None:
+        raise UserError("accumulator", f"There is no accumulator {accumulator!r}; choose one of {', '.join(kinds)}")
+    return MacConfig(
+        a=_formats(a, "a"),
+        b=_formats(b, "b"),
+        block=block,
+        lanes=lanes,
+        accumulator=kind,
+        output=format_named(output, RESULT_FORMATS, "output"),
+        window=window,
+        window_guard=window_guard,
+        window_lsb=window_lsb,
+    )
+
+
+def _formats(names: list[str], option: str) -> tuple[Format, ...]:
+    return tuple(format_named(name.strip(), ELEMENT_FORMATS, option) for entry in names for name in entry.split(","))

@@ -1,0 +1,85 @@
+"""The unit with plain ports, as integrators see it."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import MacConfig
+from .formats import SCALE_WIDTH
+from .mac import MacUnit
+from .rounder import STATUS
+
+__all__ = ["MacTop"]
+
+
+class MacTop(wiring.Component):
+    """A :class:`~mxmac.mac.MacUnit` whose streams are ports of their own: the contract with the outside.
+
+    Parameters
+    ----------
+    config : MacConfig
+
+    Members
+    -------
+    in_valid, in_ready, in_a, in_b, in_scale_a, in_scale_b, in_last : the stream of beats
+    in_format_a, in_format_b : formats of the elements, there only with more than one to choose from
+    out_valid, out_ready, out_data, out_status : the stream of results
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__({name: port for name, (port, _) in self.port_table(config).items()})
+
+    @staticmethod
+    def port_table(config: MacConfig) -> dict[str, tuple[wiring.Member, str]]:
+        """Ports in order, each with a line of explanation."""
+        sides = (("a", config.operand_a), ("b", config.operand_b))
+        ports = {
+            "in_valid": (In(1), "a beat is offered"),
+            "in_ready": (Out(1), "the beat is taken at the next rising edge if both are high; does not depend on in_valid"),
+        }
+        for side, operand in sides:
+            width = config.lanes * operand.width
+            ports[f"in_{side}"] = (
+                In(width),
+                f"{config.lanes} elements of {side}, {operand.width} bits each, lane 0 in the least significant bits",
+            )
+        for side, _ in sides:
+            ports[f"in_scale_{side}"] = (In(SCALE_WIDTH), f"UE8M0 scale of {side}; read on the first beat of a block")
+        for side, operand in sides:
+            if len(operand.formats) > 1:
+                names = ", ".join(f"{index} = {fmt.name}" for index, fmt in enumerate(operand.formats))
+                ports[f"in_format_{side}"] = (
+                    In(range(len(operand.formats))),
+                    f"format of {side}: {names}; read on the first beat of a block",
+                )
+        return ports | {
+            "in_last": (In(1), "this beat ends the dot product; what its block still lacks counts as zeros"),
+            "out_valid": (Out(1), "a result is offered, and held until it is taken"),
+            "out_ready": (In(1), "the result is taken at the next rising edge if both are high"),
+            "out_data": (Out(config.output.width), f"the dot product in {config.output.name}"),
+            "out_status": (Out(STATUS.size), "its flags {NV, DZ, OF, UF, NX}, as RISC-V orders them"),
+        }
+
+    def elaborate(self, platform):
+        """Build the unit and connect its streams."""
+        m = Module()
+        m.submodules.mac = mac = MacUnit(self.config)
+        beat, result = mac.i.payload, mac.o.payload
+        m.d.comb += [
+            mac.i.valid.eq(self.in_valid),
+            self.in_ready.eq(mac.i.ready),
+            beat.a.eq(self.in_a),
+            beat.b.eq(self.in_b),
+            beat.scale_a.eq(self.in_scale_a),
+            beat.scale_b.eq(self.in_scale_b),
+            beat.last.eq(self.in_last),
+            self.out_valid.eq(mac.o.valid),
+            mac.o.ready.eq(self.out_ready),
+            self.out_data.eq(result.data),
+            self.out_status.eq(result.status.as_value()),
+        ]
+        for side in ("a", "b"):
+            if hasattr(self, f"in_format_{side}"):
+                m.d.comb += beat[f"format_{side}"].eq(getattr(self, f"in_format_{side}"))
+        return m

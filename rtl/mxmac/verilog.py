@@ -1,0 +1,149 @@
+"""A MAC unit as a Verilog file with its manifest."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.hdl import Shape
+from amaranth.lib.wiring import In
+
+from . import __version__
+from .config import MacConfig
+from .errors import UserError, written_whole
+from .mac import result_queue_depth, unit_latency
+from .netlist import component_verilog
+from .top import MacTop
+
+__all__ = ["Design", "check_top_name", "generate", "manifest_path", "write"]
+
+# Verilog-2005, annex B
+_KEYWORDS = frozenset(
+    ["always", "and", "assign", "automatic", "begin", "buf", "bufif0", "bufif1", "case", "casex", "casez", "cell", "cmos", "config", "deassign", "default", "defparam", "design", "disable", "edge", "else", "end", "endcase", "endconfig", "endfunction", "endgenerate", "endmodule", "endprimitive", "endspecify", "endtable", "endtask", "event", "for", "force", "forever", "fork", "function", "generate", "genvar", "highz0", "highz1", "if", "ifnone", "incdir", "include", "initial", "inout", "input", "instance", "integer", "join", "large", "liblist", "library", "localparam", "macromodule", "medium", "module", "nand", "negedge", "nmos", "nor", "noshowcancelled", "not", "notif0", "notif1", "or", "output", "parameter", "pmos", "posedge", "primitive", "pull0", "pull1", "pulldown", "pullup", "pulsestyle_ondetect", "pulsestyle_onevent", "rcmos", "real", "realtime", "reg", "release", "repeat", "rnmos", "rpmos", "rtran", "rtranif0", "rtranif1", "scalared", "showcancelled", "signed", "small", "specify", "specparam", "strong0", "strong1", "supply0", "supply1", "table", "task", "time", "tran", "tranif0", "tranif1", "tri", "tri0", "tri1", "triand", "trior", "trireg", "unsigned", "use", "uwire", "vectored", "wait", "wand", "weak0", "weak1", "while", "wire", "wor", "xnor", "xor"]
+)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Verilog text and what there is to know about it.
+
+    Members
+    -------
+    text : str
+        Verilog-2005.
+    manifest : dict
+        Configuration, ports, latency, rate and version, ready for JSON.
+    """
+
+    text: str
+    manifest: dict
+
+    @property
+    def manifest_text(self) -> str:
+        """The manifest as JSON."""
+        return json.dumps(self.manifest, indent=2) + "\n"
+
+
+def check_top_name(top: str):
+    """Refuse a name for the top module that is no Verilog identifier.
+
+    Raises
+    ------
+    UserError
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", top):
+        raise UserError("top", f"{top!r} is no Verilog identifier: letters, digits and _, not starting with a digit")
+    if top in _KEYWORDS:
+        raise UserError("top", f"{top!r} is a keyword of Verilog; choose another name")
+
+
+def generate(config: MacConfig, top: str) -> Design:
+    """Generate the Verilog of a MAC unit. The same arguments give the same text, byte for byte.
+
+    Parameters
+    ----------
+    config : MacConfig
+    top : str
+        Name of the top module. All modules beneath start with it.
+
+    Raises
+    ------
+    UserError
+        If ``top`` is no Verilog identifier.
+    """
+    check_top_name(top)
+    ports = MacTop.port_table(config)
+    manifest = {
+        "generator": "mxmac",
+        "version": __version__,
+        "top": top,
+        "config": config.as_dict(),
+        "latency": unit_latency(config),
+        "initiation_interval": {
+            "clocks_per_beat": 1,
+            "clocks_per_block": config.block_interval,
+            "beats_per_block": config.beats,
+        },
+        "results_queued": result_queue_depth(config),
+        "ports": [
+            {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
+            {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
+            *(
+                {
+                    "name": name,
+                    "direction": "input" if port.flow == In else "output",
+                    "width": Shape.cast(port.shape).width,
+                    "about": about,
+                }
+                for name, (port, about) in ports.items()
+            ),
+        ],
+    }
+    body = component_verilog(MacTop(config), top, port_order=list(ports))
+    return Design(_header(config, manifest) + body, manifest)
+
+
+def _header(config: MacConfig, manifest: dict) -> str:
+    described = ", ".join(f"{key} {value}" for key, value in config.as_dict().items() if value is not None)
+    rate = "One beat a clock, sustained."
+    if config.block_interval > config.beats:
+        rate = f"One beat a clock, but a block takes at least {config.block_interval} clocks."
+    name_width = max(len(port["name"]) for port in manifest["ports"])
+    lines = [
+        f"{manifest['top']}: dot products of MX blocks, made by mxmac {manifest['version']}",
+        "",
+        f"Configuration: {described}",
+        f"Latency: {manifest['latency']} clocks, from the edge that takes the last beat of a dot product to the first edge",
+        f"that can take its result. {rate}",
+        "",
+        "Ports:",
+        *(
+            f"  {port['name']:<{name_width}}  {port['direction']:<6} {port['width']:>4}  {port['about']}"
+            for port in manifest["ports"]
+        ),
+        "",
+        f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge of clk with",
+        "valid and ready both high. Hold rst high for one clock before use.",
+    ]
+    comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
+    return f"{comment}\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
+
+
+def manifest_path(verilog: Path) -> Path:
+    """Where the manifest of a Verilog file is: beside it, with the suffix ``.json``."""
+    return verilog.with_suffix(".json")
+
+
+def write(design: Design, path: Path):
+    """Write a design to ``path`` and its manifest beside it.
+
+    Raises
+    ------
+    UserError
+        If that is no place to write to.
+    """
+    if path.suffix == ".json":
+        raise UserError("output", f"{path.name!r} is the name its manifest would have; let the Verilog file end in .v")
+    with written_whole(path) as text, written_whole(manifest_path(path)) as manifest:
+        text.write_text(design.text)
+        manifest.write_text(design.manifest_text)

