@@ -17,8 +17,10 @@ WINDOW_MAX = 1024
 
 
 class Accumulator(Enum):
-    """How block sums are added up, from the cheapest to keep exact to the cheapest to understand."""
+    """How block sums are added up."""
 
+    #: As if with unlimited precision, over the full range of scales.
+    EXACT = "exact"
     #: Fixed point of a chosen width, anchored by the first non-zero block or at a fixed place.
     WINDOW = "window"
     #: Binary32, rounded once per block.

@@ -1,11 +1,12 @@
 """The whole unit: a stream of beats in, a stream of results out."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from .accumulator.fp32 import Fp32Accumulator, fp32_latency
+from .accumulator.exact import ExactAccumulator, exact_latency, exact_total_exp_min, exact_total_layout
+from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from .accumulator.window import WindowAccumulator, window_total_layout
 from .adder_tree import AdderTree, adder_tree_latency
 from .bits import any_of, delay, delay_valid
@@ -16,10 +17,19 @@ from .multiplier import SPECIALS, Multiplier, multiplier_latency
 from .rounder import Rounder, result_layout
 from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
 
-__all__ = ["Datapath", "MacUnit", "beat_in_layout", "datapath_latency", "result_queue_depth", "unit_latency"]
+__all__ = [
+    "Datapath",
+    "MacUnit",
+    "beat_in_layout",
+    "datapath_latency",
+    "result_queue_depth",
+    "unit_latency",
+    "unit_latency_min",
+]
 
-#: Levels of logic of the rounder, roughly, between two registers.
+#: Clocks of the last rounding, and of the one from binary32 to a narrower format.
 ROUND_CLOCKS = 6
+NARROW_CLOCKS = 3
 #: Clocks that a result spends in the queue if nothing waits before it.
 QUEUE_CLOCKS = 2
 
@@ -55,17 +65,31 @@ def _front_latency(config: MacConfig) -> int:
     return multiplier_latency(config) + adder_tree_latency(config)
 
 
-def datapath_latency(config: MacConfig) -> int:
-    """Clocks from the last beat of a dot product to its rounded sum."""
+def datapath_latency(config: MacConfig) -> tuple[int, int]:
+    """Least and largest number of clocks from the last beat of a dot product to its rounded sum."""
     front = _front_latency(config) + 1
-    if config.accumulator is Accumulator.FP32:
-        return front + fp32_latency(config)
-    return front + scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS
+    match config.accumulator:
+        case Accumulator.FP32:
+            back = (fp32_latency(config) + (NARROW_CLOCKS if config.output != FP32 else 0),) * 2
+        case Accumulator.WINDOW:
+            back = (scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS,) * 2
+        case Accumulator.EXACT:
+            least, most = exact_latency(config)
+            back = least + ROUND_CLOCKS, most + ROUND_CLOCKS
+    return front + back[0], front + back[1]
 
 
 def unit_latency(config: MacConfig) -> int:
-    """Clocks from the edge that takes the last beat of a dot product to the first edge that can take its result."""
-    return datapath_latency(config) + QUEUE_CLOCKS
+    """Clocks from the edge that takes the last beat of a dot product to the first edge that can take its result.
+
+    For the exact accumulator that is the most it takes while nothing waits; see ``unit_latency_min``.
+    """
+    return datapath_latency(config)[1] + QUEUE_CLOCKS
+
+
+def unit_latency_min(config: MacConfig) -> int:
+    """As ``unit_latency``, but the least it takes: less only with the exact accumulator, if scales lie close together."""
+    return datapath_latency(config)[0] + QUEUE_CLOCKS
 
 
 def result_queue_depth(config: MacConfig) -> int:
@@ -73,8 +97,15 @@ def result_queue_depth(config: MacConfig) -> int:
     return -(-(unit_latency(config) + 1) // config.block_interval) + 1
 
 
+def block_queue_depth(config: MacConfig) -> int:
+    """Blocks to make room for before the exact accumulator, so that they follow each other without a gap."""
+    return -(-(_front_latency(config) + 4) // config.beats) + 1
+
+
 class Datapath(wiring.Component):
     """From beats to rounded sums, without any back-pressure: it takes a beat whenever one is valid.
+
+    With the exact accumulator, whoever offers beats must leave room for the blocks: see ``block_taken``.
 
     Parameters
     ----------
@@ -85,17 +116,21 @@ class Datapath(wiring.Component):
     i : In(stream.Signature(beat_in_layout(config), always_ready=True))
     block_first, block_last : In(1)
         Whether the beat is the first or the last of its block.
+    block_taken : Out(1)
+        There is room for one more of ``block_queue_depth(config)`` blocks; there only with the exact accumulator.
     o : Out(stream.Signature(result_layout(config.output), always_ready=True))
         ``datapath_latency(config)`` clocks after a beat with ``last``.
     """
 
     def __init__(self, config: MacConfig):
         self.config = config
+        exact = config.accumulator is Accumulator.EXACT
         super().__init__(
             {
                 "i": In(stream.Signature(beat_in_layout(config), always_ready=True)),
                 "block_first": In(1),
                 "block_last": In(1),
+                **({"block_taken": Out(1)} if exact else {}),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
         )
@@ -134,8 +169,8 @@ class Datapath(wiring.Component):
         if config.beats > 1:
             m.d.comb += to_block.block_first.eq(delay(m, self.block_first, front, name="block_first"))
         scale = self._scale(m, front + 1)
-        back = self._fp32 if config.accumulator is Accumulator.FP32 else self._window
-        back(m, block_adder, scale)
+        back = {Accumulator.EXACT: self._exact, Accumulator.FP32: self._fp32, Accumulator.WINDOW: self._window}
+        back[config.accumulator](m, block_adder, scale)
         return m
 
     def _scale(self, m: Module, clocks: int):
@@ -155,26 +190,38 @@ class Datapath(wiring.Component):
         return now
 
     def _window(self, m: Module, block_adder: BlockAdder, scale):
-        config = self.config
-        m.submodules.scale_applier = applier = ScaleApplier(config)
-        m.submodules.accumulator = accumulator = WindowAccumulator(config)
-        total = window_total_layout(config)
-        m.submodules.rounder = rounder = Rounder(
-            config.output,
-            width=config.window,
-            exp_bits=total["exp"].width,
-            exp_min=config.window_exp_min,
-            clocks=ROUND_CLOCKS,
-        )
+        m.submodules.scale_applier = applier = ScaleApplier(self.config)
+        m.submodules.accumulator = accumulator = WindowAccumulator(self.config)
         self._apply_scale(m, block_adder, scale, applier.i)
         wiring.connect(m, applier.o, accumulator.i)
+        self._round(m, accumulator, window_total_layout(self.config), self.config.window_exp_min)
+
+    def _exact(self, m: Module, block_adder: BlockAdder, scale):
+        m.submodules.accumulator = accumulator = ExactAccumulator(self.config, queue=block_queue_depth(self.config))
+        self._apply_scale(m, block_adder, scale, accumulator.i)
+        m.d.comb += self.block_taken.eq(accumulator.taken)
+        self._round(m, accumulator, exact_total_layout(self.config), exact_total_exp_min(self.config))
+
+    def _round(self, m: Module, accumulator, total: data.StructLayout, exp_min: int):
+        m.submodules.rounder = rounder = Rounder(
+            self.config.output,
+            width=total["value"].width,
+            exp_bits=total["exp"].width,
+            exp_min=exp_min,
+            clocks=ROUND_CLOCKS,
+        )
         wiring.connect(m, accumulator.o, rounder.i)
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
 
     def _fp32(self, m: Module, block_adder: BlockAdder, scale):
         m.submodules.accumulator = accumulator = Fp32Accumulator(self.config)
         self._apply_scale(m, block_adder, scale, accumulator.i)
-        wiring.connect(m, accumulator.o, wiring.flipped(self.o))
+        result = accumulator.o
+        if self.config.output != FP32:
+            m.submodules.narrower = narrower = Fp32Narrower(self.config.output, clocks=NARROW_CLOCKS)
+            wiring.connect(m, result, narrower.i)
+            result = narrower.o
+        wiring.connect(m, result, wiring.flipped(self.o))
 
     @staticmethod
     def _apply_scale(m: Module, block_adder: BlockAdder, scale, target):
@@ -232,11 +279,15 @@ class MacUnit(wiring.Component):
         with m.If(taken):
             m.d.sync += beat_index.eq(Mux(datapath.block_last, 0, beat_index + 1))
 
-        # Clocks to wait before the next beat, for the block to have taken its interval.
-        pause = Const(0, 1)
-        if config.block_interval > config.beats or config.accumulator is Accumulator.FP32:
-            pause = self._pause(m, taken & datapath.block_last, beat_index)
-        self._credit(m, queue, depth, taken & self.i.payload.last, pause, ready)
+        dot_ends = Signal()
+        block_ends = Signal()
+        m.d.comb += [dot_ends.eq(taken & self.i.payload.last), block_ends.eq(taken & datapath.block_last)]
+        may_take = [self._has_room(m, "results", depth, dot_ends, queue.r_en & queue.r_rdy)]
+        if config.accumulator is Accumulator.EXACT:
+            may_take.append(self._has_room(m, "blocks", block_queue_depth(config), block_ends, datapath.block_taken))
+        if config.accumulator is Accumulator.FP32:
+            may_take.append(~self._pause(m, block_ends, beat_index))
+        m.d.sync += ready.eq(Cat(may_take).all())
 
         m.d.comb += [
             queue.w_en.eq(datapath.o.valid),
@@ -256,9 +307,10 @@ class MacUnit(wiring.Component):
         m.d.sync += left.eq(next_left)
         return next_left.any()
 
-    def _credit(self, m: Module, queue, depth: int, dot_ends, pause, ready):
-        """Count the results there is room for; a dot product takes one when its last beat comes in."""
-        room = Signal(range(depth + 1), init=depth)
-        next_room = Signal(range(depth + 1), name="room_next")
-        m.d.comb += next_room.eq(room - dot_ends + (queue.r_en & queue.r_rdy))
-        m.d.sync += [room.eq(next_room), ready.eq(next_room.any() & ~pause)]
+    def _has_room(self, m: Module, what: str, depth: int, spent, given_back):
+        """Whether, in the next clock, there is room for one more: beats may only set out towards room that is theirs."""
+        room = Signal(range(depth + 1), name=f"room_for_{what}", init=depth)
+        next_room = Signal(range(depth + 1), name=f"room_for_{what}_next")
+        m.d.comb += next_room.eq(room - spent + given_back)
+        m.d.sync += room.eq(next_room)
+        return next_room.any()

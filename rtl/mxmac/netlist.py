@@ -15,6 +15,7 @@ __all__ = ["component_verilog"]
 
 #: Operators whose operands Verilog widens to a common width: all of it had better be written out.
 _OWN_WIDTH = {"$add", "$sub", "$mul", "$and", "$or", "$xor", "$xnor", "$not", "$neg"}
+_SHIFTS = {"$shl", "$shr", "$sshl", "$sshr", "$shift", "$shiftx"}
 _COMMON_WIDTH = {"$lt", "$le", "$gt", "$ge", "$eq", "$ne"}
 
 _PASSES = ("proc -noopt", "pmuxtree", "memory_collect", "opt_expr", "wreduce", "opt_expr", "opt_clean -purge")
@@ -68,7 +69,7 @@ def _through_yosys(source: str, top: str) -> str:
         for module in modules:
             for cell in list(module.cells_.values()):
                 _follow_ports(ys, cell, ports.get(cell.type.str(), {}))
-                _widen(ys, cell)
+                _widen(ys, module, cell)
         _plain_module_names(ys, design, modules, top)
         ys.Pass.call(design, f"tee -q -o {folder}/log write_verilog -noattr {verilog_file}")
         return verilog_file.read_text()
@@ -199,7 +200,7 @@ def _follow_ports(ys, cell, renamed: dict[str, str]):
         cell.setPort(ys.IdString(new), signal)
 
 
-def _widen(ys, cell):
+def _widen(ys, module, cell):
     """Write out the widening of operands that Verilog would do silently."""
     kind = cell.type.str()
 
@@ -223,6 +224,14 @@ def _widen(ys, cell):
         for port in "AB":
             if cell.hasPort(ys.IdString(f"\\{port}")):
                 widen(port, width("Y"))
+    elif kind in _SHIFTS:
+        widen("A", width("Y"))
+        if width("Y") < width("A"):
+            whole = module.addWire(module.uniquify(ys.IdString("\\partly_unused")), width("A"))
+            result = cell.getPort(ys.IdString("\\Y"))
+            module.connect(result, ys.SigSpec(whole, 0, result.size()))
+            cell.setPort(ys.IdString("\\Y"), ys.SigSpec(whole))
+            cell.setParam(ys.IdString("\\Y_WIDTH"), ys.Const(width("A"), 32))
     elif kind in _COMMON_WIDTH:
         common = max(width("A"), width("B"))
         widen("A", common)

@@ -5,6 +5,7 @@ integers, which is used where the former might not hold the numbers. Both know f
 and NaN make of the result is put on top.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS, Format
-from mxmac_sim.blocks import BlockSums
+from mxmac_sim.blocks import BlockSums, Specials
 from mxmac_sim.rounding import INT_BITS, NV, NX, OF, UF, bit_length, round_array, round_to
 
 __all__ = ["accumulate"]
 
 _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
+_Floats = NDArray[np.float64]
 _Codes = NDArray[np.uint32]
 _Status = NDArray[np.uint8]
 
@@ -41,42 +43,34 @@ def accumulate(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status]:
     data : ndarray of uint32, shape (...)
     status : ndarray of uint8, shape (...)
     """
-    blocks, *shape = sums.exps.shape
-    overflowed = np.full(shape, blocks)
-    accumulator = config.accumulator.value
-    if accumulator == "exact":
-        data, status, done = _exact(sums, config.output)
-    elif accumulator == "window":
-        data, status, done = _window(sums, config)
-    else:
-        data, status, overflowed, done = _fp32(sums, config.output)
-
-    slow = np.nonzero(~done)
-    rest = (slice(None), *slow)
-    every = zip(*slow, sums.integers(rest).T.tolist(), sums.exps[rest].T.tolist(), strict=True)
-    for *position, values, exps in every:
-        where = tuple(position)
-        if accumulator == "exact":
-            data[where], status[where] = _exact_one(values, exps, config.output)
-        elif accumulator == "window":
-            data[where], status[where] = _window_one(values, exps, config)
-        else:
-            data[where], status[where], overflowed[where] = _fp32_one(values, exps, config.output)
-    if sums.nan is not None:
-        data, status = _specials(sums, data, status, overflowed, config.output)
+    never = np.full(sums.exps.shape[1:], len(sums.exps))
+    match config.accumulator.value:
+        case "exact":
+            data, status, overflowed = *_exact(sums, config.output), never
+        case "window":
+            data, status, overflowed = *_window(sums, config), never
+        case "fp32":
+            data, status, overflowed = _fp32(sums, config.output)
+        case other:
+            raise ValueError(f"There is no golden model of the accumulator {other!r}")
+    if sums.specials is not None:
+        return _with_specials(sums.specials, data, status, overflowed, config.output)
     return data, status
 
 
 # exact: one sum, rounded once
 
 
-def _exact(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, _Bools]:
+def _exact(sums: BlockSums, output: Format) -> tuple[_Codes, _Status]:
     values, fitting = sums.fitting()
     low, high, bits = _extent(values, sums.exps)
     done = fitting.all(0) & (bits + high - low + len(values).bit_length() <= INT_BITS)
     total = (values << np.clip(sums.exps - low, 0, INT_BITS)).sum(0)
     total[~done] = 0
-    return *round_array(total, low + sums.zeros, output, np.False_), done
+    data, status = round_array(total, low + sums.zeros, output)
+    for where, integers, exps in sums.one_by_one(~done):
+        data[where], status[where] = _exact_one(integers, exps, output)
+    return data, status
 
 
 def _exact_one(values: Sequence[int], exps: Sequence[int], output: Format) -> tuple[int, int]:
@@ -97,7 +91,7 @@ def _extent(values: _Ints, exps: _Ints) -> tuple[_Ints, _Ints, _Ints]:
 # window: fixed point, floored and clamped after each block, rounded once
 
 
-def _window(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status, _Bools]:
+def _window(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status]:
     values, fitting = sums.fitting()
     if config.window_lsb is None:
         first = (values != 0).argmax(0)  # the first block, if all are zero: then any window will do
@@ -105,12 +99,16 @@ def _window(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status, _Bools
     else:
         lsb = np.full(values.shape[1:], config.window_lsb)
     shifts = sums.exps + sums.zeros - lsb
-    done = fitting.all(0)
-    if config.window > INT_BITS:
-        # Then the sum must be known not to leave a window of INT_BITS bits, which stands for the true one here.
-        _, high, bits = _extent(values, shifts)
-        done = done & (bits + high + len(values).bit_length() < INT_BITS)
-    end = 1 << min(config.window, INT_BITS) - 1
+    done: _Bools = np.asarray(fitting.all(0))
+    wide = config.window > INT_BITS
+    width = np.full(lsb.shape, config.window)
+    if wide:
+        # What there is of it must do: the window ends at INT_BITS bits, and without the lowest ones if no block reaches
+        # down to them. If a sum leaves that, it is not known where the true window saturates.
+        skipped = np.maximum(_extent(values, shifts)[0], 0)
+        lsb, shifts, width = lsb + skipped, shifts - skipped, np.minimum(width - skipped, INT_BITS)
+        done = np.logical_and(done, width > 0)
+    end = np.left_shift(1, np.maximum(width, 1) - 1)
 
     acc = np.zeros(values.shape[1:], np.int64)
     floored, saturated = np.zeros_like(acc, np.bool_), np.zeros_like(acc, np.bool_)
@@ -123,8 +121,13 @@ def _window(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status, _Bools
         total = acc + np.where(beyond, np.sign(steps) << INT_BITS, steps << left)
         acc = np.clip(total, -end, end - 1)
         saturated |= acc != total
+    if wide:
+        done = np.logical_and(done, ~saturated)
     data, status = round_array(acc, lsb, config.output, floored | saturated)
-    return data, status | np.where(saturated, OF, 0).astype(np.uint8), done
+    status[saturated] |= OF
+    for where, integers, exps in sums.one_by_one(~done):
+        data[where], status[where] = _window_one(integers, exps, config)
+    return data, status
 
 
 def _window_one(values: Sequence[int], exps: Sequence[int], config: MacConfig) -> tuple[int, int]:
@@ -149,7 +152,7 @@ def _window_one(values: Sequence[int], exps: Sequence[int], config: MacConfig) -
 # fp32: one rounding after each block
 
 
-def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, NDArray[np.int64], _Bools]:
+def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, _Ints]:
     """Also give the block at which each accumulator overflowed (as many as there are blocks, if it did not)."""
     values, fitting = sums.fitting()
     floats = values.astype(np.float64)
@@ -172,12 +175,13 @@ def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, NDArray[np.
         status |= np.where(inexact & tiny, UF, 0).astype(np.uint8)
         status |= np.where(overflow, OF, 0).astype(np.uint8)
         overflowed[overflow] = block
-    codes = acc.astype(np.float32).view(np.uint32)
-    data, last = _convert(codes, output)
-    return data, status | last, overflowed, done
+    for where, integers, exps in sums.one_by_one(~done):
+        acc[where], status[where], overflowed[where] = _fp32_one(integers, exps)
+    data, last = _convert(acc, output)
+    return data, status | last, overflowed
 
 
-def _round_to_odd_sum(acc: NDArray[np.float64], addend: NDArray[np.float64], finite: _Bools) -> NDArray[np.float64]:
+def _round_to_odd_sum(acc: _Floats, addend: _Floats, finite: _Bools) -> _Floats:
     """``acc + addend``, if inexact, then the one of the two neighbours whose last bit is 1.
 
     Such a sum has 53 bits of which the last tells that there is more, so that rounding it to 24 bits is the only
@@ -193,61 +197,51 @@ def _round_to_odd_sum(acc: NDArray[np.float64], addend: NDArray[np.float64], fin
     return (bits + np.where(move, np.where((error > 0) == (total > 0), 1, -1), 0)).view(np.float64)
 
 
-def _convert(codes: _Codes, output: Format) -> tuple[_Codes, _Status]:
-    """Round FP32 codes without NaN to the output."""
+def _convert(acc: _Floats, output: Format) -> tuple[_Codes, _Status]:
+    """Round FP32 numbers, held as float64 and none of them NaN, to the output."""
     if output == _FP32:
-        return codes, np.zeros(codes.shape, np.uint8)
-    value, exp = _fp32_parts(codes.astype(np.int64))
-    data, status = round_array(value, exp, output, np.False_)
-    infinite = codes & 0x7FFFFFFF == _FP32.inf_code
-    data[infinite], status[infinite] = output.inf_code, 0
-    sign = codes >> np.uint32(_FP32.width - output.width) & np.uint32(1 << (output.width - 1))
-    return data | sign, status
+        return acc.astype(np.float32).view(np.uint32), np.zeros(acc.shape, np.uint8)
+    infinite, precision = np.isinf(acc), _FP32.man_bits + 1
+    fractions, exps = np.frexp(np.where(infinite, 0.0, acc))
+    data, status = round_array(np.ldexp(fractions, precision).astype(np.int64), exps.astype(np.int64) - precision, output)
+    data[infinite] = output.inf_code
+    return data | np.signbit(acc).astype(np.uint32) << np.uint32(output.width - 1), status
 
 
-def _fp32_parts(codes: _Ints) -> tuple[_Ints, _Ints]:
-    """Signed integer and exponent of finite FP32 numbers."""
-    exp, mantissa = codes >> 23 & 0xFF, codes & 0x7FFFFF
-    magnitude = np.where(exp > 0, mantissa | 1 << 23, mantissa)
-    return np.where(codes >> 31 & 1, -magnitude, magnitude), np.maximum(exp, 1) - 1 + _FP32.lsb_exp
-
-
-def _fp32_one(values: Sequence[int], exps: Sequence[int], output: Format) -> tuple[int, int, int]:
+def _fp32_one(values: Sequence[int], exps: Sequence[int]) -> tuple[float, int, int]:
     unit = min(*exps, _FP32.lsb_exp)
-    acc, code, flags, overflowed = 0, 0, 0, len(values)
+    acc, number, flags = 0, 0.0, 0
     for block, (value, exp) in enumerate(zip(values, exps, strict=True)):
         code, status = round_to(acc + (value << exp - unit), unit, _FP32)
-        flags |= status
-        if code & 0x7FFFFFFF == _FP32.inf_code:
-            overflowed = block
-            break
-        magnitude = code & 0x7FFFFF | (1 << 23 if code >> 23 & 0xFF else 0)
-        magnitude <<= max(code >> 23 & 0xFF, 1) - 1 + _FP32.lsb_exp - unit
-        acc = -magnitude if code >> 31 else magnitude
-    data, last = _convert(np.array([code], np.uint32), output)
-    return int(data[0]), flags | int(last[0]), overflowed
+        number, flags = float(np.uint32(code).view(np.float32)), flags | status
+        if math.isinf(number):
+            return number, flags, block
+        acc = int(math.ldexp(number, -_FP32.lsb_exp)) << _FP32.lsb_exp - unit
+    return number, flags, len(values)
 
 
 # Infinities and NaN
 
 
-def _specials(
-    sums: BlockSums, data: _Codes, status: _Status, overflowed: NDArray[np.int64], output: Format
+def _with_specials(
+    specials: Specials, data: _Codes, status: _Status, overflowed: _Ints, output: Format
 ) -> tuple[_Codes, _Status]:
-    assert sums.nan is not None and sums.invalid is not None  # noqa: PT018
-    assert sums.pos_inf is not None and sums.neg_inf is not None  # noqa: PT018
-    pos, neg = sums.pos_inf.any(0), sums.neg_inf.any(0)
-    blocks = len(sums.exps)
+    """Replace what finite numbers gave; ``overflowed`` says at which block the accumulator became infinite, if it did."""
+    pos, neg = specials.pos_inf.any(0), specials.neg_inf.any(0)
     # An accumulator that overflowed to an infinity meets the other one; a NaN before that hides it.
-    infinite = sums.pos_inf | sums.neg_inf
-    meets = np.where(infinite.any(0), infinite.argmax(0), blocks)
-    hidden = sums.nan | sums.invalid | (sums.pos_inf & sums.neg_inf)
-    first_hidden = np.where(hidden.any(0), hidden.argmax(0), blocks)
+    infinite = specials.pos_inf | specials.neg_inf
+    hiding = specials.nan | specials.invalid | (specials.pos_inf & specials.neg_inf)
+    meets, hidden = _first(infinite), _first(hiding)
     negative = data >> np.uint32(output.width - 1) == 1
-    clash = (overflowed < meets) & (meets < first_hidden) & np.where(negative, pos, neg)
+    clash = (overflowed < meets) & (meets < hidden) & np.where(negative, pos, neg)
 
-    nv = sums.invalid.any(0) | (pos & neg) | clash
-    nan = nv | sums.nan.any(0)
+    nv = specials.invalid.any(0) | (pos & neg) | clash
+    nan = nv | specials.nan.any(0)
     infinity = np.where(neg, output.inf_code | 1 << (output.width - 1), output.inf_code)
     data = np.where(nan, output.nan_code, np.where(pos | neg, infinity, data)).astype(np.uint32)
     return data, np.where(nv, NV, np.where(nan | pos | neg, 0, status)).astype(np.uint8)
+
+
+def _first(blocks: _Bools) -> _Ints:
+    """Index of the first True along the first axis; its length, if there is none."""
+    return np.where(blocks.any(0), blocks.argmax(0), len(blocks))

@@ -5,9 +5,10 @@ added by float64 arithmetic where all partial sums provably stay below 2^53, wha
 cut into chunks for which that holds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac_sim.rounding import INT_BITS
 from mxmac_sim.tensors import ELEMENT_DTYPES
 
-__all__ = ["BlockSums", "Operand", "sum_blocks"]
+__all__ = ["BlockSums", "Operand", "Specials", "sum_blocks"]
 
 #: Integers up to 2^FLOAT_BITS are exact in float64.
 FLOAT_BITS = 53
@@ -109,7 +110,7 @@ class Operand:
     @property
     def nan_blocks(self) -> _Bools:
         """Which blocks have a NaN, shape (blocks, ...)."""
-        return np.take(self._decoded.nan, self._codes).any(-1)
+        return np.asarray(np.take(self._decoded.nan, self._codes).any(-1))
 
     @property
     def zero(self) -> _Floats:
@@ -118,10 +119,22 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Specials:
+    """Which blocks hold what is no finite number, shape (blocks, ...)."""
+
+    #: There is a NaN, or a scale is one.
+    nan: _Bools
+    #: There is a product of an infinity and zero, +Inf, -Inf. All three are False where a scale is NaN.
+    invalid: _Bools
+    pos_inf: _Bools
+    neg_inf: _Bools
+
+
+@dataclass(frozen=True)
 class BlockSums:
     """Exact sums of the finite products of blocks: Σ_k chunks[k] * 2^(k * chunk_bits) * 2^(zeros + exps).
 
-    All arrays have the shape (blocks, ...) of the scales of both operands together.
+    All arrays have the shape (blocks, ...) to which the scales of both operands broadcast.
     """
 
     chunks: list[_Floats]
@@ -130,12 +143,8 @@ class BlockSums:
     zeros: int
     #: Exponent of the least significant bit that a block sum may have: that of the scales and of the formats.
     exps: NDArray[np.int64]
-    #: Whether there is a NaN; also one of the two scales.
-    nan: _Bools | None = None
-    #: Whether there is a product of an infinity and zero, +Inf, -Inf. All three are False where a scale is NaN.
-    invalid: _Bools | None = None
-    pos_inf: _Bools | None = None
-    neg_inf: _Bools | None = None
+    #: None if all elements and scales are finite numbers.
+    specials: Specials | None
 
     def fitting(self) -> tuple[NDArray[np.int64], _Bools]:
         """Sums without ``zeros``, and which of them have a magnitude below 2^62; the others are wrong."""
@@ -149,12 +158,20 @@ class BlockSums:
             estimate += chunk * 2.0 ** (k * self.chunk_bits)
         return values, np.abs(estimate) < 2.0 ** (INT_BITS - 1)
 
-    def integers(self, where: tuple[object, ...] = ()) -> NDArray[np.object_]:
+    def integers(self, where: Any = ()) -> NDArray[np.object_]:
         """Sums with ``zeros``, as Python integers; all of them, or those at an index."""
-        total = np.zeros_like(self.chunks[0][where], dtype=object)
+        total: Any = 0
         for k, chunk in enumerate(self.chunks):
             total = total + (chunk[where].astype(np.int64).astype(object) << k * self.chunk_bits)
-        return total << self.zeros
+        return np.asarray(total << self.zeros, object)
+
+    def one_by_one(self, which: _Bools) -> Iterator[tuple[tuple[int, ...], list[int], list[int]]]:
+        """Index of each dot product in ``which``, its sums with ``zeros``, and their exponents, as Python integers."""
+        indices = np.nonzero(which)
+        chosen: Any = (slice(None), *indices)
+        lists = (column.tolist() for column in indices)
+        sums, exps = self.integers(chosen).T.tolist(), self.exps[chosen].T.tolist()
+        yield from zip(zip(*lists, strict=True), sums, exps, strict=True)
 
 
 def sum_blocks(a: Operand, b: Operand, contract: Callable[[_Floats, _Floats], _Floats], block: int) -> BlockSums:
@@ -179,23 +196,25 @@ def sum_blocks(a: Operand, b: Operand, contract: Callable[[_Floats, _Floats], _F
     chunks = [contract(chunk, whole_b) for chunk in a.chunks(bits)]
     scales = a.scales.astype(np.int64) + b.scales
     exps = scales - 2 * SCALE_BIAS + a.lsb_exp + b.lsb_exp
-    sums = BlockSums(chunks, bits, a.zeros + b.zeros, exps)
+    return BlockSums(chunks, bits, a.zeros + b.zeros, exps, _specials(a, b, contract))
+
+
+def _specials(a: Operand, b: Operand, contract: Callable[[_Floats, _Floats], _Floats]) -> Specials | None:
     scale_nan = (a.scales == SCALE_NAN) | (b.scales == SCALE_NAN)
     if not (a.has_nan or b.has_nan or a.has_inf or b.has_inf or scale_nan.any()):
-        return sums
-
+        return None
     nan = a.nan_blocks | b.nan_blocks | scale_nan
-    invalid, pos, neg = (np.zeros(nan.shape, np.bool_) for _ in range(3))
-    if a.has_inf or b.has_inf:
-        sign_a, sign_b, inf_a, inf_b = a.sign, b.sign, a.infinite, b.infinite
-        # Products with an infinity, counted: those where it is a's, plus those where it is b's, minus those where it is
-        # both. Weighted by its sign, once more; then half of sum and difference are those of either sign.
-        count = contract(inf_a, abs(sign_b)) + contract(abs(sign_a), inf_b) - contract(inf_a, inf_b)
-        signed_a, signed_b = inf_a * sign_a, inf_b * sign_b
-        signed = contract(signed_a, sign_b) + contract(sign_a, signed_b) - contract(signed_a, signed_b)
-        pos, neg = (count + signed > 0) & ~scale_nan, (count - signed > 0) & ~scale_nan
-        invalid = (contract(inf_a, b.zero) + contract(a.zero, inf_b) > 0) & ~scale_nan
-    return BlockSums(chunks, bits, a.zeros + b.zeros, exps, nan, invalid, pos, neg)
+    if not (a.has_inf or b.has_inf):
+        none = np.zeros_like(nan)
+        return Specials(nan, none, none, none)
+    sign_a, sign_b, inf_a, inf_b = a.sign, b.sign, a.infinite, b.infinite
+    # Products with an infinity, counted: those where it is a's, plus those where it is b's, minus those where it is
+    # both. Weighted by their signs, once more; then half of sum and difference are those of either sign.
+    count = contract(inf_a, abs(sign_b)) + contract(abs(sign_a), inf_b) - contract(inf_a, inf_b)
+    signed_a, signed_b = inf_a * sign_a, inf_b * sign_b
+    signed = contract(signed_a, sign_b) + contract(sign_a, signed_b) - contract(signed_a, signed_b)
+    invalid = contract(inf_a, b.zero) + contract(a.zero, inf_b) > 0
+    return Specials(nan, invalid & ~scale_nan, (count + signed > 0) & ~scale_nan, (count - signed > 0) & ~scale_nan)
 
 
 def _trailing_zeros(number: int) -> int:

@@ -2,6 +2,7 @@
 
 import typer
 
+from .commands_dot import dot
 from .commands_quantize import quantize
 
 __all__ = ["add_commands"]
@@ -9,4 +10,5 @@ __all__ = ["add_commands"]
 
 def add_commands(app: typer.Typer):
     """Add ``verify``, ``dot`` and ``quantize``."""
+    app.command("dot")(dot)
     app.command("quantize")(quantize)

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import Format
 from mxmac_sim.accumulation import accumulate
-from mxmac_sim.blocks import Operand, sum_blocks
+from mxmac_sim.blocks import Operand, Specials, sum_blocks
 from mxmac_sim.rounding import DZ, NV, NX, OF, UF, round_to
 from mxmac_sim.tensors import MxTensor, check_matrix
 
 __all__ = ["DZ", "NV", "NX", "OF", "UF", "ExactSums", "block_sums", "dot", "matmul", "product", "round_to"]
 
 _Codes = NDArray[np.uint8]
-#: Block sums that are in memory at a time, about a megabyte for each array of them.
-_TILE = 1 << 17
+#: What is worked on at a time, if a dot product is not longer: results, as few as fill the caches; block sums and elements
+#: of one operand, 16 MB an array.
+_RESULTS, _SUMS, _ELEMENTS = 1 << 13, 1 << 21, 1 << 21
 
 
 class ExactSums(NamedTuple):
@@ -77,8 +78,8 @@ def block_sums(a: _Codes, b: _Codes, fmt_a: Format, fmt_b: Format) -> ExactSums:
     scales = np.zeros(a.shape[:-1], np.uint8)
     sums = sum_blocks(Operand(a, scales, (fmt_a,)), Operand(b, scales, (fmt_b,)), np.vecdot, a.shape[-1])
     none = np.zeros(scales.shape, np.bool_)
-    classes = (sums.nan, sums.invalid, sums.pos_inf, sums.neg_inf)
-    return ExactSums(sums.integers(), *(none if flags is None else flags for flags in classes))
+    found = sums.specials or Specials(none, none, none, none)
+    return ExactSums(sums.integers(), found.nan, found.invalid, found.pos_inf, found.neg_inf)
 
 
 def dot(
@@ -130,7 +131,7 @@ def dot(
     count = math.prod(lead)
     data, status = np.zeros(count, np.uint32), np.zeros(count, np.uint8)
     flat = [side.flat(lead) for side in sides]
-    step = max(1, _TILE // max(1, blocks))
+    step = max(1, min(_RESULTS, min(_SUMS, _ELEMENTS // config.block) // max(1, blocks)))
     for start in range(0, count if blocks else 0, step):
         part = slice(start, start + step)
         sums = sum_blocks(flat[0].operand(part), flat[1].operand(part), np.vecdot, config.block)
@@ -177,10 +178,10 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
     if blocks != others:
         raise ValueError(f"a has K = {blocks * config.block}, but b has {others * config.block}")
     data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
-    # Tiles as square as they may be: that is the least work for the operands.
-    side = max(1, math.isqrt(_TILE // blocks))
-    width = min(columns, max(side, _TILE // blocks // max(1, min(rows, side))))
-    height = max(1, _TILE // blocks // width)
+    # Tiles are square if they can be, as that is the least work for the operands.
+    results = max(1, min(_RESULTS, _SUMS // blocks))
+    height = min(rows, math.isqrt(results))
+    width = max(1, min(columns, results // height, _ELEMENTS // (blocks * config.block)))
     for left in range(0, columns, width):
         across = slice(left, left + width)
         right = sides[1].operand(across, axis=1)

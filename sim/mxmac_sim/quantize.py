@@ -1,10 +1,9 @@
 """The golden quantizer: floats to MX elements with UE8M0 scales, and back (MX v1.0, 6.3; OFP8 v1.0).
 
 All of it is arithmetic on exponents and on integers that float64 holds exactly; no logarithm is taken, and nothing is
-shared with the hardware but :mod:`mxmac.formats`.
+shared with the hardware but :mod:`mxmac.formats` and the names of the rules.
 """
 
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -12,32 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
+from mxmac.scale_rules import Overflow, ScaleRule
 from mxmac_sim.archives import is_float
 from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
 
 __all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "encode", "quantize", "sqnr_db"]
-
-
-class ScaleRule(Enum):
-    """How the scale X of a block follows from ``amax``, its largest magnitude."""
-
-    #: 2^(floor(log2 amax) - emax): the rule of MX v1.0, 6.3. Values above the largest element clip.
-    FLOOR = "floor"
-    #: 2^ceil(log2(amax / max)): the smallest X with which nothing clips (NVIDIA, DeepSeek).
-    RCEIL = "rceil"
-    #: 2^(ceil(log2 amax) - emax).
-    CEIL = "ceil"
-    #: FLOOR of amax rounded to the significand of the element, ties to even.
-    EVEN = "even"
-
-
-class Overflow(Enum):
-    """What becomes of a value beyond the largest element (OFP8 v1.0; MX v1.0, 6.3)."""
-
-    #: The largest element with its sign, also for infinities.
-    SAT = "sat"
-    #: Inf where the format has it, else NaN where it has that; FP6, FP4 and INT8 have neither and saturate.
-    OVF = "ovf"
 
 
 def block_scales(amax: ArrayLike, fmt: Format, rule: ScaleRule = ScaleRule.RCEIL) -> NDArray[np.uint8]:

@@ -64,7 +64,7 @@ def _nearest_even(magnitude: int, shift: int) -> tuple[int, bool]:
 
 
 def round_array(
-    values: NDArray[np.int64], exps: NDArray[np.int64], output: Format, inexact: NDArray[np.bool_]
+    values: NDArray[np.int64], exps: NDArray[np.int64], output: Format, inexact: NDArray[np.bool_] | bool = False
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """What :func:`round_to` does, for arrays of one shape; magnitudes must be below 2^62.
 

@@ -1,0 +1,1 @@
+"""The accumulators: one interface, three points of cost and accuracy."""

@@ -6,12 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
-from ..formats import RESULT_FORMATS
+from ..formats import RESULT_FORMATS, Format
 from ..multiplier import SPECIALS
 from ..rounder import STATUS, Rounder, result_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
 
-__all__ = ["Fp32Accumulator", "fp32_latency"]
+__all__ = ["Fp32Accumulator", "Fp32Narrower", "fp32_latency"]
 
 FP32 = RESULT_FORMATS["FP32"]
 #: Levels of the block's normalisation between two registers.
@@ -202,3 +202,56 @@ class Fp32Accumulator(wiring.Component):
             self.o.payload.data.eq(rounder.o.payload.data),
             self.o.payload.status.eq(status),
         ]
+
+
+class Fp32Narrower(wiring.Component):
+    """Rounds a binary32 sum once more, to a narrower output format, and adds the flags of that.
+
+    Parameters
+    ----------
+    output : Format
+    clocks : int
+        Latency, as of :class:`~mxmac.rounder.Rounder`.
+
+    Members
+    -------
+    i : In(stream.Signature(result_layout(FP32), always_ready=True))
+    o : Out(stream.Signature(result_layout(output), always_ready=True))
+    """
+
+    def __init__(self, output: Format, *, clocks: int):
+        self.output, self.clocks = output, clocks
+        super().__init__(
+            {
+                "i": In(stream.Signature(result_layout(FP32), always_ready=True)),
+                "o": Out(stream.Signature(result_layout(output), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the narrower."""
+        m = Module()
+        code, status = self.i.payload.data, self.i.payload.status
+        man, exp, neg = code[: FP32.man_bits], code[FP32.man_bits : -1], code[-1]
+        normal, special = exp.any(), exp.all()
+        sig = Cat(man, normal, Const(0, 1))
+        m.submodules.rounder = rounder = Rounder(
+            self.output, width=FP32.sig_bits + 1, exp_bits=FP32.exp_bits, exp_min=FP32.lsb_exp, clocks=self.clocks
+        )
+        total = rounder.i.payload
+        # A sum that was rounded to zero has kept its sign, which an integer cannot.
+        negative_zero = delay(m, neg & ~code[:-1].any(), self.clocks, name="negative_zero")
+        m.d.comb += [
+            rounder.i.valid.eq(self.i.valid),
+            total.value.eq((sig ^ neg.replicate(len(sig))) + neg),
+            total.exp.eq(exp - normal),
+            total.specials.nan.eq(special & man.any()),
+            total.specials.pos_inf.eq(special & ~man.any() & ~neg),
+            total.specials.neg_inf.eq(special & ~man.any() & neg),
+            self.o.valid.eq(rounder.o.valid),
+            self.o.payload.data.eq(rounder.o.payload.data | (negative_zero << (self.output.width - 1))),
+            self.o.payload.status.as_value().eq(
+                rounder.o.payload.status.as_value() | delay(m, status.as_value(), self.clocks, name="status")
+            ),
+        ]
+        return m

@@ -1,0 +1,59 @@
+# Everything that is needed goes into .venv, from Python 3.11 or newer and a C++ compiler; `make` lists what can be made.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+# Empty unless it is new enough. Part of the stamps, so that `make PYTHON=python3.13 test` is no test of another Python.
+VERSION := $(shell $(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) or print("%d.%d" % v[:2])' 2>/dev/null)
+PACKAGES := .venv/packages-$(VERSION)
+READY := .venv/ready-$(VERSION)
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+
+TILE := sim/mxmac_sim/data/minilm_tile.npz
+DEMO := build/demo
+
+.PHONY: help demo test lint lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Generate a unit, verify it, and run a real matrix product through it
+	@mkdir -p $(DEMO)
+	.venv/bin/mxmac generate --a E4M3 --b E4M3 --block 32 --lanes 8 -o $(DEMO)/mac8.v
+	.venv/bin/mxmac verify --a E4M3 --b E4M3 --block 32 --lanes 8 --waves $(DEMO)/mac8.vcd
+	.venv/bin/mxmac quantize $(TILE) $(DEMO)/activations.npz --name activations
+	.venv/bin/mxmac quantize $(TILE) $(DEMO)/weights.npz --name weights
+	.venv/bin/mxmac dot $(DEMO)/activations.npz $(DEMO)/weights.npz --lanes 8
+	@echo
+	@echo 'Verilog:   $(DEMO)/mac8.v, described by $(DEMO)/mac8.json'
+	@echo 'Waveform:  $(DEMO)/mac8.vcd'
+
+test: lint ## Run the checks of the code, then all tests
+	.venv/bin/pytest -n auto
+
+lint: $(READY) ## Check style and types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+lock: ## Pin what pyproject.toml asks for; for the newest versions, delete requirements/dev.lock first
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	build/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	  --extra test --group dev --output-file requirements/dev.lock pyproject.toml
+
+clean: ## Remove everything that was made, .venv included
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find rtl sim fpga tests -name __pycache__ -prune -exec rm -rf {} +
+
+# `venv --clear` removes the stamps too: whatever interrupts the set-up, the next make begins it anew.
+$(PACKAGES): requirements/dev.lock
+	$(if $(VERSION),,$(error Python 3.11 or newer is needed, which $(PYTHON) is not: name another with PYTHON=))
+	$(if $(shell command -v c++ 2>&1),,$(error A C++ compiler is needed, and there is no c++ on the PATH))
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) --require-hashes --only-binary :all: -r requirements/dev.lock
+	@touch $@
+
+$(READY): $(PACKAGES) pyproject.toml rtl/mxmac/__init__.py
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@

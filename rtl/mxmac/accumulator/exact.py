@@ -1,0 +1,286 @@
+"""Accumulator over the full range of scales, without rounding until the end (after Kulisch).
+
+The sum is kept in words that take no carry from each other: each is wide enough for what 2^16 blocks add to it. A block
+falls into two neighbouring words, so the even and the odd ones lie in two small memories, and every clock reads, adds to and
+writes one word of each. Only when a dot product ends are carries passed on, word by word, while the next dot product
+already adds up in another part of the memories.
+"""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..bits import delay, delay_valid, register, shift_left_stage
+from ..config import MacConfig
+from ..multiplier import SPECIALS
+from ..rounder import total_layout
+from ..scale_applier import scaled_block_layout, specials_of_block
+
+__all__ = ["ExactAccumulator", "exact_latency", "exact_total_exp_min", "exact_total_layout", "word_bits"]
+
+#: Bits of a word for what is added to it: 2^16 blocks, and a sign.
+_GROWTH = 17
+#: Clocks from reading a word for the last time to the sum it becomes part of.
+_DRAIN_CLOCKS = 4
+_QUEUE_CLOCKS = 2
+_SHIFT_LEVELS_PER_CLOCK = 2
+
+
+def word_bits(config: MacConfig) -> int:
+    """Bits of a word, without those for growth: the least power of two for which a block falls into two words."""
+    return 1 << (config.block_sum_bits - 2).bit_length()
+
+
+def _words(config: MacConfig) -> int:
+    return config.scale_sum_max // word_bits(config) + 2
+
+
+def _slots(config: MacConfig) -> int:
+    """Dot products that the memories hold: one adds up while others wait for, or are in, their carrying out."""
+    return 4 if config.beats <= 8 else 2
+
+
+def _shift_clocks(config: MacConfig) -> int:
+    levels = word_bits(config).bit_length() - 1
+    return 1 + -(-levels // _SHIFT_LEVELS_PER_CLOCK)
+
+
+def exact_latency(config: MacConfig) -> tuple[int, int]:
+    """Least and largest number of clocks from the last block of a dot product to its sum, if nothing waits before it.
+
+    It depends on how many words the blocks fell into.
+    """
+    fixed = _QUEUE_CLOCKS + _shift_clocks(config) + 1 + _DRAIN_CLOCKS
+    return fixed + 2, fixed + _words(config)
+
+
+def _below_bits(config: MacConfig) -> int:
+    """Bits of the next lower word that rounding may need."""
+    return config.output.man_bits + 3
+
+
+def exact_total_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of the sum: its highest word that matters with a sign above, bits of the next lower word, and a sticky bit."""
+    return total_layout(1 + word_bits(config) + _below_bits(config) + 1, (word_bits(config) * _words(config)).bit_length())
+
+
+def exact_total_exp_min(config: MacConfig) -> int:
+    """Exponent of the least significant bit of a sum whose ``exp`` is 0."""
+    return config.block_exp_min - _below_bits(config) - 1
+
+
+class ExactAccumulator(wiring.Component):
+    """Adds blocks up exactly, whatever their scales and order. One block a clock.
+
+    A dot product whose blocks fell into ``w`` words takes ``w + 1`` clocks to be carried out; shorter ones that follow each
+    other have to wait for it, in a queue before the addition.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: the formats of the operands, ``block`` and ``output``.
+    queue : int
+        Blocks that may wait.
+
+    Members
+    -------
+    i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
+        No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
+    taken : Out(1)
+        A block has left the queue.
+    o : Out(stream.Signature(exact_total_layout(config), always_ready=True))
+    """
+
+    def __init__(self, config: MacConfig, *, queue: int):
+        self.config, self.queue = config, queue
+        super().__init__(
+            {
+                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
+                "taken": Out(1),
+                "o": Out(stream.Signature(exact_total_layout(config), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the accumulator."""
+        m = Module()
+        config, layout = self.config, scaled_block_layout(self.config)
+        m.submodules.queue = queue = SyncFIFOBuffered(width=layout.size, depth=self.queue)
+        slots = _slots(config)
+        slot = Signal(range(slots))
+        busy = Signal(slots)
+        first = Signal(init=1)
+        m.d.comb += [
+            queue.w_en.eq(self.i.valid),
+            queue.w_data.eq(self.i.payload.as_value()),
+            queue.r_en.eq(~busy.bit_select(slot, 1)),
+            self.taken.eq(queue.r_rdy & queue.r_en),
+        ]
+        scaled = data.View(layout, queue.r_data)
+        with m.If(self.taken):
+            m.d.sync += first.eq(scaled.block.dot_last)
+            with m.If(scaled.block.dot_last):
+                m.d.sync += [slot.eq(slot + 1), busy.bit_select(slot, 1).eq(1)]
+
+        clocks = _shift_clocks(config)
+        add = Signal(
+            data.StructLayout({"slot": len(slot), "first": 1, "last": 1, "specials": SPECIALS}),
+        )
+        fields = Cat(slot, first, scaled.block.dot_last, specials_of_block(scaled).as_value())
+        m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
+        add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
+        chunks, word = self._shift(m, scaled)
+        drained = self._add(m, add_valid, add, chunks, word)
+        with m.If(drained.valid):
+            m.d.sync += busy.bit_select(drained.slot, 1).eq(0)
+        return m
+
+    def _shift(self, m: Module, scaled):
+        """Move a block up within its words, and split it: low and high half, and the number of the lower word."""
+        config, bits = self.config, word_bits(self.config)
+        levels = bits.bit_length() - 1
+        exp = scaled.scale.exp
+        word = delay(m, exp[levels:], _shift_clocks(config), name="word")
+        value, sign = (
+            register(m, scaled.block.sum[:-1].as_unsigned(), name="sum"),
+            register(m, scaled.block.sum[-1], name="neg"),
+        )
+        shamt = register(m, exp[:levels], name="shamt")
+        for level in range(levels):
+            moved = Signal(min(len(value) + (1 << level), 2 * bits - 1), name=f"moved{level}")
+            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved), fill=sign))
+            value, shamt = moved, shamt[1:]
+            if level % _SHIFT_LEVELS_PER_CLOCK == _SHIFT_LEVELS_PER_CLOCK - 1 or level == levels - 1:
+                value = register(m, value, name=f"moved{level}_q")
+                sign = register(m, sign, name=f"neg{level}_q")
+                if level < levels - 1:
+                    shamt = register(m, shamt, name=f"shamt{level}_q")
+        low, high = value[:bits], value[bits:]
+        return (Cat(low, Const(0, _GROWTH)), Cat(high, sign.replicate(bits + _GROWTH - len(high)))), word
+
+    def _add(self, m: Module, valid, add, chunks, word):
+        """Add the halves of a block to their words, and drain the words of a finished dot product."""
+        config, width = self.config, word_bits(self.config) + _GROWTH
+        words, slots = _words(config), _slots(config)
+        rows = -(-words // 2)
+        row_bits = (rows - 1).bit_length()
+        low, high = chunks
+        odd, row = word[0], word[1:]
+        # Words that nothing has been added to hold what the last dot product left there.
+        touched = Array(Signal(2 * rows, name=f"touched{slot}") for slot in range(slots))
+        lowest = Array(Signal(len(word), name=f"lowest{slot}", reset_less=True) for slot in range(slots))
+        highest = Array(Signal(len(word), name=f"highest{slot}", reset_less=True) for slot in range(slots))
+        specials = Array(Signal(SPECIALS.size, name=f"specials{slot}", reset_less=True) for slot in range(slots))
+        waiting = Signal(slots)
+
+        read_word = Signal(range(words + 1))
+        read_slot = Signal(range(slots))
+        drained_words = []
+        for parity, name in enumerate(("even", "odd")):
+            m.submodules[name] = memory = Memory(shape=width, depth=slots << row_bits, init=[])
+            read, write, drain = memory.read_port(domain="comb"), memory.write_port(), memory.read_port(domain="comb")
+            own_row = Signal(range(rows), name=f"{name}_row")
+            # An odd word's upper neighbour is the next even one.
+            m.d.comb += own_row.eq(row + odd if parity == 0 else row)
+            addend = Mux(odd == parity, low, high)
+            kept = touched[add.slot].bit_select((own_row << 1) + parity, 1)
+            old = Mux(kept, read.data, 0)
+            m.d.comb += [
+                read.addr.eq(Cat(own_row, Const(0, row_bits - len(own_row)), add.slot)),
+                write.addr.eq(read.addr),
+                write.en.eq(valid),
+                write.data.eq(old + addend),
+                drain.addr.eq(Cat(read_word[1:][:row_bits], Const(0, row_bits - len(read_word[1:][:row_bits])), read_slot)),
+            ]
+            drained_words.append(drain.data)
+        bits_set = Const(3, 2) << word
+        with m.If(valid):
+            m.d.sync += [
+                touched[add.slot].eq(touched[add.slot] | bits_set),
+                lowest[add.slot].eq(Mux(~add.first & (lowest[add.slot] < word), lowest[add.slot], word)),
+                highest[add.slot].eq(Mux(~add.first & (highest[add.slot] > word), highest[add.slot], word)),
+                specials[add.slot].eq(Mux(add.first, 0, specials[add.slot]) | add.specials.as_value()),
+            ]
+            with m.If(add.last):
+                m.d.sync += waiting.bit_select(add.slot, 1).eq(1)
+
+        # Read the words of a finished dot product, lowest first, and one more for the carry out of the highest.
+        reading = Signal()
+        next_slot = Signal(range(slots))
+        last_word = Signal()
+        m.d.comb += last_word.eq(read_word == highest[read_slot] + 2)
+        with m.If(~reading | last_word):
+            m.d.sync += reading.eq(waiting.bit_select(next_slot, 1))
+            with m.If(waiting.bit_select(next_slot, 1)):
+                m.d.sync += [
+                    read_word.eq(lowest[next_slot]),
+                    read_slot.eq(next_slot),
+                    next_slot.eq(next_slot + 1),
+                    waiting.bit_select(next_slot, 1).eq(0),
+                ]
+        with m.Else():
+            m.d.sync += read_word.eq(read_word + 1)
+        done = Signal(data.StructLayout({"valid": 1, "slot": len(read_slot)}))
+        m.d.comb += [done.valid.eq(reading & last_word), done.slot.eq(read_slot)]
+        with m.If(done.valid):
+            m.d.sync += touched[read_slot].eq(0)
+
+        kept = touched[read_slot].bit_select(read_word, 1) & ~last_word
+        content = Mux(kept, Mux(read_word[0], drained_words[1], drained_words[0]), 0)
+        self._carry(m, reading, last_word, read_word, content, specials[read_slot])
+        return done
+
+    def _carry(self, m: Module, reading, last_word, index, content, specials):
+        """Pass carries on from word to word, and keep the highest one that is not all sign, for either sign."""
+        config, bits = self.config, word_bits(self.config)
+        below_bits = _below_bits(config)
+        # Clock 1: the word. Clock 2: with its carry.
+        valid = delay_valid(m, reading, 1, name="word_valid")
+        last = register(m, last_word, name="word_last")
+        content, index = register(m, content.as_signed(), name="content"), register(m, index, name="content_index")
+        carry, carried = Signal(signed(_GROWTH + 1)), Signal(signed(bits + _GROWTH + 1))
+        out = Signal(bits, reset_less=True)
+        m.d.comb += carried.eq(content + carry)
+        with m.If(valid):
+            m.d.sync += [out.eq(carried[:bits]), carry.eq(Mux(last, 0, carried[bits:].as_signed()))]
+        neg = register(m, carried[-1], name="out_neg")
+        last, index = register(m, last, name="out_last"), register(m, index, name="out_index")
+        valid = delay_valid(m, valid, 1, name="out_valid")
+        # Clock 3: what is there if all higher words are sign, one candidate for each sign.
+        fresh = Signal(init=1)
+        below, sticky = Signal(below_bits), Signal()
+        candidates = []
+        for name, fill in (("positive", 0), ("negative", (1 << bits) - 1)):
+            candidate = Signal(
+                data.StructLayout({"sticky": 1, "below": below_bits, "word": bits, "index": len(index)}), name=name
+            )
+            with m.If(valid & (fresh | (out != Const(fill, bits)))):
+                m.d.sync += candidate.eq(Cat(sticky, below, out, index))
+            candidates.append(candidate)
+        with m.If(valid):
+            m.d.sync += [
+                fresh.eq(last),
+                below.eq(Mux(last, 0, out[bits - below_bits :] if bits >= below_bits else Cat(below, out)[bits:])),
+                sticky.eq(~last & (sticky | self._lost(below, out))),
+            ]
+        neg, done = register(m, neg, name="sum_neg"), delay_valid(m, valid & last, 1, name="sum_valid")
+        # Clock 4: choose.
+        chosen = Signal.like(candidates[0], name="chosen")
+        m.d.comb += chosen.eq(Mux(neg, candidates[1].as_value(), candidates[0].as_value()))
+        total = self.o.payload
+        specials = delay(m, specials, 3, name="specials")
+        m.d.sync += [
+            self.o.valid.eq(done),
+            total.value.eq(Cat(chosen.sticky, chosen.below, chosen.word, neg).as_signed()),
+            total.exp.eq(Cat(Const(0, bits.bit_length() - 1), chosen.index)),
+            total.specials.as_value().eq(specials),
+        ]
+
+    def _lost(self, below, out):
+        """Whether bits that fall out at the bottom are set, now that ``out`` moves into the place of ``below``."""
+        bits, below_bits = word_bits(self.config), _below_bits(self.config)
+        if bits >= below_bits:
+            return below.any() | out[: bits - below_bits].any()
+        return below[:bits].any()

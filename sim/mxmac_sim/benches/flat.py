@@ -1,0 +1,66 @@
+"""Components with plain ports, for Verilog to name and a bench to reach."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from amaranth.hdl import Module, Shape, ShapeCastable, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Flat"]
+
+
+def _fields(shape: Any, name: str) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Name, path and width of every field of a shape that has no fields itself."""
+    if isinstance(shape, data.StructLayout):
+        for key, inner in shape.members.items():
+            for inner_name, path, width in _fields(inner, f"{name}_{key}"):
+                yield inner_name, (key, *path), width
+    else:
+        yield name, (), Shape.cast(shape.as_shape() if isinstance(shape, ShapeCastable) else shape).width
+
+
+class Flat(wiring.Component):
+    """Components side by side inside, and one port for every field of their structures outside.
+
+    A stream ``s`` becomes ``s_valid``, ``s_ready`` unless it is always ready, and ``s_<field>`` for each field of its
+    payload, whose own fields follow with another underscore. Signs are lost: ports are unsigned.
+
+    Parameters
+    ----------
+    components : mapping of str to wiring.Component
+        What the names of a component's ports start with; "" for nothing. They have streams and plain ports.
+    """
+
+    def __init__(self, components: Mapping[str, wiring.Component]):
+        self._components = components
+        #: (name of the port, direction, component, path of names from there)
+        self._paths = [entry for name, component in components.items() for entry in self._of(name, component)]
+        super().__init__({port: flow(unsigned(width)) for port, flow, _, _, width in self._paths})
+
+    @staticmethod
+    def _of(prefix: str, component: wiring.Component) -> Iterator[tuple[str, Any, wiring.Component, tuple[str, ...], int]]:
+        for name, member in component.signature.members.items():
+            outside = f"{prefix}_{name}" if prefix else name
+            if member.is_port:
+                for port, path, width in _fields(member.shape, outside):
+                    yield port, member.flow, component, (name, *path), width
+                continue
+            yield f"{outside}_valid", member.flow, component, (name, "valid"), 1
+            if isinstance(getattr(component, name).ready, Signal):
+                yield f"{outside}_ready", In if member.flow is Out else Out, component, (name, "ready"), 1
+            for port, path, width in _fields(member.signature.members["payload"].shape, outside):
+                yield port, member.flow, component, (name, "payload", *path), width
+
+    def elaborate(self, platform):
+        """Connect every port."""
+        m = Module()
+        for name, component in self._components.items():
+            m.submodules[name or "dut"] = component
+        for name, flow, inner, path, _ in self._paths:
+            for part in path:
+                inner = inner[part] if isinstance(inner, data.View) else getattr(inner, part)
+            inner = inner.as_value() if isinstance(inner, data.View) else inner
+            port = getattr(self, name)
+            m.d.comb += inner.eq(port) if flow is In else port.eq(inner)
+        return m

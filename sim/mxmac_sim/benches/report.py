@@ -1,0 +1,122 @@
+"""What a bench reports: counts, and the operands of what went wrong."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mxmac.formats import Format
+from mxmac_sim.rounding import DZ, NV, NX, OF, UF
+
+__all__ = ["Miss", "Report", "progress_file", "report_file", "shown", "shown_result"]
+
+_FLAGS = {"NV": NV, "DZ": DZ, "OF": OF, "UF": UF, "NX": NX}
+#: Mismatches that are described; all are counted.
+_DESCRIBED = 8
+
+
+def report_file(folder: Path) -> Path:
+    """Where a bench that runs in ``folder`` leaves its report."""
+    return folder / "report.json"
+
+
+def progress_file(folder: Path) -> Path:
+    """Where it says how much of its work is done, as a number from 0 to 1."""
+    return folder / "progress"
+
+
+@dataclass(frozen=True)
+class Miss:
+    """One result that was not the expected one; values are texts, in hexadecimal and decimal.
+
+    Members
+    -------
+    test, time : str
+        Which test of the bench, and the simulated time, as in the waveform.
+    operands, expected, got : dict
+        By name.
+    """
+
+    test: str
+    time: str
+    operands: dict[str, str]
+    expected: dict[str, str]
+    got: dict[str, str]
+
+
+@dataclass
+class Report:
+    """Counts of all tests of a bench so far.
+
+    Members
+    -------
+    vectors, beats, dots : int
+        Inputs of a component; beats and dot products of a unit.
+    macs : int
+        Element pairs multiplied.
+    clocks : int
+    checks, misses : int
+        Results that were compared, and that were wrong.
+    details : list of Miss
+        The first of them.
+    seconds : float
+        Wall time inside the simulator.
+    """
+
+    vectors: int = 0
+    beats: int = 0
+    dots: int = 0
+    macs: int = 0
+    clocks: int = 0
+    checks: int = 0
+    misses: int = 0
+    seconds: float = 0
+    details: list[Miss] = field(default_factory=list)
+
+    def add(self, miss: Miss):
+        """Count a mismatch."""
+        self.misses += 1
+        if len(self.details) < _DESCRIBED:
+            self.details.append(miss)
+
+    def write(self, folder: Path):
+        """Write the report of a bench that runs in ``folder``."""
+        report_file(folder).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @staticmethod
+    def read(folder: Path) -> "Report":
+        """Read it back.
+
+        Raises
+        ------
+        OSError
+            If the bench has not got as far as writing one.
+        """
+        values = json.loads(report_file(folder).read_text())
+        details = [Miss(**miss) for miss in values.pop("details")]
+        return Report(**values, details=details)
+
+
+def shown(value: int, bits: int) -> str:
+    """Write an integer as its ``bits`` bits in hexadecimal and in decimal."""
+    digits = f"0x{value & (1 << bits) - 1:0{-(-bits // 4)}x}"
+    return digits if bits == 1 else f"{digits} ({value})"
+
+
+def shown_result(code: int, status: int, output: Format) -> dict[str, str]:
+    """Write a result of a unit: its code in hexadecimal, what it means in decimal, and the names of its flags."""
+    names = [name for name, flag in _FLAGS.items() if status & flag]
+    value = _value(code, output)
+    return {
+        "data": f"0x{code:0{output.width // 4}x} ({value!r})",
+        "status": f"0x{status:02x} ({' '.join(names) or 'no flags'})",
+    }
+
+
+def _value(code: int, output: Format) -> float:
+    if output.width == 32:
+        return float(np.uint32(code).view(np.float32))
+    if output.exp_bits == 8:  # bfloat16: the upper half of a binary32
+        return float(np.uint32(code << 16).view(np.float32))
+    return float(np.uint16(code).view(np.float16))

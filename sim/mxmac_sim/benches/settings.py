@@ -1,0 +1,105 @@
+"""What a bench is told: it runs inside the simulator, in a process of its own."""
+
+import json
+import os
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+
+__all__ = ["Effort", "Settings", "config_from_dict"]
+
+_VARIABLE = "MXMAC_BENCH"
+
+
+class Effort(Enum):
+    """How long benches run."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+    def scaled(self, count: int) -> int:
+        """Return how many random vectors to run where a normal run has ``count``."""
+        return {Effort.QUICK: -(-count // 4), Effort.NORMAL: count, Effort.THOROUGH: 8 * count}[self]
+
+
+def config_from_dict(parameters: dict[str, Any]) -> MacConfig:
+    """Make the configuration that ``MacConfig.as_dict`` wrote down.
+
+    Raises
+    ------
+    UserError
+        If it is none.
+    """
+    window = {name.replace("-", "_"): value for name, value in parameters.items() if name.startswith("window")}
+    return MacConfig(
+        a=tuple(ELEMENT_FORMATS[name] for name in parameters["a"]),
+        b=tuple(ELEMENT_FORMATS[name] for name in parameters["b"]),
+        block=parameters["block"],
+        lanes=parameters["lanes"],
+        accumulator=Accumulator(parameters["accumulator"]),
+        output=RESULT_FORMATS[parameters["output"]],
+        **window,
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Parameters of one run of a bench.
+
+    Members
+    -------
+    bench : str
+        Its name in the catalogue.
+    config : MacConfig
+    seed : int
+        Of everything that is random in the run, from 0 up.
+    effort : Effort
+    parameters : dict
+        What else the bench has to know of its top module: latencies in clocks, widths in bits.
+    folder : Path
+        Where report and progress are written.
+    stop_after : int
+        Mismatches after which the bench gives up.
+    """
+
+    bench: str
+    config: MacConfig
+    seed: int
+    effort: Effort
+    parameters: dict[str, Any]
+    folder: Path
+    stop_after: int
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variable that carries the settings into the simulator."""
+        values = {
+            "bench": self.bench,
+            "config": self.config.as_dict(),
+            "seed": self.seed,
+            "effort": self.effort.value,
+            "parameters": self.parameters,
+            "folder": str(self.folder.resolve()),
+            "stop_after": self.stop_after,
+        }
+        return {_VARIABLE: json.dumps(values)}
+
+    @staticmethod
+    @cache
+    def from_environment() -> "Settings":
+        """Return the settings of the run that this process is."""
+        values = json.loads(os.environ[_VARIABLE])
+        return Settings(
+            bench=values["bench"],
+            config=config_from_dict(values["config"]),
+            seed=values["seed"],
+            effort=Effort(values["effort"]),
+            parameters=values["parameters"],
+            folder=Path(values["folder"]),
+            stop_after=values["stop_after"],
+        )

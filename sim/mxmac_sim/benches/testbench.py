@@ -1,0 +1,189 @@
+"""What all benches share: a clock, a reset, one loop over time, and a report."""
+
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Protocol
+from zlib import crc32
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.simtime import get_sim_time
+from cocotb.triggers import FallingEdge, RisingEdge
+
+from .report import Miss, Report, progress_file
+from .settings import Settings
+from .streams import Pause, Sink, Source, never
+
+__all__ = ["Agent", "Testbench"]
+
+#: Of the clock, in nanoseconds.
+_PERIOD = 10
+#: Seconds between two notes of progress.
+_PROGRESS_INTERVAL = 0.2
+#: Clocks that an aborted run still takes, for the waveform to show them.
+_AFTERMATH = 8
+
+#: The report of this process, over all its tests.
+_report = Report()
+
+
+class Agent(Protocol):
+    """Something that takes part in every clock."""
+
+    def drive(self, clock: int):
+        """Drive ports, just after the rising edge that starts a clock."""
+
+    def sample(self, clock: int):
+        """Look at ports in the middle of a clock, when all is settled."""
+
+
+class _TooManyMisses(AssertionError):
+    pass
+
+
+class Testbench:
+    """One test: an asynchronous context whose end writes the report, and fails if there was a mismatch.
+
+    Inputs change just after rising edges of the clock, and everything is read at its falling edges: that is the same to
+    simulators that run a bench before and after the registers of an edge change.
+
+    Parameters
+    ----------
+    dut : cocotb handle
+        Top module. Clock and reset are its ports ``clk`` and ``rst``; it has none if it is combinational.
+    test : str
+        Name of the test: with it, each draws random numbers of its own from the same seed.
+
+    Members
+    -------
+    settings : Settings
+    config : MacConfig
+    report : Report
+    rng : random.Random
+    numpy_rng : numpy.random.Generator
+    clock : int
+        Number of the current clock, from 0 at the end of the first reset.
+    """
+
+    def __init__(self, dut: Any, test: str):
+        self.dut, self.test = dut, test
+        self.settings = Settings.from_environment()
+        self.config = self.settings.config
+        self.report = _report
+        entropy = [self.settings.seed, crc32(f"{self.settings.bench}/{test}".encode())]
+        self.numpy_rng = np.random.default_rng(entropy)
+        self.rng = Random(int(self.numpy_rng.integers(1 << 62)))
+        self.clock = 0
+        self._noted = self._started = time.perf_counter()
+        self._clocked = hasattr(dut, "clk")
+        if self._clocked:
+            self._rising, self._falling = RisingEdge(dut.clk), FallingEdge(dut.clk)
+
+    async def __aenter__(self) -> "Testbench":
+        if self._clocked:
+            Clock(self.dut.clk, _PERIOD, "ns").start()
+            await self.reset()
+        return self
+
+    async def __aexit__(self, kind, error, traceback) -> bool:
+        if isinstance(error, _TooManyMisses) and self._clocked:
+            for _ in range(_AFTERMATH):
+                await self._rising
+        self.report.clocks += self.clock
+        self.report.seconds += time.perf_counter() - self._started
+        self.report.write(self.settings.folder)
+        if kind is None or isinstance(error, _TooManyMisses):
+            assert not self.report.misses, f"{self.report.misses} mismatches"
+        return False
+
+    async def reset(self, clocks: int = 2):
+        """Hold the reset for that many rising edges."""
+        if hasattr(self.dut, "rst"):
+            self.dut.rst.value = 1
+            for _ in range(clocks):
+                await self._rising
+            self.dut.rst.value = 0
+
+    async def step(self, agents: Sequence[Agent]):
+        """Let one clock pass."""
+        clock = self.clock
+        for agent in agents:
+            agent.drive(clock)
+        await self._falling
+        for agent in agents:
+            agent.sample(clock)
+        await self._rising
+        self.clock += 1
+
+    async def run(self, agents: Sequence[Agent], done: Callable[[], bool], *, progress: Callable[[], float], patience: int):
+        """Let clocks pass until it is done.
+
+        Parameters
+        ----------
+        agents : sequence of Agent
+        done : callable
+        progress : callable
+            How much has been done, from 0 to 1.
+        patience : int
+            Clocks to wait for progress.
+
+        Raises
+        ------
+        AssertionError
+            If there is none for so long.
+        """
+        before, since = -1.0, self.clock
+        while not done():
+            await self.step(agents)
+            if self.clock & 0xFF == 0:
+                now = progress()
+                self.note(now)
+                if now != before:
+                    before, since = now, self.clock
+                assert self.clock - since <= patience, f"nothing has happened for {self.clock - since} clocks"
+
+    def check(self, expected: Any, got: Any, describe: Callable[[], tuple[dict[str, str], dict[str, str], dict[str, str]]]):
+        """Compare one result with what it should be.
+
+        Parameters
+        ----------
+        expected, got : object
+        describe : callable
+            Gives operands, the expected and the actual result in words; called if they differ.
+        """
+        self.report.checks += 1
+        if expected != got:
+            self.miss(*describe())
+
+    def miss(self, operands: dict[str, str], expected: dict[str, str], got: dict[str, str]):
+        """Count a mismatch.
+
+        Raises
+        ------
+        AssertionError
+            If there are too many to go on.
+        """
+        self.report.add(Miss(self.test, f"{get_sim_time('ns'):.0f} ns", operands, expected, got))
+        if self.report.misses >= self.settings.stop_after:
+            raise _TooManyMisses(f"{self.report.misses} mismatches, giving up")
+
+    def note(self, done: float):
+        """Tell whoever waits how much of the test is done, from 0 to 1."""
+        now = time.perf_counter()
+        if now - self._noted > _PROGRESS_INTERVAL:
+            self._noted = now
+            progress_file(self.settings.folder).write_text(f"{self.test} {done:.3f}")
+
+    def source(self, prefix: str, fields: Sequence[str], *, idle: Pause = never, interval: int = 1) -> Source:
+        """Make a source of a stream of the top module."""
+        return Source(self.dut, prefix, fields, self.rng, idle=idle, interval=interval)
+
+    def sink(self, prefix: str, fields: Sequence[str], on_item, *, stall: Pause = never) -> Sink:
+        """Make a sink of a stream of the top module."""
+        return Sink(self.dut, prefix, fields, on_item, stall=stall)
+
+
+__test__ = False
+_ = cocotb

@@ -1,0 +1,217 @@
+"""``mxmac dot``: real tensors through the simulated hardware."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import ml_dtypes
+import numpy as np
+import typer
+from mxmac.config import MacConfig
+from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.options import (
+    AccumulatorOption,
+    LanesOption,
+    OutputOption,
+    WindowGuardOption,
+    WindowLsbOption,
+    WindowOption,
+    config_from,
+)
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from . import golden
+from .bulk import BulkUnit
+from .quantize import dequantize, sqnr_db
+from .tensors import MxTensor, check_matrix, load_floats, load_mx
+
+__all__ = ["dot"]
+
+#: Bytes of beats that a simulation is given at a time.
+_CHUNK_BYTES = 1 << 26
+#: Mismatches that are shown one by one.
+_SHOWN = 5
+
+_RESULT_DTYPES = {"FP32": np.dtype(np.float32), "BF16": np.dtype(ml_dtypes.bfloat16), "FP16": np.dtype(np.float16)}
+
+
+def dot(
+    a_file: Annotated[Path, typer.Argument(metavar="A.(npz|safetensors)", help="MX matrix of shape (M, K).")],
+    b_file: Annotated[Path, typer.Argument(metavar="B.(npz|safetensors)", help="MX matrix of shape (N, K).")],
+    output_file: Annotated[
+        Path | None, typer.Option("-o", metavar="OUT.npz", help="Write results (M, N) and their status flags.")
+    ] = None,
+    floats_a: Annotated[
+        str | None, typer.Option(metavar="FILE[:NAME]", help="What A was quantized from, to tell the error of that.")
+    ] = None,
+    floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="What B was quantized from.")] = None,
+    work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/dot"),
+    lanes: LanesOption = 8,
+    accumulator: AccumulatorOption = "window",
+    output: OutputOption = "fp32",
+    window: WindowOption = 80,
+    window_guard: WindowGuardOption = 16,
+    window_lsb: WindowLsbOption = None,
+) -> int:
+    """Multiply A by the transpose of B on the simulated hardware, and hold every result against the golden model.
+
+    Formats and block are those of the tensors. Exit status 1 if any result or flag differs.
+    """
+    a, b = load_mx(a_file), load_mx(b_file)
+    _check_pair(a, b, a_file, b_file)
+    unit = [accumulator, output, window, window_guard, window_lsb]
+    config = config_from([a.format.name], [b.format.name], a.block, lanes, *unit)
+    originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
+    if output_file is not None:
+        if output_file.suffix != ".npz":
+            raise UserError("o", f"Results are written as .npz, not as {output_file.suffix!r}")
+        check_writable(output_file)
+
+    console = Console(highlight=False)
+    name = "-".join([a.format.name, b.format.name, *(str(value) for value in list(config.as_dict().values())[2:])])
+    folder = work / name.lower()
+    with console.status(f"Building the simulation in {folder}"):
+        simulation = BulkUnit(config, folder)
+    run = _simulate(simulation, a, b, console)
+    with console.status("Computing the golden results"):
+        expected_data, expected_status = golden.matmul(a, b, config)
+
+    wrong = np.argwhere((run.data != expected_data) | (run.status != expected_status))
+    console.print(_summary(config, a, b, run, len(wrong), expected_data, originals))
+    for row, column in wrong[:_SHOWN]:
+        _show_mismatch(console, config, a, b, run, (expected_data, expected_status), int(row), int(column))
+    if len(wrong):
+        row, column = wrong[0]
+        waves = folder / "mismatch.vcd"
+        _write_waves(config, a, b, int(row), int(column), waves)
+        console.print(f"Waveform of the dot product at [{row}, {column}]: [bold]{waves}[/]")
+    if output_file is not None:
+        with written_whole(output_file) as path:
+            np.savez(path, data=run.data, status=run.status)
+        console.print(f"Wrote [bold]{output_file}[/]")
+    return 1 if len(wrong) else 0
+
+
+@dataclass(frozen=True)
+class _Run:
+    data: NDArray[np.uint32]
+    status: NDArray[np.uint8]
+    clocks: int
+    seconds: float
+
+
+def _check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path):
+    check_matrix(a, str(a_file))
+    check_matrix(b, str(b_file))
+    if a.block != b.block:
+        raise UserError(str(b_file), f"Its blocks have {b.block} elements, those of {a_file} {a.block}; they must be the same")
+    k_a, k_b = a.elements.shape[1], b.elements.shape[1]
+    if k_a != k_b:
+        raise UserError(str(b_file), f"Its rows have K = {k_b} elements, those of {a_file} {k_a}; they must be the same")
+    for tensor, file in ((a, a_file), (b, b_file)):
+        if not tensor.elements.size:
+            raise UserError(str(file), f"The matrix of shape {tensor.elements.shape} has no elements")
+
+
+def _load_originals(argument: str | None, tensor: MxTensor, option: str) -> NDArray[np.floating] | None:
+    if argument is None:
+        return None
+    file, _, name = argument.partition(":")
+    floats = load_floats(Path(file), name or None)
+    if floats.shape != tensor.elements.shape:
+        raise UserError(option, f"The floats have the shape {floats.shape}, the quantized tensor {tensor.elements.shape}")
+    return floats
+
+
+def _chunks(a: MxTensor, b: MxTensor, lanes: int) -> Iterator[slice]:
+    """Rows of a whose dot products with all rows of b are simulated at a time."""
+    row_bytes = b.elements.size * (2 + 5 / lanes)
+    rows = max(1, int(_CHUNK_BYTES // row_bytes))
+    for start in range(0, len(a.elements), rows):
+        yield slice(start, start + rows)
+
+
+def _simulate(simulation: BulkUnit, a: MxTensor, b: MxTensor, console: Console) -> _Run:
+    block, columns = simulation.config.block, len(b.elements)
+    b_codes = b.elements.reshape(columns, -1, block)
+    data, status, clocks, seconds = [], [], 0, 0.0
+    columns_shown = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+    with Progress(*columns_shown, console=console, transient=True) as progress:
+        task = progress.add_task("rows", total=len(a.elements))
+        for part in _chunks(a, b, simulation.config.lanes):
+            a_codes = a.elements[part].reshape(-1, 1, *b_codes.shape[1:])
+            rows = len(a_codes)
+
+            def every_pair(array: NDArray[np.uint8], rows: int = rows) -> NDArray[np.uint8]:
+                return np.broadcast_to(array, (rows, columns, *array.shape[2:])).reshape(rows * columns, *array.shape[2:])
+
+            run = simulation.run(
+                every_pair(a_codes), every_pair(a.scales[part][:, None]), every_pair(b_codes[None]), every_pair(b.scales[None])
+            )
+            data.append(run.data.reshape(rows, columns))
+            status.append(run.status.reshape(rows, columns))
+            clocks, seconds = clocks + run.clocks, seconds + run.seconds
+            progress.advance(task, rows)
+    return _Run(np.concatenate(data), np.concatenate(status), clocks, seconds)
+
+
+def _values(data: NDArray[np.uint32], config: MacConfig) -> NDArray[np.float64]:
+    dtype = _RESULT_DTYPES[config.output.name]
+    return data.astype(f"u{dtype.itemsize}").view(dtype).astype(np.float64)
+
+
+def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: _Run, wrong: int, expected, originals) -> Table:
+    rows, k = a.elements.shape
+    columns = len(b.elements)
+    macs = rows * columns * k
+    exact = dequantize(a) @ dequantize(b).T
+    table = Table(show_header=False, title="Dot products", title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("Matrices", f"({rows} × {k}) · ({columns} × {k})ᵀ, {a.format.name} × {b.format.name}, blocks of {a.block}")
+    table.add_row("Unit", f"{config.lanes} lanes, accumulator {config.accumulator.value}, output {config.output.name}")
+    table.add_row("Work", f"{rows * columns:,} dot products, {macs:,} MACs in {run.clocks:,} clocks")
+    table.add_row("Simulated", f"{run.seconds:.2f} s, {macs / run.seconds / 1e6:.1f} million MAC/s")
+    verdict = "[green]bit for bit, flags included[/]" if not wrong else f"[red]{wrong:,} of {rows * columns:,} differ[/]"
+    table.add_row("Hardware = golden", verdict)
+    table.add_row("Against float64 of the quantized values", _error(exact, _values(run.data, config)))
+    if all(original is not None for original in originals):
+        ideal = originals[0].astype(np.float64) @ originals[1].astype(np.float64).T
+        table.add_row("Quantization itself", _error(ideal, exact))
+    else:
+        table.add_row("Quantization itself", "unknown; give --floats-a and --floats-b to see it")
+    return table
+
+
+def _error(reference: NDArray[np.float64], values: NDArray[np.float64]) -> str:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = np.abs(values - reference)
+        if not np.isfinite(difference).all():
+            return f"{np.count_nonzero(~np.isfinite(values)):,} results are NaN or Inf"
+        if not difference.any():
+            return "no difference at all"
+        return f"largest {difference.max():.3g} of results up to {np.abs(reference).max():.3g}, SQNR {sqnr_db(reference, values):.1f} dB"
+
+
+def _show_mismatch(console: Console, config: MacConfig, a: MxTensor, b: MxTensor, run: _Run, expected, row: int, column: int):
+    digits = config.output.width // 4
+    table = Table("", "hex", "decimal", "NV DZ OF UF NX", title=f"Mismatch at [{row}, {column}]", title_justify="left")
+    results = (("hardware", run.data, run.status), ("golden", *expected))
+    for name, data, status in results:
+        code = data[row, column]
+        value = _values(data[row : row + 1, column], config)[0]
+        table.add_row(name, f"{int(code):0{digits}x}", f"{value:.9g}", "  ".join(f"{int(status[row, column]):05b}"))
+    console.print(table)
+    for name, tensor, index in (("a", a, row), ("b", b, column)):
+        codes = tensor.elements[index].tobytes().hex(" ", tensor.block)
+        console.print(f"{name}[{index}] scales {tensor.scales[index].tobytes().hex()}\n  elements {codes}")
+
+
+def _write_waves(config: MacConfig, a: MxTensor, b: MxTensor, row: int, column: int, path: Path):
+    unit = BulkUnit(config, path.parent / "waves", waves=True)
+    a_codes, b_codes = (x.elements[i].reshape(1, -1, config.block) for x, i in ((a, row), (b, column)))
+    unit.run(a_codes, a.scales[row : row + 1], b_codes, b.scales[column : column + 1], waves=path)

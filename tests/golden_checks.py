@@ -1,0 +1,57 @@
+"""What the tests of the golden model share: configurations, blocks, and the comparison with the oracle."""
+
+import numpy as np
+
+import oracle
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+from mxmac_sim import golden
+
+
+def config(fmt_a="E4M3", fmt_b="E4M3", accumulator="exact", output="FP32", block=4, **window):
+    return MacConfig(
+        a=(ELEMENT_FORMATS[fmt_a],),
+        b=(ELEMENT_FORMATS[fmt_b],),
+        block=block,
+        lanes=1,
+        accumulator=Accumulator(accumulator),
+        output=RESULT_FORMATS[output],
+        **window,
+    )
+
+
+def arrays(blocks, block):
+    """Codes and scales of a list of (a codes, b codes, scale a, scale b), padded to whole blocks."""
+    a, b = np.zeros((2, len(blocks), block), np.uint8)
+    for index, (a_codes, b_codes, _, _) in enumerate(blocks):
+        a[index, : len(a_codes)], b[index, : len(b_codes)] = a_codes, b_codes
+    scale_a, scale_b = (np.array([part[side] for part in blocks], np.uint8) for side in (2, 3))
+    return a, scale_a, b, scale_b
+
+
+def check(blocks, cfg):
+    """Assert that golden and oracle agree, and return what they say."""
+    window = {name: getattr(cfg, name) for name in ("window", "window_guard", "window_lsb")}
+    expected = oracle.dot(
+        blocks,
+        fmt_a=cfg.a[0].name,
+        fmt_b=cfg.b[0].name,
+        accumulator=cfg.accumulator.value,
+        output=cfg.output.name.lower(),
+        **window,
+    )
+    data, status = golden.dot(*arrays(blocks, cfg.block), cfg)
+    assert (int(data), int(status)) == expected, blocks
+    return expected
+
+
+def scales(exponent):
+    """Two scale codes that together weigh 2^exponent, or what comes next to it."""
+    exponent = max(-254, min(254, exponent))
+    return 127 + exponent // 2, 127 + exponent - exponent // 2
+
+
+def e4m3(exponent, *signed):
+    """A block of ±2^0 or ±2^-9 (the smallest subnormal) times ±1 in E4M3, times 2^exponent."""
+    codes = {1: 0x38, -1: 0xB8, "tiny": 0x01, "-tiny": 0x81, 1.5: 0x3C, -1.5: 0xBC, 0: 0}
+    return [codes[element] for element in signed], [0x38] * len(signed), *scales(exponent)

@@ -1,0 +1,208 @@
+"""Four tools that read Verilog, none of which finds anything to say about ours."""
+
+import re
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+from pyslang.driver import Driver
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS
+from mxmac.verilog import generate
+from mxmac_sim.toolchain import VERILATOR, environment
+
+#: Warnings that the text itself may turn off, and why.
+WAIVERS = {"DECLFILENAME": "all modules are in one file, which can have the name of one of them only"}
+
+LANES = (1, 2, 4, 8, 16, 32)
+PAIRINGS = (("E4M3", "E4M3"), ("E5M2", "E5M2"), ("E4M3", "E5M2"))
+
+
+def unit(a, b, block, lanes, kind, **parameters):
+    a, b = ([ELEMENT_FORMATS[name] for name in names.split(",")] for names in (a, b))
+    return MacConfig(a=a, b=b, block=block, lanes=lanes, accumulator=kind, **parameters)
+
+
+def units():
+    # All of lanes x accumulators, with the pairings taking turns: every two of the three meet, in a third of the time.
+    for (index, lanes), (turn, kind) in product(enumerate(LANES), enumerate(Accumulator)):
+        a, b = PAIRINGS[(index + turn) % len(PAIRINGS)]
+        yield unit(a, b, 32, lanes, kind)
+    for turn, kind in enumerate(Accumulator):
+        a, b = PAIRINGS[turn % len(PAIRINGS)]
+        yield unit(a, b, 1, 1, kind)
+        yield unit(b, a, 9, 3, kind)
+        yield unit(a, b, 1024, 8, kind)
+    yield unit("E5M2", "E5M2", 32, 8, Accumulator.WINDOW, window=70, window_guard=0)
+    yield unit("E4M3", "E4M3", 32, 8, Accumulator.WINDOW, window=1024, window_lsb=-1024)
+    yield unit("E4M3,E5M2", "E4M3,E5M2", 32, 4, Accumulator.WINDOW)
+
+
+def described(config):
+    a, b = ("+".join(fmt.name for fmt in formats) for formats in (config.a, config.b))
+    extra = "" if config.window == 80 else f"-{config.window}"
+    return f"{a}x{b}-{config.accumulator.value}-block{config.block}-lanes{config.lanes}{extra}"
+
+
+UNITS = list(units())
+
+
+# Each linter returns what it has to say about a file whose top module has the file's name.
+
+
+def run(*arguments, folder, **options):
+    done = subprocess.run(list(map(str, arguments)), cwd=folder, capture_output=True, text=True, check=False, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def verilator_says(file):
+    code, out, err = run(VERILATOR, "--lint-only", "-Wall", file.name, folder=file.parent, env=environment())
+    said = err + "".join(line for line in out.splitlines(keepends=True) if not line.startswith("- "))
+    return said.strip() or ("" if code == 0 else f"exit status {code}")
+
+
+def icarus_says(file):
+    code, out, err = run("iverilog", "-g2005", "-Wall", "-tnull", "-s", file.stem, file.name, folder=file.parent)
+    return (out + err).strip() or ("" if code == 0 else f"exit status {code}")
+
+
+YOSYS = """
+import sys
+from pyosys import libyosys as ys
+
+design = ys.Design()
+for command in (f"read_verilog {sys.argv[1]}.v", f"hierarchy -check -top {sys.argv[1]}", "proc", "check -assert"):
+    ys.Pass.call(design, command)
+"""
+
+
+def yosys_says(file):
+    code, out, err = run(sys.executable, "-c", YOSYS, file.stem, folder=file.parent)
+    said = err + "".join(line for line in out.splitlines(keepends=True) if re.match("warning|error", line, re.I))
+    return said.strip() or ("" if code == 0 else f"exit status {code}")
+
+
+def slang_says(file, capfd):
+    # By default it only warns of what is likely wrong. Every conversion is more than that, up to those of signedness, which
+    # are not avoidable: Verilog has signed expressions, and wires that are not.
+    arguments = ["slang", "--top", file.stem, "-Wextra", "-Wunused", "-Wconversion", "-Wno-sign-conversion", str(file)]
+    driver = Driver()
+    driver.addStandardArgs()
+    assert driver.parseCommandLine(" ".join(arguments))
+    assert driver.processOptions()
+    driver.parseAllSources()
+    compilation = driver.createCompilation()
+    driver.reportCompilation(compilation, True)
+    driver.runAnalysis(compilation)
+    driver.reportDiagnostics(True)
+    said = "".join(capfd.readouterr())
+    found = driver.diagEngine.numErrors + driver.diagEngine.numWarnings
+    return said.strip() or (f"{found} diagnostics" if found else "")
+
+
+def everyone_says(file, capfd):
+    said = {"verilator": verilator_says(file), "yosys": yosys_says(file), "slang": slang_says(file, capfd)}
+    if shutil.which("iverilog"):
+        said["icarus"] = icarus_says(file)
+    return {tool: words for tool, words in said.items() if words}
+
+
+def written(folder, text, top="unit"):
+    file = Path(folder, f"{top}.v")
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("config", UNITS, ids=described)
+def test_no_linter_has_anything_to_say(tmp_path, capfd, config):
+    text = generate(config, "unit").text
+    waived = re.findall(r"(?:lint_off|lint_save|lint_on|-Wno-\S+|slang lint_off|iverilog_\w+)\b.*", text)
+    assert [waiver.split()[-1] for waiver in waived] == list(WAIVERS)
+    assert not re.search(r"translate_off|synopsys|synthesis|coverage_off|SYMRFOLD|public", text)
+    assert everyone_says(written(tmp_path, text), capfd) == {}
+
+
+def test_units_cover_every_two_of_lanes_pairing_and_accumulator():
+    regular = [
+        (config.lanes, (config.a[0].name, config.b[0].name), config.accumulator)
+        for config in UNITS
+        if config.block == 32 and config.window == 80 and len(config.a) == 1
+    ]
+    assert {(lanes, kind) for lanes, _, kind in regular} == set(product(LANES, Accumulator))
+    assert {(pairing, kind) for _, pairing, kind in regular} == set(product(PAIRINGS, Accumulator))
+    assert {(lanes, pairing) for lanes, pairing, _ in regular} == set(product(LANES, PAIRINGS))
+
+
+@pytest.mark.parametrize("top", ["mac", "in_a", "X"])
+def test_no_linter_minds_the_name_of_the_top_module(tmp_path, capfd, top):
+    text = generate(unit("E4M3", "E4M3", 1, 1, Accumulator.WINDOW), top).text
+    assert everyone_says(written(tmp_path, text, top), capfd) == {}
+
+
+def test_icarus_is_among_the_linters():
+    if not shutil.which("iverilog"):
+        pytest.skip("Icarus Verilog (iverilog) is not installed: nothing here was checked with it")
+
+
+# The linters are awake: each finds a flaw of the kind it looks for.
+
+SOUND = """
+module unit (
+  input  wire clk,
+  input  wire [3:0] x,
+  output reg  [3:0] y
+);
+  wire [3:0] z;
+  unit_part part (
+    .x(x),
+    .y(z)
+  );
+  always @(posedge clk)
+    y <= z;
+endmodule
+
+module unit_part (
+  input  wire [3:0] x,
+  output wire [3:0] y
+);
+  assign y = ~x;
+endmodule
+"""
+WAIVER = "// verilator lint_off DECLFILENAME\n"
+FLAWS = {
+    "unused signal": ("  assign y = ~x;", "  wire [3:0] nobody = x;\n  assign y = ~x;"),
+    "width of an expression": ("    y <= z;", "    y <= z[2:0];"),
+    "width of a port": (".x(x)", ".x(x[2:0])"),
+    "undriven bit": ("  assign y = ~x;", "  assign y[2:0] = ~x[2:0];"),
+    "undeclared module": ("unit_part part", "unit_parts part"),
+    "not verilog": ("endmodule\n\n", "\n\n"),
+}
+FINDS = {
+    "unused signal": {"verilator", "slang"},
+    "width of an expression": {"verilator", "slang"},
+    "width of a port": {"verilator", "slang", "yosys", "icarus"},
+    "undriven bit": {"verilator", "slang", "yosys"},
+    "undeclared module": {"verilator", "slang", "yosys", "icarus"},
+    "not verilog": {"verilator", "slang", "yosys", "icarus"},
+}
+
+
+def test_the_text_to_break_is_sound(tmp_path, capfd):
+    assert everyone_says(written(tmp_path, WAIVER + SOUND), capfd) == {}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_linters_find_a_deliberate_flaw(tmp_path, capfd, flaw):
+    sound, broken = FLAWS[flaw]
+    assert sound in SOUND
+    said = everyone_says(written(tmp_path, WAIVER + SOUND.replace(sound, broken, 1)), capfd)
+    expected = FINDS[flaw] if shutil.which("iverilog") else FINDS[flaw] - {"icarus"}
+    assert set(said) >= expected, said
+
+
+def test_verilator_minds_modules_in_one_file_which_is_why_that_is_waived(tmp_path):
+    assert "DECLFILENAME" in verilator_says(written(tmp_path, SOUND))
