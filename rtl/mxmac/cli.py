@@ -52,7 +52,7 @@ def _generate(
     b: FormatBOption = ["E4M3"],  # noqa: B006
     block: BlockOption = 32,
     lanes: LanesOption = 8,
-    accumulator: AccumulatorOption = "window",
+    accumulator: AccumulatorOption = "exact",
     output: OutputOption = "fp32",
     window: WindowOption = 80,
     window_guard: WindowGuardOption = 16,

@@ -120,7 +120,7 @@ class MacConfig:
     b: Sequence[Format] = (ELEMENT_FORMATS["E4M3"],)
     block: int = 32
     lanes: int = 8
-    accumulator: Accumulator = Accumulator.WINDOW
+    accumulator: Accumulator = Accumulator.EXACT
     output: Format = RESULT_FORMATS["FP32"]
     window: int = 80
     window_guard: int = 16

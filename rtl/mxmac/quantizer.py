@@ -65,6 +65,17 @@ def quantizer_latency(config: QuantizerConfig) -> int:
     return _issue_clocks(config) + (config.beats > 1) + ENCODE_CLOCKS + QUEUE_CLOCKS
 
 
+def _stored_beats(config: QuantizerConfig) -> int:
+    """Beats to keep: all of a block and those that come before its first one is fetched."""
+    return 1 << (config.beats + _issue_clocks(config) - 1).bit_length()
+
+
+def _results_queued(config: QuantizerConfig) -> int:
+    """Results to make room for, so that beats follow each other without a gap: a power of two, and one at the exit."""
+    clocks = quantizer_latency(config) - (_issue_clocks(config) if config.beats > 1 else 0)
+    return (1 << (clocks - 1).bit_length()) + 1
+
+
 class BlockScale(wiring.Component):
     """Scale of a block from the keys of its elements (MX v1.0, 6.3). One beat a clock.
 
@@ -75,10 +86,10 @@ class BlockScale(wiring.Component):
     Members
     -------
     keys : In(key_layout(config)).array(config.lanes)
-    first : In(1)
-        Whether these are the first of their block, as late as the maximum of the lanes; there only with several beats.
+    valid, first : In(1)
+        Whether there are any, and whether they are the first of their block; there only with several beats.
     scale : Out(8)
-        UE8M0 code for all beats of the block up to this one, ``config.scale_clocks - 1`` clocks later.
+        UE8M0 code for the block up to this beat, ``config.scale_clocks - 1`` clocks later.
     grid : Out(grid_bits(config))
         The same plus config.emin.
     """
@@ -88,7 +99,7 @@ class BlockScale(wiring.Component):
         super().__init__(
             {
                 "keys": In(key_layout(config)).array(config.lanes),
-                **({"first": In(1)} if config.beats > 1 else {}),
+                **({"valid": In(1), "first": In(1)} if config.beats > 1 else {}),
                 "scale": Out(SCALE_WIDTH),
                 "grid": Out(grid_bits(config)),
             }
@@ -110,7 +121,9 @@ class BlockScale(wiring.Component):
         largest = nodes[0]
         if config.beats > 1:
             so_far = Signal(len(largest), reset_less=True)
-            m.d.sync += so_far.eq(Mux(self.first | (largest > so_far), largest, so_far))
+            valid, first = delay_valid(m, self.valid, level, name="valid"), delay(m, self.first, level, name="first")
+            with m.If(valid & (first | (largest > so_far))):
+                m.d.sync += so_far.eq(largest)
             largest = so_far
         self._scale(m, data.View(key_layout(config), largest))
         return m
@@ -162,20 +175,24 @@ class Quantizer(wiring.Component):
         taken, first, last = Signal(), Const(1, 1), Const(1, 1)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
         if config.beats > 1:
-            index = Signal(range(config.beats), name="beat_index")
-            first, last = Signal(), Signal()
-            m.d.comb += [first.eq(index == 0), last.eq(index == config.beats - 1)]
-            with m.If(taken):
-                m.d.sync += index.eq(Mux(last, 0, index + 1))
+            first, last = self._index(m, taken, "beat_index")
 
         m.submodules.block_scale = block_scale = BlockScale(config)
+        if config.beats > 1:
+            m.d.comb += [
+                block_scale.valid.eq(delay_valid(m, taken, 1, name="valid")),
+                block_scale.first.eq(register(m, first, name="first")),
+            ]
         prepared = []
         for lane in range(config.lanes):
             preparer = ElementPreparer(config)
             m.submodules[f"preparer{lane}"] = preparer
-            m.d.comb += [preparer.code.eq(beat.data[lane]), block_scale.keys[lane].eq(preparer.key)]
+            m.d.comb += [
+                preparer.code.eq(beat.data[lane]),
+                block_scale.keys[lane].as_value().eq(preparer.key.as_value()),
+            ]
             if len(config.rules) > 1:
-                m.d.comb += preparer.rule.eq(self._of_block(m, first, taken, "rule"))
+                m.d.comb += preparer.rule.eq(self._of_block(m, first, "rule"))
             prepared.append(preparer.prepared.as_value())
 
         align = config.align_clocks
@@ -187,24 +204,108 @@ class Quantizer(wiring.Component):
             block.last.eq(delay(m, beat.last, align, name="last")),
         ]
         if len(config.overflows) > 1:
-            m.d.comb += block.overflow.eq(delay(m, self._of_block(m, first, taken, "overflow"), align, name="overflow"))
+            m.d.comb += block.overflow.eq(delay(m, self._of_block(m, first, "overflow"), align, name="overflow"))
         if config.beats == 1:
-            valid = delay_valid(m, taken, align, name="valid")
             late = align - config.prepare_clocks
             prepared = [delay(m, value, late, name=f"prepared{lane}") for lane, value in enumerate(prepared)]
-            issue = taken
+            self._encode(m, taken, self.i.ready, delay_valid(m, taken, align, name="valid"), prepared, block)
         else:
-            m.d.comb += block_scale.first.eq(self._held_until_taken(m, first, taken))
-            issue, valid, prepared, block = self._store(m, taken, last, prepared, block)
-        self._encode(m, issue, valid, prepared, block)
+            self._store(m, taken, last, prepared, block)
         return m
 
-    def _of_block(self, m: Module, first: Value, taken: Value, name: str) -> Value:
-        """Value of a member of the beat on the first beat of the block."""
+    def _index(self, m: Module, step: Value, name: str) -> tuple[Value, Value]:
+        """Count beats of a block; whether the coming one is the first or the last."""
+        index = Signal(range(self.config.beats), name=name)
+        first, last = Signal(name=f"{name}_first"), Signal(name=f"{name}_last")
+        m.d.comb += [first.eq(index == 0), last.eq(index == self.config.beats - 1)]
+        with m.If(step):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        return first, last
+
+    def _of_block(self, m: Module, first: Value, name: str) -> Value:
+        """What a member of the beat was on the first beat of the block."""
         now = self.i.payload[name]
         if self.config.beats == 1:
             return now
-        held = Signal(now.shape(), name=f"{name}_held", reset_less=True)
-        with m.If(taken & first):
-            m.d.sync += held.eq(now)
-        return Mux(first, now, held)
+        held, kept = Signal(now.shape(), name=f"{name}_held", reset_less=True), Signal(now.shape(), name=f"{name}_of_block")
+        m.d.comb += kept.eq(Mux(first, now, held))
+        m.d.sync += held.eq(kept)
+        return kept
+
+    def _store(self, m: Module, taken: Value, last: Value, prepared: list[Value], block: data.View):
+        """Keep the beats of a block until its scale is there, and then those of the next while they are fetched."""
+        config = self.config
+        depth = _stored_beats(config)
+        m.submodules.beats = beats = Memory(shape=sum(len(value) for value in prepared), depth=depth, init=[])
+        written, fetched = Signal(range(depth)), Signal(range(depth))
+        write, read = beats.write_port(), beats.read_port()
+        m.d.comb += [
+            write.en.eq(delay_valid(m, taken, config.prepare_clocks, name="stored")),
+            write.addr.eq(written),
+            write.data.eq(Cat(prepared)),
+            read.addr.eq(fetched),
+            read.en.eq(1),
+        ]
+        with m.If(write.en):
+            m.d.sync += written.eq(written + 1)
+
+        layout = _block_layout(config)
+        m.submodules.scales = scales = SyncFIFOBuffered(width=layout.size, depth=(depth - 1) // config.beats + 2)
+        fetch, room = Signal(), Signal()
+        _, block_ends = self._index(m, fetch, "fetch_index")
+        m.d.comb += [
+            scales.w_en.eq(delay_valid(m, taken & last, config.align_clocks, name="block_valid")),
+            scales.w_data.eq(block.as_value()),
+            scales.r_en.eq(fetch & block_ends),
+            fetch.eq(scales.r_rdy & room),
+        ]
+        with m.If(fetch):
+            m.d.sync += fetched.eq(fetched + 1)
+        _credit(m, depth, taken, fetch, self.i.ready, "beats")
+
+        now = Signal(layout, name="block_now", reset_less=True)
+        next_block = data.View(layout, scales.r_data)
+        m.d.sync += [now.eq(next_block), now.last.eq(next_block.last & block_ends)]
+        offsets = [index * len(prepared[0]) for index in range(config.lanes)]
+        lanes = [read.data[offset : offset + len(prepared[0])] for offset in offsets]
+        self._encode(m, fetch, room, delay_valid(m, fetch, 1, name="fetched_valid"), lanes, now)
+
+    def _encode(self, m: Module, taken: Value, room: Signal, valid: Value, prepared: list[Value], block: data.View):
+        """Encode beats, which are valid some clocks after they are taken while there is room for their results."""
+        config = self.config
+        layout = mx_layout(config)
+        depth = _results_queued(config)
+        m.submodules.results = results = SyncFIFOBuffered(width=layout.size, depth=depth)
+        result = Signal(layout)
+        nan = register(m, block.scale == SCALE_NAN, name="nan")
+        nan = delay(m, nan, ENCODE_CLOCKS - 2, name="nan")
+        overflow = delay(m, block.overflow, ENCODE_CLOCKS - 2, name="overflow_mode")
+        for lane, value in enumerate(prepared):
+            m.submodules[f"encoder{lane}"] = encoder = ElementEncoder(config)
+            m.d.comb += [
+                encoder.prepared.as_value().eq(value),
+                encoder.grid.eq(block.grid),
+                encoder.nan.eq(nan),
+                result.data[lane].eq(encoder.code),
+            ]
+            if len(config.overflows) > 1:
+                m.d.comb += encoder.overflow.eq(overflow)
+        m.d.comb += [
+            result.scale.eq(delay(m, block.scale, ENCODE_CLOCKS, name="scale_of_result")),
+            result.last.eq(delay(m, block.last, ENCODE_CLOCKS, name="last_of_result")),
+            results.w_en.eq(delay_valid(m, valid, ENCODE_CLOCKS, name="result_valid")),
+            results.w_data.eq(result.as_value()),
+            self.o.valid.eq(results.r_rdy),
+            self.o.payload.eq(results.r_data),
+            results.r_en.eq(self.o.ready),
+        ]
+        _credit(m, depth, taken, results.r_en & results.r_rdy, room, "results")
+
+
+def _credit(m: Module, depth: int, taken: Value, returned: Value, ready: Value, name: str):
+    """Count the places there are; ``ready`` while there is one, and out of a register."""
+    room = Signal(range(depth + 1), init=depth, name=f"{name}_room")
+    next_room = Signal(range(depth + 1), name=f"{name}_room_next")
+    held = Signal(name=f"{name}_ready")
+    m.d.comb += [next_room.eq(room - taken + returned), ready.eq(held)]
+    m.d.sync += [room.eq(next_room), held.eq(next_room.any())]

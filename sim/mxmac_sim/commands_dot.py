@@ -51,7 +51,7 @@ def dot(
     floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="What B was quantized from.")] = None,
     work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/dot"),
     lanes: LanesOption = 8,
-    accumulator: AccumulatorOption = "window",
+    accumulator: AccumulatorOption = "exact",
     output: OutputOption = "fp32",
     window: WindowOption = 80,
     window_guard: WindowGuardOption = 16,

@@ -26,6 +26,8 @@ _Codes = NDArray[np.uint8]
 #: What is worked on at a time, if a dot product is not longer: results, as few as fill the caches; block sums and elements
 #: of one operand, 16 MB an array.
 _RESULTS, _SUMS, _ELEMENTS = 1 << 13, 1 << 21, 1 << 21
+#: Products of one block that OpenBLAS adds up without starting threads, which for so little take more time than they save.
+_PRODUCTS = 1 << 18
 
 
 class ExactSums(NamedTuple):
@@ -179,7 +181,7 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
         raise ValueError(f"a has K = {blocks * config.block}, but b has {others * config.block}")
     data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
     # Tiles are square if they can be, as that is the least work for the operands.
-    results = max(1, min(_RESULTS, _SUMS // blocks))
+    results = max(1, min(_RESULTS, _SUMS // blocks, _PRODUCTS // config.block))
     height = min(rows, math.isqrt(results))
     width = max(1, min(columns, results // height, _ELEMENTS // (blocks * config.block)))
     for left in range(0, columns, width):
