@@ -22,7 +22,8 @@ demo: $(READY) ## Generate a unit, verify it, and run a real matrix product thro
 	.venv/bin/mxmac verify --a E4M3 --b E4M3 --block 32 --lanes 8 --waves $(DEMO)/mac8.vcd
 	.venv/bin/mxmac quantize $(TILE) $(DEMO)/activations.npz --name activations
 	.venv/bin/mxmac quantize $(TILE) $(DEMO)/weights.npz --name weights
-	.venv/bin/mxmac dot $(DEMO)/activations.npz $(DEMO)/weights.npz --lanes 8
+	.venv/bin/mxmac dot $(DEMO)/activations.npz $(DEMO)/weights.npz --lanes 8 \
+	  --floats-a $(TILE):activations --floats-b $(TILE):weights
 	@echo
 	@echo 'Verilog:   $(DEMO)/mac8.v, described by $(DEMO)/mac8.json'
 	@echo 'Waveform:  $(DEMO)/mac8.vcd'

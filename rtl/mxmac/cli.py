@@ -1,14 +1,13 @@
 """The ``mxmac`` command."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from . import __version__
-from .errors import UserError, check_writable
+from .commands_quantizer import quantizer
+from .errors import UserError
 from .options import (
     AccumulatorOption,
     BlockOption,
@@ -21,7 +20,8 @@ from .options import (
     WindowOption,
     config_from,
 )
-from .verilog import check_top_name, generate, manifest_path, write
+from .output import OutputFileOption, TopOption, put_out
+from .verilog import generate
 
 app = typer.Typer(
     name="mxmac",
@@ -44,10 +44,15 @@ def _common(
     pass
 
 
-@app.command("generate")
+generate_app = typer.Typer(invoke_without_command=True)
+app.add_typer(generate_app, name="generate")
+
+
+@generate_app.callback()
 def _generate(
-    output_file: Annotated[Path, typer.Option("-o", metavar="OUT.v", help="Verilog file to write; - for standard output.")],
-    top: Annotated[str | None, typer.Option(help="Name of the top module.  [default: name of the file]")] = None,
+    context: typer.Context,
+    output_file: OutputFileOption = None,
+    top: TopOption = None,
     a: FormatAOption = ["E4M3"],  # noqa: B006 - typer reads it, nobody changes it
     b: FormatBOption = ["E4M3"],  # noqa: B006
     block: BlockOption = 32,
@@ -59,23 +64,22 @@ def _generate(
     window_lsb: WindowLsbOption = None,
 ):
     """Write the Verilog of a unit, and its manifest beside it."""
-    config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb)
-    to_stdout = str(output_file) == "-"
-    if top is None:
-        top = "mxmac" if to_stdout else output_file.stem
-    check_top_name(top)
-    if to_stdout:
-        sys.stdout.write(generate(config, top).text)
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
         return
-    check_writable(output_file)
-    design = generate(config, top)
-    write(design, output_file)
-    lines = design.text.count("\n")
-    Console().print(
-        f"[bold]{output_file}[/]: {lines:,} lines of Verilog, latency {design.manifest['latency']} clocks\n"
-        f"[bold]{manifest_path(output_file)}[/]: its ports, latency and rate",
-        highlight=False,
-    )
+    config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb)
+    put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")
+
+
+def _refuse_options_before(context: typer.Context):
+    for parameter in context.command.params:
+        source = parameter.name and context.get_parameter_source(parameter.name)
+        if source and source.name == "COMMANDLINE":
+            sub = context.invoked_subcommand
+            raise UserError(parameter.opts[0], f"Options of {sub} are written after its name, and this one stands before it")
+
+
+generate_app.command("quantizer")(quantizer)
 
 
 def _add_simulation_commands():
@@ -105,10 +109,11 @@ def _named(what: str) -> str:
     return f"--{what}" if any(f"--{what}" in parameter.opts for parameter in _parameters()) else what
 
 
-def _parameters():
-    command = typer.main.get_command(app)
+def _parameters(command=None):
+    command = command or typer.main.get_command(app)
+    yield from command.params
     for sub in getattr(command, "commands", {}).values():
-        yield from sub.params
+        yield from _parameters(sub)
 
 
 def _fail(message: str):

@@ -1,6 +1,6 @@
 """Element code to sign, significand, exponent and class."""
 
-from amaranth.hdl import Cat, Const, Module, Mux
+from amaranth.hdl import Cat, Const, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,9 +27,6 @@ def decoded_layout(operand: Operand) -> data.StructLayout:
 
 class Decoder(wiring.Component):
     """Decoder of one element (MX v1.0, 5.3; OFP8 v1.0, table 1). Combinational.
-
-    A subnormal's fraction is moved up by one bit rather than its exponent by one: exponents then need no correction, at the
-    price of one significand bit below the format's least significant bit.
 
     Parameters
     ----------
@@ -77,10 +74,10 @@ class Decoder(wiring.Component):
             return
         man, exp = code[: fmt.man_bits], code[fmt.man_bits : -1]
         normal = exp.any()
-        sig = Mux(normal, Cat(man, 1), Cat(0, man))
+        # Subnormals count with the exponent of the smallest normal numbers: 1.
         m.d.comb += [
-            element.sig.eq(Cat(Const(0, below), sig)),
-            element.exp.eq(exp + (self.operand.bias - fmt.bias)),
+            element.sig.eq(Cat(Const(0, below), man, normal)),
+            element.exp.eq(Cat(exp[0] | ~normal, exp[1:]) + (self.operand.bias - fmt.bias)),
             element.zero.eq(~(man.any() | normal)),
         ]
         if fmt.specials is Specials.NAN:

@@ -1,8 +1,7 @@
 """The whole unit: a stream of beats in, a stream of results out."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from .accumulator.exact import ExactAccumulator, exact_latency, exact_total_exp_min, exact_total_layout
@@ -12,6 +11,7 @@ from .adder_tree import AdderTree, adder_tree_latency
 from .bits import any_of, delay, delay_valid
 from .block import BlockAdder
 from .config import Accumulator, MacConfig
+from .credit_queue import QUEUE_CLOCKS, CreditQueue, credit
 from .formats import SCALE_WIDTH
 from .multiplier import SPECIALS, Multiplier, multiplier_latency
 from .rounder import Rounder, result_layout
@@ -30,8 +30,8 @@ __all__ = [
 #: Clocks of the last rounding, and of the one from binary32 to a narrower format.
 ROUND_CLOCKS = 6
 NARROW_CLOCKS = 3
-#: Clocks that a result spends in the queue if nothing waits before it.
-QUEUE_CLOCKS = 2
+#: Clocks in which the exact accumulator carries out a dot product whose blocks all fall into the same two words.
+EXACT_DOT_CLOCKS = 3
 
 
 def beat_in_layout(config: MacConfig) -> data.StructLayout:
@@ -93,19 +93,27 @@ def unit_latency_min(config: MacConfig) -> int:
 
 
 def result_queue_depth(config: MacConfig) -> int:
-    """Results to make room for, so that dot products of one block follow each other without a gap."""
-    return -(-(unit_latency(config) + 1) // config.block_interval) + 1
+    """Results to make room for, so that dot products follow each other without a gap.
+
+    With a window they may be as short as a single beat; the other accumulators take their time over a dot product.
+    """
+    interval = {
+        Accumulator.WINDOW: 1,
+        Accumulator.FP32: config.fp32_add_clocks,
+        Accumulator.EXACT: max(config.beats, EXACT_DOT_CLOCKS),
+    }
+    return -(-(unit_latency(config) + 2) // interval[config.accumulator]) + 1
 
 
 def block_queue_depth(config: MacConfig) -> int:
-    """Blocks to make room for before the exact accumulator, so that they follow each other without a gap."""
-    return -(-(_front_latency(config) + 4) // config.beats) + 1
+    """Blocks to make room for before an accumulator that may let them wait, so that whole ones follow without a gap."""
+    return -(-(_front_latency(config) + QUEUE_CLOCKS + 3) // config.block_interval) + 2
 
 
 class Datapath(wiring.Component):
     """From beats to rounded sums, without any back-pressure: it takes a beat whenever one is valid.
 
-    With the exact accumulator, whoever offers beats must leave room for the blocks: see ``block_taken``.
+    Before an accumulator that may let blocks wait, whoever offers beats must leave room for them: see ``block_taken``.
 
     Parameters
     ----------
@@ -117,20 +125,20 @@ class Datapath(wiring.Component):
     block_first, block_last : In(1)
         Whether the beat is the first or the last of its block.
     block_taken : Out(1)
-        There is room for one more of ``block_queue_depth(config)`` blocks; there only with the exact accumulator.
+        There is room for one more of ``block_queue_depth(config)`` blocks; not there with a window.
     o : Out(stream.Signature(result_layout(config.output), always_ready=True))
         ``datapath_latency(config)`` clocks after a beat with ``last``.
     """
 
     def __init__(self, config: MacConfig):
         self.config = config
-        exact = config.accumulator is Accumulator.EXACT
+        waits = config.accumulator is not Accumulator.WINDOW
         super().__init__(
             {
                 "i": In(stream.Signature(beat_in_layout(config), always_ready=True)),
                 "block_first": In(1),
                 "block_last": In(1),
-                **({"block_taken": Out(1)} if exact else {}),
+                **({"block_taken": Out(1)} if waits else {}),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
         )
@@ -214,8 +222,9 @@ class Datapath(wiring.Component):
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
 
     def _fp32(self, m: Module, block_adder: BlockAdder, scale):
-        m.submodules.accumulator = accumulator = Fp32Accumulator(self.config)
+        m.submodules.accumulator = accumulator = Fp32Accumulator(self.config, queue=block_queue_depth(self.config))
         self._apply_scale(m, block_adder, scale, accumulator.i)
+        m.d.comb += self.block_taken.eq(accumulator.taken)
         result = accumulator.o
         if self.config.output != FP32:
             m.submodules.narrower = narrower = Fp32Narrower(self.config.output, clocks=NARROW_CLOCKS)
@@ -235,8 +244,9 @@ class Datapath(wiring.Component):
 class MacUnit(wiring.Component):
     """Streaming dot products of MX blocks.
 
-    A beat is only taken while there is room for one more result, so nothing behind the input ever has to wait. One beat a
-    clock, except that a block takes at least ``config.block_interval`` clocks.
+    A beat is only taken while there is room for one more block and one more result, so nothing behind the input ever has to
+    wait for what comes after it. One beat a clock, except that a block takes at least ``config.block_interval`` clocks, and
+    a dot product the clocks that the exact accumulator needs to carry it out.
 
     Parameters
     ----------
@@ -262,15 +272,13 @@ class MacUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.datapath = datapath = Datapath(config)
-        depth = result_queue_depth(config)
-        m.submodules.results = queue = SyncFIFOBuffered(width=result_layout(config.output).size, depth=depth)
+        width = result_layout(config.output).size
+        m.submodules.results = queue = CreditQueue(width=width, depth=result_queue_depth(config))
 
         taken = Signal()
-        ready = Signal()
         beat_index = Signal(range(config.beats))
         m.d.comb += [
-            self.i.ready.eq(ready),
-            taken.eq(self.i.valid & ready),
+            taken.eq(self.i.valid & self.i.ready),
             datapath.i.valid.eq(taken),
             datapath.i.payload.eq(self.i.payload),
             datapath.block_first.eq(beat_index == 0),
@@ -281,36 +289,25 @@ class MacUnit(wiring.Component):
 
         dot_ends = Signal()
         block_ends = Signal()
-        m.d.comb += [dot_ends.eq(taken & self.i.payload.last), block_ends.eq(taken & datapath.block_last)]
-        may_take = [self._has_room(m, "results", depth, dot_ends, queue.r_en & queue.r_rdy)]
-        if config.accumulator is Accumulator.EXACT:
-            may_take.append(self._has_room(m, "blocks", block_queue_depth(config), block_ends, datapath.block_taken))
-        if config.accumulator is Accumulator.FP32:
-            may_take.append(~self._pause(m, block_ends, beat_index))
-        m.d.sync += ready.eq(Cat(may_take).all())
+        result_taken = Signal()
+        room_for_result = Signal()
+        room_for_block = Signal(init=1)
+        m.d.comb += [
+            dot_ends.eq(taken & self.i.payload.last),
+            block_ends.eq(taken & datapath.block_last),
+            result_taken.eq(queue.o.valid & queue.o.ready),
+            self.i.ready.eq(room_for_result & room_for_block),
+        ]
+        credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
+        if config.accumulator is not Accumulator.WINDOW:
+            depth = block_queue_depth(config)
+            credit(m, room_for_block, depth, taken=block_ends, returned=datapath.block_taken, name="block")
 
         m.d.comb += [
-            queue.w_en.eq(datapath.o.valid),
-            queue.w_data.eq(datapath.o.payload.as_value()),
-            self.o.valid.eq(queue.r_rdy),
-            self.o.payload.eq(queue.r_data),
-            queue.r_en.eq(self.o.ready),
+            queue.i.valid.eq(datapath.o.valid),
+            queue.i.payload.eq(datapath.o.payload.as_value()),
+            self.o.valid.eq(queue.o.valid),
+            self.o.payload.eq(queue.o.payload),
+            queue.o.ready.eq(self.o.ready),
         ]
         return m
-
-    def _pause(self, m: Module, block_ends, beat_index):
-        """Whether the next clock is one to wait in."""
-        most = self.config.block_interval - 1
-        left = Signal(range(most + 1), name="pause")
-        next_left = Signal(range(most + 1), name="pause_next")
-        m.d.comb += next_left.eq(Mux(block_ends, most - beat_index, Mux(left.any(), left - 1, 0)))
-        m.d.sync += left.eq(next_left)
-        return next_left.any()
-
-    def _has_room(self, m: Module, what: str, depth: int, spent, given_back):
-        """Whether, in the next clock, there is room for one more: beats may only set out towards room that is theirs."""
-        room = Signal(range(depth + 1), name=f"room_for_{what}", init=depth)
-        next_room = Signal(range(depth + 1), name=f"room_for_{what}_next")
-        m.d.comb += next_room.eq(room - spent + given_back)
-        m.d.sync += room.eq(next_room)
-        return next_room.any()

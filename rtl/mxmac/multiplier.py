@@ -110,14 +110,14 @@ class Multiplier(wiring.Component):
         m.d.sync += [
             row_low.eq(sig_a * sig_b[:half]),
             row_high.eq(sig_a * sig_b[half:]),
-            product.eq(row_low + Cat(Const(0, half), row_high)),
+            product.eq(Cat(row_low[:half], row_low[half:] + row_high)),
         ]
         return product
 
     def _shift(self, m: Module, value, shamt, neg):
         """Move up by ``shamt``, and complement in the last level if ``neg``: a 2:1 multiplexer has an input to spare."""
         config = self.config
-        # The grid of the significands reaches below the least significant bit of a product: see Decoder.
+        # No exponent of a floating-point element is 0, so the lowest places of the grid stay empty.
         zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
         width = config.product_bits + zeros
         levels = len(shamt)

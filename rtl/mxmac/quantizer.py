@@ -2,19 +2,16 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .bits import delay, delay_valid, register
+from .credit_queue import QUEUE_CLOCKS, CreditQueue, credit
 from .formats import SCALE_NAN, SCALE_WIDTH
 from .quantizer_config import QuantizerConfig
-from .quantizer_lane import ENCODE_CLOCKS, ElementEncoder, ElementPreparer, grid_bits, key_layout, prepared_layout
+from .quantizer_lane import ENCODE_CLOCKS, GRID_BITS, ElementEncoder, ElementPreparer, key_layout
 
-__all__ = ["BlockScale", "Quantizer", "floats_layout", "mx_layout", "quantizer_latency"]
-
-#: Clocks that a result spends in a queue if nothing waits before it.
-QUEUE_CLOCKS = 2
+__all__ = ["BlockScale", "Quantizer", "floats_layout", "mx_layout", "quantizer_latency", "results_queued"]
 
 
 def floats_layout(config: QuantizerConfig) -> data.StructLayout:
@@ -52,7 +49,8 @@ def mx_layout(config: QuantizerConfig) -> data.StructLayout:
 
 def _block_layout(config: QuantizerConfig) -> data.StructLayout:
     """Layout of what the elements of a block have in common: ``scale``, ``grid`` (with config.emin), ``overflow``, ``last``."""
-    return data.StructLayout({"scale": SCALE_WIDTH, "grid": grid_bits(config), "overflow": 1, "last": 1})
+    overflow = {"overflow": 1} if len(config.overflows) > 1 else {}
+    return data.StructLayout({"scale": SCALE_WIDTH, "grid": GRID_BITS, **overflow, "last": 1})
 
 
 def _issue_clocks(config: QuantizerConfig) -> int:
@@ -70,10 +68,9 @@ def _stored_beats(config: QuantizerConfig) -> int:
     return 1 << (config.beats + _issue_clocks(config) - 1).bit_length()
 
 
-def _results_queued(config: QuantizerConfig) -> int:
-    """Results to make room for, so that beats follow each other without a gap: a power of two, and one at the exit."""
-    clocks = quantizer_latency(config) - (_issue_clocks(config) if config.beats > 1 else 0)
-    return (1 << (clocks - 1).bit_length()) + 1
+def results_queued(config: QuantizerConfig) -> int:
+    """Results to make room for, so that beats follow each other without a gap."""
+    return quantizer_latency(config) - (_issue_clocks(config) if config.beats > 1 else 0) + 1
 
 
 class BlockScale(wiring.Component):
@@ -90,7 +87,7 @@ class BlockScale(wiring.Component):
         Whether there are any, and whether they are the first of their block; there only with several beats.
     scale : Out(8)
         UE8M0 code for the block up to this beat, ``config.scale_clocks - 1`` clocks later.
-    grid : Out(grid_bits(config))
+    grid : Out(GRID_BITS)
         The same plus config.emin.
     """
 
@@ -101,7 +98,7 @@ class BlockScale(wiring.Component):
                 "keys": In(key_layout(config)).array(config.lanes),
                 **({"valid": In(1), "first": In(1)} if config.beats > 1 else {}),
                 "scale": Out(SCALE_WIDTH),
-                "grid": Out(grid_bits(config)),
+                "grid": Out(GRID_BITS),
             }
         )
 
@@ -114,7 +111,7 @@ class BlockScale(wiring.Component):
         while len(nodes) > 1:
             pairs = [nodes[index : index + 2] for index in range(0, len(nodes), 2)]
             nodes = [
-                register(m, Mux(pair[0] > pair[-1], pair[0], pair[-1]), name=f"max{level}_{index}")
+                register(m, Mux(_less(*pair), pair[1], pair[0]) if len(pair) > 1 else pair[0], name=f"max{level}_{index}")
                 for index, pair in enumerate(pairs)
             ]
             level += 1
@@ -122,7 +119,7 @@ class BlockScale(wiring.Component):
         if config.beats > 1:
             so_far = Signal(len(largest), reset_less=True)
             valid, first = delay_valid(m, self.valid, level, name="valid"), delay(m, self.first, level, name="first")
-            with m.If(valid & (first | (largest > so_far))):
+            with m.If(valid & (first | _less(so_far, largest))):
                 m.d.sync += so_far.eq(largest)
             largest = so_far
         self._scale(m, data.View(key_layout(config), largest))
@@ -130,19 +127,31 @@ class BlockScale(wiring.Component):
 
     def _scale(self, m: Module, key: data.View):
         to, emin = self.config.to, self.config.emin
-        exponent = key.exp + (key.bump if hasattr(key, "bump") else 0)
-        code, grid = Signal(range(-to.emax, SCALE_NAN + 2)), Signal(range(emin - to.emax, SCALE_NAN + 2 + emin))
-        m.d.comb += [code.eq(exponent - to.emax), grid.eq(exponent - (to.emax - emin))]
-        nan, below, above = key.exp.all(), code < 0, (code == SCALE_NAN) if to.emax == 0 else Const(0, 1)
-        with m.If(nan):
-            m.d.sync += self.scale.eq(SCALE_NAN)
-        with m.Elif(below):
-            m.d.sync += self.scale.eq(0)
-        with m.Elif(above):
-            m.d.sync += self.scale.eq(SCALE_NAN - 1)
-        with m.Else():
-            m.d.sync += self.scale.eq(code)
-        m.d.sync += self.grid.eq(Mux(below, emin, Mux(above, SCALE_NAN - 1 + emin, grid)))
+        # With the bump as its lowest bit a key is 2 exp + bump: half of it, rounded up, is what the emax is taken from.
+        twice = key.as_value() if "bump" in key_layout(self.config).members else Cat(Const(0, 1), key.exp)
+        code, grid = (self._half_up(m, twice, less, name) for less, name in ((to.emax, "code"), (to.emax - emin, "grid")))
+        # Only without an emax to subtract does a code need its upper limit, and only with one its lower limit.
+        never = Const(0, 1)
+        below, above = (code < 0, never) if to.emax else (never, code == SCALE_NAN)
+        limited = Mux(below, 0, Mux(above, SCALE_NAN - 1, code[:SCALE_WIDTH]))
+        limited_grid = Mux(below, emin, Mux(above, SCALE_NAN - 1 + emin, grid))[:GRID_BITS]
+        m.d.comb += [
+            self.scale.eq(register(m, Mux(key.exp.all(), SCALE_NAN, limited), name="scale_code")),
+            self.grid.eq(register(m, limited_grid, name="scale_grid")),
+        ]
+
+    @staticmethod
+    def _half_up(m: Module, twice: Value, less: int, name: str) -> Value:
+        # Linters take it from the name that the lowest bit is not read.
+        least, most = 1 - 2 * less, 2 * SCALE_NAN + 2 - 2 * less
+        total = Signal(range(least, most + 1), name=f"{name}_and_unused_bit")
+        m.d.comb += total.eq(twice + least)
+        return total[1:].as_signed()
+
+
+def _less(x: Value, y: Value) -> Value:
+    """Whether x < y, unsigned: the sign of their difference, which in an FPGA comes straight out of the carry chain."""
+    return (x - y)[-1]
 
 
 class Quantizer(wiring.Component):
@@ -164,9 +173,7 @@ class Quantizer(wiring.Component):
 
     def __init__(self, config: QuantizerConfig):
         self.config = config
-        super().__init__(
-            {"i": In(stream.Signature(floats_layout(config))), "o": Out(stream.Signature(mx_layout(config)))}
-        )
+        super().__init__({"i": In(stream.Signature(floats_layout(config))), "o": Out(stream.Signature(mx_layout(config)))})
 
     def elaborate(self, platform):
         """Build the quantizer."""
@@ -250,21 +257,21 @@ class Quantizer(wiring.Component):
             m.d.sync += written.eq(written + 1)
 
         layout = _block_layout(config)
-        m.submodules.scales = scales = SyncFIFOBuffered(width=layout.size, depth=(depth - 1) // config.beats + 2)
+        m.submodules.scales = scales = CreditQueue(width=layout.size, depth=(depth - 1) // config.beats + 1)
         fetch, room = Signal(), Signal()
         _, block_ends = self._index(m, fetch, "fetch_index")
         m.d.comb += [
-            scales.w_en.eq(delay_valid(m, taken & last, config.align_clocks, name="block_valid")),
-            scales.w_data.eq(block.as_value()),
-            scales.r_en.eq(fetch & block_ends),
-            fetch.eq(scales.r_rdy & room),
+            scales.i.valid.eq(delay_valid(m, taken & last, config.align_clocks, name="block_valid")),
+            scales.i.payload.eq(block.as_value()),
+            scales.o.ready.eq(fetch & block_ends),
+            fetch.eq(scales.o.valid & room),
         ]
         with m.If(fetch):
             m.d.sync += fetched.eq(fetched + 1)
-        _credit(m, depth, taken, fetch, self.i.ready, "beats")
+        credit(m, self.i.ready, depth, taken=taken, returned=fetch, name="beats")
 
         now = Signal(layout, name="block_now", reset_less=True)
-        next_block = data.View(layout, scales.r_data)
+        next_block = data.View(layout, scales.o.payload)
         m.d.sync += [now.eq(next_block), now.last.eq(next_block.last & block_ends)]
         offsets = [index * len(prepared[0]) for index in range(config.lanes)]
         lanes = [read.data[offset : offset + len(prepared[0])] for offset in offsets]
@@ -274,12 +281,13 @@ class Quantizer(wiring.Component):
         """Encode beats, which are valid some clocks after they are taken while there is room for their results."""
         config = self.config
         layout = mx_layout(config)
-        depth = _results_queued(config)
-        m.submodules.results = results = SyncFIFOBuffered(width=layout.size, depth=depth)
+        results = CreditQueue(width=layout.size, depth=results_queued(config))
         result = Signal(layout)
         nan = register(m, block.scale == SCALE_NAN, name="nan")
         nan = delay(m, nan, ENCODE_CLOCKS - 2, name="nan")
-        overflow = delay(m, block.overflow, ENCODE_CLOCKS - 2, name="overflow_mode")
+        overflow = None
+        if len(config.overflows) > 1:
+            overflow = delay(m, block.overflow, ENCODE_CLOCKS - 2, name="overflow_mode")
         for lane, value in enumerate(prepared):
             m.submodules[f"encoder{lane}"] = encoder = ElementEncoder(config)
             m.d.comb += [
@@ -288,24 +296,16 @@ class Quantizer(wiring.Component):
                 encoder.nan.eq(nan),
                 result.data[lane].eq(encoder.code),
             ]
-            if len(config.overflows) > 1:
+            if overflow is not None:
                 m.d.comb += encoder.overflow.eq(overflow)
+        m.submodules.results = results
         m.d.comb += [
             result.scale.eq(delay(m, block.scale, ENCODE_CLOCKS, name="scale_of_result")),
             result.last.eq(delay(m, block.last, ENCODE_CLOCKS, name="last_of_result")),
-            results.w_en.eq(delay_valid(m, valid, ENCODE_CLOCKS, name="result_valid")),
-            results.w_data.eq(result.as_value()),
-            self.o.valid.eq(results.r_rdy),
-            self.o.payload.eq(results.r_data),
-            results.r_en.eq(self.o.ready),
+            results.i.valid.eq(delay_valid(m, valid, ENCODE_CLOCKS, name="result_valid")),
+            results.i.payload.eq(result.as_value()),
+            self.o.valid.eq(results.o.valid),
+            self.o.payload.eq(results.o.payload),
+            results.o.ready.eq(self.o.ready),
         ]
-        _credit(m, depth, taken, results.r_en & results.r_rdy, room, "results")
-
-
-def _credit(m: Module, depth: int, taken: Value, returned: Value, ready: Value, name: str):
-    """Count the places there are; ``ready`` while there is one, and out of a register."""
-    room = Signal(range(depth + 1), init=depth, name=f"{name}_room")
-    next_room = Signal(range(depth + 1), name=f"{name}_room_next")
-    held = Signal(name=f"{name}_ready")
-    m.d.comb += [next_room.eq(room - taken + returned), ready.eq(held)]
-    m.d.sync += [room.eq(next_room), held.eq(next_room.any())]
+        credit(m, room, results.depth, taken=taken, returned=results.o.valid & self.o.ready, name="results")

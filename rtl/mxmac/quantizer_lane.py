@@ -1,18 +1,20 @@
 """One lane of the quantizer: what comes before the scale of its block is known, and what comes after."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bits import add_with_carry, delay, register
-from .formats import Specials
+from .formats import SCALE_NAN, SCALE_WIDTH, Specials
 from .quantizer_config import QuantizerConfig
 from .scale_rules import Overflow, ScaleRule
 
-__all__ = ["ENCODE_CLOCKS", "ElementEncoder", "ElementPreparer", "grid_bits", "key_layout", "prepared_layout"]
+__all__ = ["ENCODE_CLOCKS", "GRID_BITS", "ElementEncoder", "ElementPreparer", "key_layout", "prepared_layout"]
 
 #: Clocks from a prepared element and its scale to its code: distance, two steps of the shifter, rounding.
 ENCODE_CLOCKS = 4
+#: Bits of a scale code plus config.emin, in two's complement.
+GRID_BITS = SCALE_WIDTH + 1
 
 
 def key_layout(config: QuantizerConfig) -> data.StructLayout:
@@ -47,15 +49,10 @@ def prepared_layout(config: QuantizerConfig) -> data.StructLayout:
         {
             "sticky": 1,
             "sig": config.frac_bits + 2,
-            "exp": Signal(range(config.exp_min, 1 << config.source.exp_bits)).shape(),
+            "exp": Shape.cast(range(config.exp_min, 1 << config.source.exp_bits)),
             "neg": 1,
         }
     )
-
-
-def grid_bits(config: QuantizerConfig):
-    """Shape of a scale code plus ``config.emin``: what is subtracted from exponents."""
-    return Signal(range(min(0, config.emin), max(255, 255 + config.emin))).shape()
 
 
 class ElementPreparer(wiring.Component):
@@ -89,9 +86,11 @@ class ElementPreparer(wiring.Component):
         man, exp, neg = self.code[: source.man_bits], self.code[source.man_bits : -1], self.code[-1]
         normal = Signal()
         m.d.comb += normal.eq(exp.any())
-        m.d.sync += self.key.exp.eq(exp)
-        if hasattr(self.key, "bump"):
-            m.d.sync += self.key.bump.eq(self._bump(m, man, normal))
+        key = Signal(key_layout(self.config), name="key_held", reset_less=True)
+        m.d.sync += key.exp.eq(exp)
+        if hasattr(key, "bump"):
+            m.d.sync += key.bump.eq(self._bump(m, man, normal))
+        m.d.comb += self.key.eq(key)
         self._normalise(m, Cat(man, normal), register(m, exp, name="exp"), register(m, neg, name="neg"))
         return m
 
@@ -129,20 +128,28 @@ class ElementPreparer(wiring.Component):
         config = self.config
         width, levels = config.frac_bits + 2, config.norm_levels
         # Further down than this no step can reach.
-        sig, sticky = self._cut(m, sig, Const(0, 1), width + (1 << levels) - 1, "sig")
+        cut, sticky = self._cut(sig, Const(0, 1), width + (1 << levels) - 1)
+        sig, sticky = register(m, cut, name="sig"), register(m, sticky, name="sticky")
         taken: list[Value] = []
         for level in reversed(range(levels)):
             amount = 1 << level
             take = Signal(name=f"take{level}")
             moved = Signal(len(sig), name=f"moved{level}")
             m.d.comb += [take.eq(~sig[-amount:].any()), moved.eq(Mux(take, sig << amount, sig))]
-            taken = [take, *(register(m, bit, name=f"taken{level}_{index}") for index, bit in enumerate(taken))]
-            sig, sticky = self._cut(m, moved, sticky, width + amount - 1, f"sig{level}")
-        m.d.comb += [self.prepared.sig.eq(sig), self.prepared.sticky.eq(sticky)]
-
+            taken = [take, *taken]
+            sig, sticky = self._cut(moved, sticky, width + amount - 1)
+            if level:
+                taken = [register(m, bit, name=f"taken{level}_{index}") for index, bit in enumerate(taken)]
+                sig, sticky = register(m, sig, name=f"sig{level}"), register(m, sticky, name=f"sticky{level}")
         exp = delay(m, exp, levels - 1, name="exp")
-        m.d.sync += self.prepared.exp.eq(self._exponent(exp, Cat(*reversed(taken))) if levels > 1 else exp)
-        m.d.comb += self.prepared.neg.eq(delay(m, neg, levels, name="neg"))
+        prepared = Signal(prepared_layout(config), name="prepared_held", reset_less=True)
+        m.d.sync += [
+            prepared.sig.eq(sig),
+            prepared.sticky.eq(sticky),
+            prepared.exp.eq(self._exponent(exp, Cat(taken)) if levels > 1 else exp),
+            prepared.neg.eq(delay(m, neg, levels - 1, name="neg")),
+        ]
+        m.d.comb += self.prepared.eq(prepared)
 
     def _exponent(self, exp: Value, taken: Value) -> Value:
         """Exponent of a significand that was moved up by ``taken``: 1 - taken, for only subnormals are, whose field is 0."""
@@ -152,10 +159,11 @@ class ElementPreparer(wiring.Component):
         offset = Cat(~taken[0] & below_zero, negated, below_zero.replicate(len(self.prepared.exp) - len(taken)))
         return exp | offset
 
-    def _cut(self, m: Module, sig: Value, sticky: Value, keep: int, name: str) -> tuple[Value, Value]:
+    @staticmethod
+    def _cut(sig: Value, sticky: Value, keep: int) -> tuple[Value, Value]:
+        """Upper bits of a significand, and whether any below them is set."""
         cut = max(0, len(sig) - keep)
-        below = sticky | sig[:cut].any() if cut else sticky
-        return register(m, sig[cut:], name=name), register(m, below, name=f"{name}_sticky")
+        return sig[cut:], sticky | sig[:cut].any() if cut else sticky
 
 
 class ElementEncoder(wiring.Component):
@@ -170,8 +178,8 @@ class ElementEncoder(wiring.Component):
     Members
     -------
     prepared : In(prepared_layout(config))
-    grid : In(grid_bits(config))
-        Scale code plus config.emin.
+    grid : In(GRID_BITS)
+        Scale code plus config.emin, in two's complement.
     overflow : In(1)
         Index of the overflow mode, two clocks later; there only with both.
     nan : In(1)
@@ -185,7 +193,7 @@ class ElementEncoder(wiring.Component):
         super().__init__(
             {
                 "prepared": In(prepared_layout(config)),
-                "grid": In(grid_bits(config)),
+                "grid": In(GRID_BITS),
                 **choice,
                 "nan": In(1),
                 "code": Out(config.to.width),
@@ -197,8 +205,8 @@ class ElementEncoder(wiring.Component):
         m = Module()
         config, prepared = self.config, self.prepared
         # Clock 1: distance of the exponent from emin.
-        distance = Signal(Signal(range(config.exp_min - 254 - max(0, config.emin), config.distance_max + 1)).shape(), reset_less=True)
-        m.d.sync += distance.eq(prepared.exp - self.grid)
+        distance = Signal(range(config.exp_min - config.emin - SCALE_NAN + 1, config.distance_max + 1), reset_less=True)
+        m.d.sync += distance.eq(prepared.exp - self.grid.as_signed())
         sig, sticky = register(m, prepared.sig, name="sig"), register(m, prepared.sticky, name="sticky")
 
         # Clock 2: a negative one, -1 - steps, moves the significand down by 1 + steps: the first two of them here.
@@ -207,9 +215,11 @@ class ElementEncoder(wiring.Component):
         m.d.comb += beyond.eq(right & ~distance[len(steps) : -1].all())
         position = distance[: config.distance_max.bit_length()]
         largest = ~right & (position == config.distance_max) & self._ones_of_largest(sig)
+        # Without a hidden bit it is a subnormal element or a zero.
+        position &= (sig[-1] & ~right).replicate(len(position))
         sig, sticky = self._shift_right(m, sig, sticky, 1, right, "right")
         sig, sticky = self._shift_right(m, sig, sticky, 1, right & steps[0], "right0")
-        position = register(m, position & ~right.replicate(len(position)), name="position")
+        position = register(m, position, name="position")
         steps = register(m, steps[1:] & right.replicate(len(steps) - 1), name="steps")
         beyond, largest = register(m, beyond, name="beyond"), register(m, largest, name="largest")
         sig, sticky = register(m, sig, name="sig_right"), register(m, sticky, name="sticky_right")
@@ -227,11 +237,11 @@ class ElementEncoder(wiring.Component):
         # Clock 4.
         rounded = self._round(Cat(low, sig), position, up, neg)
         nan_code = config.to.nan_code if config.to.has_nan else 0
-        m.d.sync += self.code.eq(Mux(self.nan, nan_code, rounded))
+        m.d.comb += self.code.eq(register(m, Mux(self.nan, nan_code, rounded)[: config.to.width], name="code_held"))
         return m
 
     def _ones_of_largest(self, sig: Value) -> Value:
-        """Whether the significand, cut off, is that of the largest element or, in a format where that is a NaN, the one above."""
+        """Whether the significand is that of the largest element or, where NaN is right above it, that of NaN."""
         return sig[1 + (self.config.to.specials is Specials.NAN) :].all()
 
     def _at_largest(self, largest: Value, low: Value) -> tuple[Value, Value]:

@@ -1,4 +1,4 @@
-"""A MAC unit as a Verilog file with its manifest."""
+"""A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
 import re
@@ -13,138 +13,25 @@ from .config import MacConfig
 from .errors import UserError, written_whole
 from .mac import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog
+from .quantizer import quantizer_latency, results_queued
+from .quantizer_config import QuantizerConfig
+from .quantizer_top import QuantizerTop
 from .top import MacTop
 
-__all__ = ["Design", "check_top_name", "generate", "manifest_path", "write"]
+__all__ = ["Design", "check_top_name", "generate", "generate_quantizer", "manifest_path", "write"]
 
 # Verilog-2005, annex B
 _KEYWORDS = frozenset(
-    [
-        "always",
-        "and",
-        "assign",
-        "automatic",
-        "begin",
-        "buf",
-        "bufif0",
-        "bufif1",
-        "case",
-        "casex",
-        "casez",
-        "cell",
-        "cmos",
-        "config",
-        "deassign",
-        "default",
-        "defparam",
-        "design",
-        "disable",
-        "edge",
-        "else",
-        "end",
-        "endcase",
-        "endconfig",
-        "endfunction",
-        "endgenerate",
-        "endmodule",
-        "endprimitive",
-        "endspecify",
-        "endtable",
-        "endtask",
-        "event",
-        "for",
-        "force",
-        "forever",
-        "fork",
-        "function",
-        "generate",
-        "genvar",
-        "highz0",
-        "highz1",
-        "if",
-        "ifnone",
-        "incdir",
-        "include",
-        "initial",
-        "inout",
-        "input",
-        "instance",
-        "integer",
-        "join",
-        "large",
-        "liblist",
-        "library",
-        "localparam",
-        "macromodule",
-        "medium",
-        "module",
-        "nand",
-        "negedge",
-        "nmos",
-        "nor",
-        "noshowcancelled",
-        "not",
-        "notif0",
-        "notif1",
-        "or",
-        "output",
-        "parameter",
-        "pmos",
-        "posedge",
-        "primitive",
-        "pull0",
-        "pull1",
-        "pulldown",
-        "pullup",
-        "pulsestyle_ondetect",
-        "pulsestyle_onevent",
-        "rcmos",
-        "real",
-        "realtime",
-        "reg",
-        "release",
-        "repeat",
-        "rnmos",
-        "rpmos",
-        "rtran",
-        "rtranif0",
-        "rtranif1",
-        "scalared",
-        "showcancelled",
-        "signed",
-        "small",
-        "specify",
-        "specparam",
-        "strong0",
-        "strong1",
-        "supply0",
-        "supply1",
-        "table",
-        "task",
-        "time",
-        "tran",
-        "tranif0",
-        "tranif1",
-        "tri",
-        "tri0",
-        "tri1",
-        "triand",
-        "trior",
-        "trireg",
-        "unsigned",
-        "use",
-        "uwire",
-        "vectored",
-        "wait",
-        "wand",
-        "weak0",
-        "weak1",
-        "while",
-        "wire",
-        "wor",
-        "xnor",
-        "xor",
-    ]
+    """
+    always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam design
+    disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable endtask event
+    for force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial inout input instance
+    integer join large liblist library localparam macromodule medium module nand negedge nmos nor noshowcancelled not notif0
+    notif1 or output parameter pmos posedge primitive pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent
+    rcmos real realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1 scalared showcancelled signed small specify
+    specparam strong0 strong1 supply0 supply1 table task time tran tranif0 tranif1 tri tri0 tri1 triand trior trireg
+    unsigned use uwire vectored wait wand weak0 weak1 while wire wor xnor xor
+    """.split()  # noqa: SIM905 - a list would take a line for each
 )
 
 
@@ -196,63 +83,131 @@ def generate(config: MacConfig, top: str) -> Design:
     UserError
         If ``top`` is no Verilog identifier.
     """
+    rate = "One beat a clock, sustained."
+    if config.block_interval > config.beats:
+        rate = f"One beat a clock, but a block takes at least {config.block_interval} clocks."
+    latency = unit_latency(config)
+    return _design(
+        MacTop,
+        config,
+        top,
+        what="dot products of MX blocks",
+        facts={
+            "latency": latency,
+            "latency_min": unit_latency_min(config),
+            "initiation_interval": _interval(config, config.block_interval),
+            "results_queued": result_queue_depth(config),
+        },
+        timing=[
+            f"Latency: {latency} clocks, from the edge that takes the last beat of a dot product to the first edge",
+            f"that can take its result. {rate}",
+        ],
+        block=[
+            f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge "
+            "of clk with",
+            "valid and ready both high. Hold rst high for one clock before use.",
+        ],
+    )
+
+
+def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
+    """Generate the Verilog of a quantizer. The same arguments give the same text, byte for byte.
+
+    Parameters
+    ----------
+    config : QuantizerConfig
+    top : str
+        Name of the top module. All modules beneath start with it.
+
+    Raises
+    ------
+    UserError
+        If ``top`` is no Verilog identifier.
+    """
+    latency = quantizer_latency(config)
+    return _design(
+        QuantizerTop,
+        config,
+        top,
+        what="conversion of floats to MX blocks",
+        facts={
+            "latency": latency,
+            "latency_min": latency,
+            "initiation_interval": _interval(config, config.beats),
+            "results_queued": results_queued(config),
+        },
+        timing=[
+            f"Latency: {latency} clocks, from the edge that takes the last beat of a block to the first edge that can take",
+            "the first beat of its elements. One beat a clock, sustained.",
+        ],
+        block=[
+            f"A block is {config.block} elements in {config.beats} beats, in and out; in_last leaves none of them out.",
+            "A transfer happens at a rising edge of clk with valid and ready both high. Hold rst high for one clock before use.",
+        ],
+    )
+
+
+def _interval(config: MacConfig | QuantizerConfig, clocks: int) -> dict[str, int]:
+    return {"clocks_per_beat": 1, "clocks_per_block": clocks, "beats_per_block": config.beats}
+
+
+def _design(top_class, config, top: str, *, what: str, facts: dict, timing: list[str], block: list[str]) -> Design:
+    """Put text and manifest together.
+
+    Parameters
+    ----------
+    top_class : type
+        Component with plain ports; it is made from ``config``, and its ``port_table`` explains them.
+    config : MacConfig or QuantizerConfig
+    top : str
+    what : str
+        What it does, in a few words.
+    facts : dict
+        What the manifest says of its latency and rate.
+    timing : list of str
+        The same in words, as lines of the header.
+    block : list of str
+        What a block is, and what else there is to know, as lines of the header.
+    """
     check_top_name(top)
-    ports = MacTop.port_table(config)
+    table = top_class.port_table(config)
+    ports = [
+        {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
+        {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
+        *(
+            {
+                "name": name,
+                "direction": "input" if port.flow == In else "output",
+                "width": Shape.cast(port.shape).width,
+                "about": about,
+            }
+            for name, (port, about) in table.items()
+        ),
+    ]
     manifest = {
         "generator": "mxmac",
         "version": __version__,
         "top": top,
         "config": config.as_dict(),
-        "latency": unit_latency(config),
-        "latency_min": unit_latency_min(config),
-        "initiation_interval": {
-            "clocks_per_beat": 1,
-            "clocks_per_block": config.block_interval,
-            "beats_per_block": config.beats,
-        },
-        "results_queued": result_queue_depth(config),
-        "ports": [
-            {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
-            {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
-            *(
-                {
-                    "name": name,
-                    "direction": "input" if port.flow == In else "output",
-                    "width": Shape.cast(port.shape).width,
-                    "about": about,
-                }
-                for name, (port, about) in ports.items()
-            ),
-        ],
+        **facts,
+        "ports": ports,
     }
-    body = component_verilog(MacTop(config), top, port_order=list(ports))
-    return Design(_header(config, manifest) + body, manifest)
-
-
-def _header(config: MacConfig, manifest: dict) -> str:
     described = ", ".join(f"{key} {value}" for key, value in config.as_dict().items() if value is not None)
-    rate = "One beat a clock, sustained."
-    if config.block_interval > config.beats:
-        rate = f"One beat a clock, but a block takes at least {config.block_interval} clocks."
-    name_width = max(len(port["name"]) for port in manifest["ports"])
+    width = max(len(name) for name in ("clk", *table))
     lines = [
-        f"{manifest['top']}: dot products of MX blocks, made by mxmac {manifest['version']}",
+        f"{top}: {what}, made by mxmac {__version__}",
         "",
         f"Configuration: {described}",
-        f"Latency: {manifest['latency']} clocks, from the edge that takes the last beat of a dot product to the first edge",
-        f"that can take its result. {rate}",
+        *timing,
         "",
         "Ports:",
-        *(
-            f"  {port['name']:<{name_width}}  {port['direction']:<6} {port['width']:>4}  {port['about']}"
-            for port in manifest["ports"]
-        ),
+        *(f"  {port['name']:<{width}}  {port['direction']:<6} {port['width']:>4}  {port['about']}" for port in ports),
         "",
-        f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge of clk with",
-        "valid and ready both high. Hold rst high for one clock before use.",
+        *block,
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
-    return f"{comment}\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
+    note = "\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
+    return Design(comment + note + component_verilog(top_class(config), top, port_order=list(table)), manifest)
 
 
 def manifest_path(verilog: Path) -> Path:

@@ -146,7 +146,8 @@ def quantize(
     blocks = values.reshape(*values.shape[:-1], k // block, block)
     scales = block_scales(np.abs(blocks).max(axis=-1), fmt, rule)
     # Exact: the quotient has the significand of an FP32 number, and float64 has exponents to spare.
-    quotients = np.ldexp(blocks.astype(np.float64), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        quotients = np.ldexp(blocks.astype(np.float64), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
     quotients[scales == SCALE_NAN] = np.nan
     return MxTensor(encode(quotients, fmt, overflow).reshape(values.shape), scales, fmt, block)
 

@@ -142,13 +142,6 @@ def test_names_of_modules_start_with_that_of_the_top_which_comes_first(name):
     assert len(set(modules)) == len(modules)
 
 
-@each_config
-def test_data_registers_have_no_initial_value_and_control_has(name):
-    text = design(name).text
-    assert "initial" in text  # valid bits
-    assert not re.search(r"initial (in|out)_", text)
-
-
 # The ports of the contract.
 
 
@@ -260,11 +253,10 @@ def test_any_other_name_of_the_top_module_is_taken(top):
 @pytest.mark.parametrize("top", ["logic", "bit", "do", "interface"])
 def test_a_keyword_of_systemverilog_is_refused_or_works(top):
     try:
-        made = generate(CONFIGS["one-lane"], top)
-    except UserError as error:
-        assert error.what == "top"
-    else:
-        assert top_ports(made.text, top) == top_ports(design("one-lane").text)
+        text = generate(CONFIGS["one-lane"], top).text
+    except UserError:
+        return
+    assert top_ports(text, top) == top_ports(design("one-lane").text)
 
 
 # Files.
@@ -296,11 +288,11 @@ def test_files_have_the_permissions_that_any_new_file_has(tmp_path):
     assert len(modes) == 1
 
 
-class Failure(Exception):
+class BrokenError(Exception):
     pass
 
 
-@pytest.mark.parametrize("failure", [Failure, KeyboardInterrupt])
+@pytest.mark.parametrize("failure", [BrokenError, KeyboardInterrupt])
 @pytest.mark.parametrize(("method", "suffix"), [("write_text", ".v"), ("write_text", ".json"), ("replace", ".json")])
 @pytest.mark.parametrize("there_before", [False, True])
 def test_write_that_fails_changes_neither_file(tmp_path, monkeypatch, failure, method, suffix, there_before):

@@ -8,12 +8,12 @@ already adds up in another part of the memories.
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..bits import delay, delay_valid, register, shift_left_stage
 from ..config import MacConfig
+from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..multiplier import SPECIALS
 from ..rounder import total_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
@@ -24,7 +24,6 @@ __all__ = ["ExactAccumulator", "exact_latency", "exact_total_exp_min", "exact_to
 _GROWTH = 17
 #: Clocks from reading a word for the last time to the sum it becomes part of.
 _DRAIN_CLOCKS = 4
-_QUEUE_CLOCKS = 2
 _SHIFT_LEVELS_PER_CLOCK = 2
 
 
@@ -52,8 +51,8 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
 
     It depends on how many words the blocks fell into.
     """
-    fixed = _QUEUE_CLOCKS + _shift_clocks(config) + 1 + _DRAIN_CLOCKS
-    return fixed + 2, fixed + _words(config)
+    fixed = QUEUE_CLOCKS + _shift_clocks(config) + 1 + _DRAIN_CLOCKS
+    return fixed + 3, fixed + _words(config) + 1
 
 
 def _below_bits(config: MacConfig) -> int:
@@ -107,18 +106,18 @@ class ExactAccumulator(wiring.Component):
         """Build the accumulator."""
         m = Module()
         config, layout = self.config, scaled_block_layout(self.config)
-        m.submodules.queue = queue = SyncFIFOBuffered(width=layout.size, depth=self.queue)
+        m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
         slots = _slots(config)
         slot = Signal(range(slots))
         busy = Signal(slots)
         first = Signal(init=1)
         m.d.comb += [
-            queue.w_en.eq(self.i.valid),
-            queue.w_data.eq(self.i.payload.as_value()),
-            queue.r_en.eq(~busy.bit_select(slot, 1)),
-            self.taken.eq(queue.r_rdy & queue.r_en),
+            queue.i.valid.eq(self.i.valid),
+            queue.i.payload.eq(self.i.payload.as_value()),
+            queue.o.ready.eq(~busy.bit_select(slot, 1)),
+            self.taken.eq(queue.o.valid & queue.o.ready),
         ]
-        scaled = data.View(layout, queue.r_data)
+        scaled = data.View(layout, queue.o.payload)
         with m.If(self.taken):
             m.d.sync += first.eq(scaled.block.dot_last)
             with m.If(scaled.block.dot_last):

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
+from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..formats import RESULT_FORMATS, Format
 from ..multiplier import SPECIALS
 from ..rounder import STATUS, Rounder, result_layout
@@ -31,32 +32,39 @@ def _exp_base(config: MacConfig) -> int:
 
 def fp32_latency(config: MacConfig) -> int:
     """Clocks from the last block of a dot product to its sum."""
-    return 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + config.fp32_add_clocks
+    return QUEUE_CLOCKS + 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + config.fp32_add_clocks
 
 
 class Fp32Accumulator(wiring.Component):
     """Adds blocks up, starting from +0: ``acc = round(acc + block)``, each time with the exact value of the block.
 
-    Blocks must come at least ``config.block_interval`` clocks apart: each addition starts from the result of the last.
+    An addition takes ``config.fp32_add_clocks`` clocks and starts from the result of the last; blocks that come closer
+    together wait in a queue.
 
     Parameters
     ----------
     config : MacConfig
         Of it: the formats of the operands, and ``block``.
+    queue : int
+        Blocks that may wait.
 
     Members
     -------
     i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
+        No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
+    taken : Out(1)
+        A block has left the queue.
     o : Out(stream.Signature(result_layout(FP32), always_ready=True))
         The sum of the dot product and the flags of all its additions, ``fp32_latency(config)`` clocks after its last block.
         If it is NaN, or infinite because an element was, only the flag NV counts.
     """
 
-    def __init__(self, config: MacConfig):
-        self.config = config
+    def __init__(self, config: MacConfig, *, queue: int):
+        self.config, self.queue = config, queue
         super().__init__(
             {
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
+                "taken": Out(1),
                 "o": Out(stream.Signature(result_layout(FP32), always_ready=True)),
             }
         )
@@ -65,24 +73,41 @@ class Fp32Accumulator(wiring.Component):
         """Build the accumulator."""
         m = Module()
         config = self.config
-        front = fp32_latency(config) - config.fp32_add_clocks
-        block = self.i.payload.block
-        valid = delay_valid(m, self.i.valid, front, name="valid")
-        last = delay(m, block.dot_last, front, name="last")
-        specials = delay(m, specials_of_block(self.i.payload).as_value(), front, name="specials")
+        front = fp32_latency(config) - config.fp32_add_clocks - QUEUE_CLOCKS
+        scaled = self._next_block(m)
+        valid = delay_valid(m, self.taken, front, name="valid")
+        last = delay(m, scaled.block.dot_last, front, name="last")
+        specials = delay(m, specials_of_block(scaled).as_value(), front, name="specials")
         specials = data.View(SPECIALS, specials)
-        value, exp = self._normalise(m)
+        value, exp = self._normalise(m, scaled)
         self._accumulate(m, valid, last, specials, value, exp)
         return m
 
-    def _normalise(self, m: Module):
+    def _next_block(self, m: Module) -> data.View:
+        """The block that comes next, taken as soon as the addition before it has had its clocks."""
+        layout = scaled_block_layout(self.config)
+        m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
+        pause = Signal(range(self.config.fp32_add_clocks))
+        m.d.comb += [
+            queue.i.valid.eq(self.i.valid),
+            queue.i.payload.eq(self.i.payload.as_value()),
+            queue.o.ready.eq(pause == 0),
+            self.taken.eq(queue.o.valid & queue.o.ready),
+        ]
+        with m.If(self.taken):
+            m.d.sync += pause.eq(self.config.fp32_add_clocks - 1)
+        with m.Elif(pause.any()):
+            m.d.sync += pause.eq(pause - 1)
+        return data.View(layout, queue.o.payload)
+
+    def _normalise(self, m: Module, scaled: data.View):
         """Move the block's sum up until sign and first bit differ, and lower its exponent accordingly.
 
         The exponent returned is that of the bit below the sign, counted from _exp_base().
         """
         config = self.config
         width = config.block_sum_bits
-        value, exp = self.i.payload.block.sum.as_unsigned(), self.i.payload.scale.exp
+        value, exp = scaled.block.sum.as_unsigned(), scaled.scale.exp
         levels = _normalise_levels(config)
         taken = []
         for index, level in enumerate(reversed(range(levels))):

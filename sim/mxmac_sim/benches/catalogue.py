@@ -6,11 +6,12 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from mxmac.accumulator.exact import exact_total_exp_min, exact_total_layout
 from mxmac.accumulator.fp32 import Fp32Accumulator, fp32_latency
 from mxmac.accumulator.window import WindowAccumulator, window_total_layout
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS
-from mxmac.mac import ROUND_CLOCKS, unit_latency
+from mxmac.mac import ROUND_CLOCKS, unit_latency, unit_latency_min
 from mxmac.multiplier import Multiplier, multiplier_latency
 from mxmac.netlist import component_verilog
 from mxmac.rounder import Rounder
@@ -19,7 +20,7 @@ from mxmac.verilog import generate
 
 from .flat import Flat
 
-__all__ = ["BENCHES", "UNIT_TOP", "Bench", "Design"]
+__all__ = ["UNIT_TOP", "Design", "benches"]
 
 #: Name of the top module of a unit.
 UNIT_TOP = "mxmac"
@@ -31,80 +32,83 @@ class Design:
 
     Members
     -------
-    text, top : str
-        Verilog, and the name of its top module.
+    top : str
+        Name of the top module.
+    text : str
+        Its Verilog.
+    modules : tuple of str
+        Names of the modules of this package that test it.
     parameters : dict
-        What the bench has to know of it: its stated latency above all.
+        What they have to know of it: its stated latency above all.
     """
 
-    text: str
     top: str
+    text: str
+    modules: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A bench of the catalogue.
-
-    Members
-    -------
-    name : str
-    module : str
-        Python module with its tests.
-    design : callable
-        Makes what it runs on, of a configuration.
-    """
-
-    name: str
-    module: str
-    design: Callable[[MacConfig], Design]
-
-
-def _component(components: Mapping[str, wiring.Component], top: str, **parameters: Any) -> Design:
-    return Design(component_verilog(Flat(components), top), top, parameters)
+def _component(top: str, components: Mapping[str, wiring.Component], *modules: str, **parameters: Any) -> Design:
+    return Design(top, component_verilog(Flat(components), top), modules, parameters)
 
 
 def _multiplier(config: MacConfig) -> Design:
-    return _component({"": Multiplier(config)}, "multiplier", latency=multiplier_latency(config))
+    return _component("multiplier", {"": Multiplier(config)}, "multiplier", latency=multiplier_latency(config))
 
 
 def _scale_applier(config: MacConfig) -> Design:
     parts: dict[str, wiring.Component] = {"sum": ScaleSum()}
     if config.accumulator is not Accumulator.WINDOW:
-        return _component(parts, "scale_applier")
-    return _component(parts | {"": ScaleApplier(config)}, "scale_applier", latency=scale_applier_latency(config))
+        return _component("scale_applier", parts, "scale_sum")
+    parts[""] = ScaleApplier(config)
+    return _component("scale_applier", parts, "scale_sum", "scale_applier", latency=scale_applier_latency(config))
 
 
-def _accumulator(config: MacConfig) -> Design:
-    if config.accumulator is Accumulator.FP32:
-        return _component({"": Fp32Accumulator(config)}, "accumulator", latency=fp32_latency(config))
-    return _component({"": WindowAccumulator(config)}, "accumulator", latency=WindowAccumulator.latency)
+def _fp32_accumulator(config: MacConfig) -> Design:
+    return _component("accumulator", {"": Fp32Accumulator(config)}, "accumulator_fp32", latency=fp32_latency(config))
+
+
+def _window_accumulator(config: MacConfig) -> Design:
+    part = WindowAccumulator(config)
+    return _component("accumulator", {"": part}, "accumulator_window", latency=part.latency)
 
 
 def _rounder(config: MacConfig) -> Design:
-    if config.accumulator is Accumulator.FP32:
-        # As wide as the sum of a block and an accumulator side by side.
-        width = max(config.block_sum_bits, RESULT_FORMATS["FP32"].sig_bits) + 6
-        shape = RESULT_FORMATS["FP32"], width, (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
-    else:
-        exp_bits = window_total_layout(config)["exp"].width
-        shape = config.output, config.window, exp_bits, config.window_exp_min
-    output, width, exp_bits, exp_min = shape
+    output = config.output
+    match config.accumulator:
+        case Accumulator.FP32:
+            # As wide as the sum of a block and an accumulator side by side.
+            output = RESULT_FORMATS["FP32"]
+            width = max(config.block_sum_bits, output.sig_bits) + 6
+            exp_bits, exp_min = (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
+        case Accumulator.WINDOW:
+            width, exp_min = config.window, config.window_exp_min
+            exp_bits = window_total_layout(config)["exp"].width
+        case Accumulator.EXACT:
+            total, exp_min = exact_total_layout(config), exact_total_exp_min(config)
+            width, exp_bits = total["value"].width, total["exp"].width
     rounder = Rounder(output, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=ROUND_CLOCKS)
-    return _component({"": rounder}, "rounder", latency=ROUND_CLOCKS, output=output.name, exp_min=exp_min)
+    return _component("rounder", {"": rounder}, "rounder", latency=ROUND_CLOCKS, output=output.name, exp_min=exp_min)
 
 
 def _mac(config: MacConfig) -> Design:
-    return Design(generate(config, UNIT_TOP).text, UNIT_TOP, {"latency": unit_latency(config)})
+    latencies = {"latency_min": unit_latency_min(config), "latency": unit_latency(config)}
+    return Design(UNIT_TOP, generate(config, UNIT_TOP).text, ("mac",), latencies)
 
 
-_MODULE = "mxmac_sim.benches."
+_ACCUMULATORS = {Accumulator.FP32: _fp32_accumulator, Accumulator.WINDOW: _window_accumulator}
 
-#: All benches, from the smallest part to the whole unit.
-BENCHES = (
-    Bench("multiplier", _MODULE + "multiplier", _multiplier),
-    Bench("scale_applier", _MODULE + "scale_applier", _scale_applier),
-    Bench("accumulator", _MODULE + "accumulator", _accumulator),
-    Bench("rounder", _MODULE + "rounder", _rounder),
-    Bench("mac", _MODULE + "mac", _mac),
-)
+
+def benches(config: MacConfig) -> dict[str, Callable[[MacConfig], Design]]:
+    """Return what there is to be tested of a unit, from its smallest part to the whole, by name of the bench.
+
+    The exact accumulator has no bench of its own: what it adds up is seen in the whole unit.
+    """
+    accumulator = _ACCUMULATORS.get(config.accumulator)
+    return {
+        "multiplier": _multiplier,
+        "scale_applier": _scale_applier,
+        **({"accumulator": accumulator} if accumulator else {}),
+        "rounder": _rounder,
+        "mac": _mac,
+    }

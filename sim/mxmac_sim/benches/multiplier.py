@@ -9,11 +9,11 @@ from mxmac_sim import golden
 
 from .report import shown
 from .settings import Effort
+from .specials import SPECIALS
 from .testbench import Testbench
 
 #: Codes of b that a quick run tries with each code of a, if there are several pairings to try.
 _QUICK_CODES = 24
-_SPECIALS = ("nan", "invalid", "pos_inf", "neg_inf")
 
 
 @cocotb.test()
@@ -26,7 +26,7 @@ async def every_pair_of_codes(dut):
             for side, index, formats in (("a", index_a, config.a), ("b", index_b, config.b)):
                 if len(formats) > 1:
                     getattr(dut, f"format_{side}").value = index
-            codes_b = range(1 << fmt_b.width)
+            codes_b = list(range(1 << fmt_b.width))
             if bench.settings.effort is Effort.QUICK and len(choices) > 1:
                 codes_b = sorted(bench.rng.sample(codes_b, min(len(codes_b), _QUICK_CODES)))
             pairs = np.array(list(itertools.product(range(1 << fmt_a.width), codes_b)), np.uint8)
@@ -36,13 +36,13 @@ async def every_pair_of_codes(dut):
 async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     dut, latency = bench.dut, bench.settings.parameters["latency"]
     exact = golden.product(pairs[:, 0], pairs[:, 1], fmt_a, fmt_b)
-    flags = list(zip(*(getattr(exact, name).tolist() for name in _SPECIALS), strict=True))
+    flags = list(zip(*(getattr(exact, name).tolist() for name in SPECIALS), strict=True))
     expected = exact.value.tolist()
     # Bits above a code that is narrower than the port do not count.
     dirt = [_dirt(bench, len(pairs), fmt, len(port)) for fmt, port in ((fmt_a, dut.a), (fmt_b, dut.b))]
     driven = list(zip((pairs[:, 0] | dirt[0]).tolist(), (pairs[:, 1] | dirt[1]).tolist(), strict=True))
     ones_bits, names = len(dut.product_ones), (fmt_a.name, fmt_b.name)
-    specials = [getattr(dut, f"specials_{name}") for name in _SPECIALS]
+    specials = [getattr(dut, f"specials_{name}") for name in SPECIALS]
 
     def operands(index: int) -> dict[str, str]:
         return {f"{side} ({name})": f"0x{code:02x}" for side, name, code in zip("ab", names, pairs[index], strict=True)}
@@ -89,4 +89,4 @@ def _dirt(bench: Testbench, count: int, fmt, width: int):
 
 
 def _named(flags) -> dict[str, str]:
-    return {name: str(int(flag)) for name, flag in zip(_SPECIALS, flags, strict=True)}
+    return {name: str(int(flag)) for name, flag in zip(SPECIALS, flags, strict=True)}

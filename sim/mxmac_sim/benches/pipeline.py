@@ -78,8 +78,7 @@ async def run_pipeline(
             return
         cause, fields = results[index]
         wanted = tuple(
-            got if value is None else value & (1 << bits) - 1
-            for value, got, bits in zip(fields, item, out_bits, strict=True)
+            got if value is None else value & (1 << bits) - 1 for value, got, bits in zip(fields, item, out_bits, strict=True)
         )
         bench.check(
             wanted,

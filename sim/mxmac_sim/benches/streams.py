@@ -67,9 +67,7 @@ class Source:
         Clock of each transfer.
     """
 
-    def __init__(
-        self, dut: Any, prefix: str, fields: Sequence[str], rng: Random, *, idle: Pause = never, interval: int = 1
-    ):
+    def __init__(self, dut: Any, prefix: str, fields: Sequence[str], rng: Random, *, idle: Pause = never, interval: int = 1):
         self._valid = getattr(dut, f"{prefix}_valid")
         self._ready = getattr(dut, f"{prefix}_ready") if hasattr(dut, f"{prefix}_ready") else None
         self._ports = [getattr(dut, f"{prefix}_{name}") for name in fields]
@@ -84,6 +82,9 @@ class Source:
     def queue(self, items: Iterable[_Item]):
         """Add items to be offered."""
         self._items.extend(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     @property
     def done(self) -> bool:

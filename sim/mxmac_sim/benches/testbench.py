@@ -6,7 +6,6 @@ from random import Random
 from typing import Any, Protocol
 from zlib import crc32
 
-import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.simtime import get_sim_time
@@ -39,7 +38,7 @@ class Agent(Protocol):
         """Look at ports in the middle of a clock, when all is settled."""
 
 
-class _TooManyMisses(AssertionError):
+class _TooManyMissesError(AssertionError):
     pass
 
 
@@ -72,6 +71,7 @@ class Testbench:
         self.settings = Settings.from_environment()
         self.config = self.settings.config
         self.report = _report
+        self._misses_before = _report.misses
         entropy = [self.settings.seed, crc32(f"{self.settings.bench}/{test}".encode())]
         self.numpy_rng = np.random.default_rng(entropy)
         self.rng = Random(int(self.numpy_rng.integers(1 << 62)))
@@ -88,14 +88,15 @@ class Testbench:
         return self
 
     async def __aexit__(self, kind, error, traceback) -> bool:
-        if isinstance(error, _TooManyMisses) and self._clocked:
+        if isinstance(error, _TooManyMissesError) and self._clocked:
             for _ in range(_AFTERMATH):
                 await self._rising
         self.report.clocks += self.clock
         self.report.seconds += time.perf_counter() - self._started
         self.report.write(self.settings.folder)
-        if kind is None or isinstance(error, _TooManyMisses):
-            assert not self.report.misses, f"{self.report.misses} mismatches"
+        if kind is None or isinstance(error, _TooManyMissesError):
+            misses = self.report.misses - self._misses_before
+            assert not misses, f"{misses} mismatches"
         return False
 
     async def reset(self, clocks: int = 2):
@@ -166,8 +167,8 @@ class Testbench:
             If there are too many to go on.
         """
         self.report.add(Miss(self.test, f"{get_sim_time('ns'):.0f} ns", operands, expected, got))
-        if self.report.misses >= self.settings.stop_after:
-            raise _TooManyMisses(f"{self.report.misses} mismatches, giving up")
+        if self.report.misses - self._misses_before >= self.settings.stop_after:
+            raise _TooManyMissesError(f"{self.report.misses} mismatches, giving up")
 
     def note(self, done: float):
         """Tell whoever waits how much of the test is done, from 0 to 1."""
@@ -183,7 +184,3 @@ class Testbench:
     def sink(self, prefix: str, fields: Sequence[str], on_item, *, stall: Pause = never) -> Sink:
         """Make a sink of a stream of the top module."""
         return Sink(self.dut, prefix, fields, on_item, stall=stall)
-
-
-__test__ = False
-_ = cocotb

@@ -1,0 +1,88 @@
+"""A queue that nothing behind it ever has to wait for, since places in it are handed out beforehand."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["QUEUE_CLOCKS", "CreditQueue", "credit"]
+
+#: Clocks that an entry spends in a queue if nothing waits before it.
+QUEUE_CLOCKS = 2
+
+
+def _nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str) -> tuple[Signal, Value]:
+    """Count up and down; whether the count is not zero, and whether it will not be at the next clock.
+
+    The former is a register, and to know it there is no addition to wait for.
+    """
+    count, nonzero = Signal(range(most + 1), init=init, name=f"{name}_count"), Signal(init=init > 0, name=f"{name}_left")
+    next_nonzero = Signal(name=f"{name}_left_next")
+    m.d.comb += next_nonzero.eq(Mux(up ^ down, up | (count != 1), nonzero))
+    m.d.sync += nonzero.eq(next_nonzero)
+    with m.If(up ^ down):
+        m.d.sync += count.eq(count + Mux(up, 1, -1))
+    return nonzero, next_nonzero
+
+
+def credit(m: Module, ready: Value, depth: int, *, taken: Value, returned: Value, name: str):
+    """Drive ``ready`` from a register: high while fewer than ``depth`` places are taken, low during reset."""
+    _, left = _nonzero(m, returned, taken, depth, depth, name)
+    held = Signal(name=f"{name}_ready")
+    m.d.sync += held.eq(left)
+    m.d.comb += ready.eq(held)
+
+
+class CreditQueue(wiring.Component):
+    """First in, first out, through a memory of a power of two places. Whoever writes has made sure that there is room.
+
+    Parameters
+    ----------
+    width : int
+        Bits of an entry.
+    depth : int
+        Places at least; one more than the memory has, for the entry that is offered.
+
+    Members
+    -------
+    i : In(stream.Signature(width, always_ready=True))
+    o : Out(stream.Signature(width))
+        ``QUEUE_CLOCKS`` later at the earliest, out of registers.
+    """
+
+    def __init__(self, *, width: int, depth: int):
+        self.places = 1 << max(1, depth - 2).bit_length()
+        self._width = width
+        super().__init__(
+            {"i": In(stream.Signature(width, always_ready=True)), "o": Out(stream.Signature(width))},
+        )
+
+    @property
+    def depth(self) -> int:
+        """Entries that there is room for."""
+        return self.places + 1
+
+    def elaborate(self, platform):
+        """Build the queue."""
+        m = Module()
+        m.submodules.entries = entries = Memory(shape=self._width, depth=self.places, init=[])
+        write, read = entries.write_port(), entries.read_port()
+        written, read_next = Signal(range(self.places)), Signal(range(self.places))
+        fetch = Signal()
+        waiting, _ = _nonzero(m, self.i.valid, fetch, self.places, 0, "waiting")
+        m.d.comb += [
+            fetch.eq(waiting & (~self.o.valid | self.o.ready)),
+            write.en.eq(self.i.valid),
+            write.addr.eq(written),
+            write.data.eq(self.i.payload),
+            read.en.eq(fetch),
+            read.addr.eq(read_next),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(self.i.valid):
+            m.d.sync += written.eq(written + 1)
+        with m.If(fetch):
+            m.d.sync += [self.o.valid.eq(1), read_next.eq(read_next + 1)]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        return m

@@ -1,0 +1,82 @@
+"""The quantizer with plain ports, as integrators see it."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .formats import SCALE_WIDTH
+from .quantizer import Quantizer
+from .quantizer_config import QuantizerConfig
+
+__all__ = ["QuantizerTop"]
+
+
+class QuantizerTop(wiring.Component):
+    """A :class:`~mxmac.quantizer.Quantizer` whose streams are ports of their own.
+
+    Parameters
+    ----------
+    config : QuantizerConfig
+
+    Members
+    -------
+    in_valid, in_ready, in_data, in_last : the stream of floats
+    in_rule, in_overflow : how to convert the block, there only with more than one choice
+    out_valid, out_ready, out_data, out_scale, out_last : the stream of elements
+    """
+
+    def __init__(self, config: QuantizerConfig):
+        self.config = config
+        super().__init__({name: port for name, (port, _) in self.port_table(config).items()})
+
+    @staticmethod
+    def port_table(config: QuantizerConfig) -> dict[str, tuple[wiring.Member, str]]:
+        """Ports in order, each with a line of explanation."""
+        lane0 = "lane 0 in the least significant bits"
+        ports = {
+            "in_valid": (In(1), "a beat is offered"),
+            "in_ready": (Out(1), "the beat is taken at the next rising edge if both are high; does not depend on in_valid"),
+            "in_data": (
+                In(config.lanes * config.source.width),
+                f"{config.lanes} numbers in {config.source.name}, {config.source.width} bits each, {lane0}",
+            ),
+        }
+        for name, about, choices in (
+            ("rule", "scale rule of the block", config.rules),
+            ("overflow", "what becomes of values too large", config.overflows),
+        ):
+            if len(choices) > 1:
+                names = ", ".join(f"{index} = {choice.value}" for index, choice in enumerate(choices))
+                ports[f"in_{name}"] = (In(range(len(choices))), f"{about}: {names}; read on its first beat")
+        return ports | {
+            "in_last": (In(1), "the block ends a row; read on the last beat of a block"),
+            "out_valid": (Out(1), "a beat is offered, and held until it is taken"),
+            "out_ready": (In(1), "the beat is taken at the next rising edge if both are high"),
+            "out_data": (
+                Out(config.lanes * config.to.width),
+                f"{config.lanes} elements in {config.to.name}, {config.to.width} bits each, {lane0}",
+            ),
+            "out_scale": (Out(SCALE_WIDTH), "UE8M0 scale of the block, on every beat of it"),
+            "out_last": (Out(1), "the last beat of a block that ends a row"),
+        }
+
+    def elaborate(self, platform):
+        """Build the quantizer and connect its streams."""
+        m = Module()
+        m.submodules.quantizer = quantizer = Quantizer(self.config)
+        floats, elements = quantizer.i.payload, quantizer.o.payload
+        m.d.comb += [
+            quantizer.i.valid.eq(self.in_valid),
+            self.in_ready.eq(quantizer.i.ready),
+            floats.data.as_value().eq(self.in_data),
+            floats.last.eq(self.in_last),
+            self.out_valid.eq(quantizer.o.valid),
+            quantizer.o.ready.eq(self.out_ready),
+            self.out_data.eq(elements.data.as_value()),
+            self.out_scale.eq(elements.scale),
+            self.out_last.eq(elements.last),
+        ]
+        for name in ("rule", "overflow"):
+            if hasattr(self, f"in_{name}"):
+                m.d.comb += floats[name].eq(getattr(self, f"in_{name}"))
+        return m

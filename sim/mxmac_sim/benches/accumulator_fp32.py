@@ -1,0 +1,144 @@
+"""Bench of the accumulator in binary32: every addition rounded, through overflow, subnormals and cancellation."""
+
+from collections.abc import Iterator
+from random import Random
+
+import cocotb
+
+from mxmac.config import MacConfig
+from mxmac.formats import RESULT_FORMATS
+from mxmac_sim import golden
+
+from .pipeline import Result, run_pipeline
+from .scaled_blocks import SCALED_BLOCK, ScaledBlock, value_of
+from .specials import NO_SPECIALS, merged, special_result
+from .testbench import Testbench
+
+_OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")
+_FLAGS = (golden.NX, golden.UF, golden.OF, golden.DZ, golden.NV)
+_FP32 = RESULT_FORMATS["FP32"]
+
+
+@cocotb.test()
+async def blocks_as_fast_as_they_may_come(dut):
+    """Dot products without a gap."""
+    await _run(dut, "blocks_as_fast_as_they_may_come", idle="none")
+
+
+@cocotb.test()
+async def blocks_with_gaps(dut):
+    """Dot products with clocks that bring nothing."""
+    await _run(dut, "blocks_with_gaps", idle="bursts")
+
+
+class _Sum:
+    """The sum so far, by its definition: ``acc = round(acc + block)``, starting from +0."""
+
+    def __init__(self):
+        self.code, self.flags, self.specials = 0, 0, NO_SPECIALS
+
+    @property
+    def overflowed(self) -> bool:
+        return self.code & 0x7FFFFFFF == _FP32.inf_code
+
+    @property
+    def result(self) -> tuple[int, int]:
+        return special_result(self.specials, _FP32) or (self.code, self.flags)
+
+    def parts(self) -> tuple[int, int]:
+        """Value and exponent of the least significant bit; only if it has not overflowed."""
+        return value_of(self.code, _FP32)
+
+    def add(self, block: ScaledBlock):
+        nan, _, pos_inf, neg_inf = block.seen
+        if self.overflowed and not any(self.specials) and not nan and (pos_inf if self.code >> 31 else neg_inf):
+            # The sum is an infinity to what follows, and meets one of the other sign.
+            self.specials = merged(self.specials, (0, 1, 0, 0))
+        self.specials = merged(self.specials, block.seen)
+        if not (any(self.specials) or self.overflowed):
+            (value, exp), (addend, addend_exp) = self.parts(), (block.sum, block.exp)
+            low = min(exp, addend_exp)
+            self.code, flags = golden.round_to((value << exp - low) + (addend << addend_exp - low), low, _FP32)
+            self.flags |= flags
+
+
+async def _run(dut, test: str, *, idle: str):
+    async with Testbench(dut, test) as bench:
+        rng, config = bench.rng, bench.config
+        vectors: list[tuple[int, ...]] = []
+        results, blocks = [], []
+        for _ in range(bench.settings.effort.scaled(1500)):
+            total, start = _Sum(), len(vectors)
+            count = rng.choice((1, 2, 2, 3, 4, 8))
+            for position, block in enumerate(_dot(config, rng, total, count), 1):
+                total.add(block)
+                vectors.append(block.vector(last=position == count))
+            code, flags = total.result
+            results.append(Result(len(vectors) - 1, (code, *(int(bool(flags & flag)) for flag in _FLAGS))))
+            blocks.append(range(start, len(vectors)))
+        bench.report.dots += len(results)
+        await run_pipeline(
+            bench,
+            SCALED_BLOCK,
+            _OUTPUTS,
+            vectors,
+            results,
+            idle=idle,
+            interval=config.block_interval,
+            operands=lambda index: blocks[index],
+        )
+
+
+def _dot(config: MacConfig, rng: Random, total: _Sum, count: int) -> Iterator[ScaledBlock]:
+    """Blocks of a dot product; ``total`` is what they have added up to when the next is asked for."""
+    scale, special = rng.randint(0, config.scale_sum_max), rng.random() < 0.1
+    for _ in range(count):
+        chosen = None
+        if not total.overflowed and rng.random() < 0.7:
+            value, exp = total.parts()
+            chosen = ScaledBlock.of(config, rng, *_addend(rng, value, exp))
+        if chosen is None:
+            near = max(0, min(config.scale_sum_max, scale + rng.randint(-40, 40)))
+            chosen = ScaledBlock.random(config, rng, near)
+        # An accumulator that has overflowed can still meet an infinity of the other sign.
+        if rng.random() < (0.4 if total.overflowed else 0.3 * special):
+            chosen = chosen.made_special(rng)
+        yield chosen
+
+
+def _addend(rng: Random, acc: int, exp: int) -> tuple[int, int]:
+    """An addend ``value * 2^exp`` that makes rounding or normalising difficult, for an accumulator of ``acc * 2^exp``."""
+    far = rng.randint(2, 30)
+    half, beside_half = 1 << far, (1 << far) + rng.choice((-1, 1))
+    sign = rng.choice((-1, 1))
+    target, target_exp = rng.choice(
+        (
+            # Overflow: the largest number, its upper neighbour, the middle between both, and just below that.
+            ((1 << 24) - 1, 104),
+            (1, 128),
+            ((1 << 25) - 1, 103),
+            ((1 << 40) - (1 << 15) - 1, 88),
+            # Underflow: the smallest subnormal, half of it, the smallest normal number and its neighbourhood.
+            (1, -149),
+            (1, -150),
+            (3, -150),
+            (1, -126),
+            ((1 << 24) - 1, -150),
+            ((1 << 25) - 1, -151),
+            ((1 << 25) - 3, -151),
+        )
+    )
+    low = min(exp, target_exp)
+    to_target = sign * (target << target_exp - low) - (acc << exp - low)
+    return rng.choice(
+        (
+            (-acc, exp),  # exact cancellation
+            (-acc + rng.choice((-1, 1)), exp),
+            ((-acc << far) + sign, exp - far),
+            (sign * half, exp - far - 1),  # a tie
+            (sign * beside_half, exp - far - 1),
+            (sign, exp - rng.randint(1, 200)),
+            (to_target, low),
+            (sign * target, target_exp),
+        )
+    )

@@ -1,0 +1,261 @@
+"""Dot products that single out one difficulty each."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import SCALE_BIAS, SCALE_NAN
+
+from .dots import Dot
+from .elements import Elements, elements
+
+__all__ = ["directed_dots"]
+
+_Codes = NDArray[np.uint8]
+#: A signed power of two: its sign, 1 or -1, and its exponent.
+_Term = tuple[int, int]
+
+#: Largest scale code that is a number.
+_TOP = SCALE_NAN - 1
+
+
+def directed_dots(config: MacConfig, rng: np.random.Generator) -> list[Dot]:
+    """Make one of each kind, in each pairing of formats that the configuration has."""
+    dots = []
+    for choice_a in range(len(config.a)):
+        for choice_b in range(len(config.b)):
+            kit = _Kit(config, rng, choice_a, choice_b)
+            for kinds in (_ranges, _extremes, _specials, _cancellations, _roundings, _windows):
+                dots += [dot for dot in kinds(kit) if dot is not None]
+    return dots
+
+
+class _Kit:
+    """Makes dot products of one pairing of formats."""
+
+    def __init__(self, config: MacConfig, rng: np.random.Generator, choice_a: int, choice_b: int):
+        self.config, self.rng = config, rng
+        self.choices = choice_a, choice_b
+        self.a, self.b = elements(config.a[choice_a]), elements(config.b[choice_b])
+        lows, highs = zip(self._powers_range(self.a), self._powers_range(self.b), strict=True)
+        #: Exponents of the products of two powers of two.
+        self.low, self.high = sum(lows), sum(highs)
+
+    @staticmethod
+    def _powers_range(kit: Elements) -> tuple[int, int]:
+        return min(kit.powers), max(kit.powers)
+
+    def dot(
+        self,
+        kind: str,
+        a: Sequence[_Codes],
+        b: Sequence[_Codes],
+        scales: Sequence[tuple[int, int]],
+        *,
+        beats: int | None = None,
+    ) -> Dot:
+        """Make a dot product of blocks that may be shorter than a block; the rest is zeros."""
+        block = self.config.block
+        sides = []
+        for codes, choice in zip((a, b), self.choices, strict=True):
+            whole = np.zeros((len(codes), block), np.uint8)
+            for row, part in zip(whole, codes, strict=True):
+                row[: len(part)] = part
+            sides.append((whole, np.full(len(codes), choice)))
+        scale_a, scale_b = np.array(scales).T
+        return Dot.of(self.config, kind, sides, (scale_a, scale_b), beats)
+
+    def split(self, total: int) -> tuple[int, int]:
+        """Return two scale codes with that sum."""
+        scale_a = int(self.rng.integers(max(0, total - _TOP), min(_TOP, total) + 1))
+        return scale_a, total - scale_a
+
+    def ordinary(self, count: int) -> tuple[_Codes, _Codes]:
+        """Return that many finite elements for a and b."""
+        return self.rng.choice(self.a.finite, count), self.rng.choice(self.b.finite, count)
+
+    def sum_of(self, kind: str, terms: Sequence[_Term]) -> Dot | None:
+        """Make a dot product that is the sum of powers of two, in order; None if a block cannot have such a scale.
+
+        A term goes into the same block as the one before, unless that is full or does not reach so far.
+        """
+        blocks: list[tuple[int, list[_Term]]] = []
+        for sign, exp in terms:
+            if not blocks or len(blocks[-1][1]) == self.config.block or not self.low <= exp - blocks[-1][0] <= self.high:
+                shift = min(max(exp - self.high, -2 * SCALE_BIAS), 2 * SCALE_BIAS)
+                if not self.low <= exp - shift <= self.high:
+                    return None
+                blocks.append((shift, []))
+            blocks[-1][1].append((sign, exp - blocks[-1][0]))
+        a, b, scales = [], [], []
+        for shift, block in blocks:
+            pairs = [self._product(*term) for term in block]
+            a.append(np.array([pair[0] for pair in pairs], np.uint8))
+            b.append(np.array([pair[1] for pair in pairs], np.uint8))
+            scales.append(self.split(shift + 2 * SCALE_BIAS))
+        return self.dot(kind, a, b, scales)
+
+    def _product(self, sign: int, exp: int) -> tuple[int, int]:
+        """Codes of two powers of two whose product is ``sign * 2^exp``."""
+        exps_b = [exp_b for exp_b in self.b.powers if exp - exp_b in self.a.powers]
+        exp_b = int(self.rng.choice(exps_b))
+        code = np.array([self.a.powers[exp - exp_b]], np.uint8)
+        return int(code[0] if sign > 0 else self.a.negated(code)[0]), self.b.powers[exp_b]
+
+
+def _ranges(kit: _Kit) -> Iterator[Dot | None]:
+    """Zeros, subnormals and the largest numbers, alone and in whole blocks."""
+    middle = (SCALE_BIAS, SCALE_BIAS)
+    count = kit.config.block
+    classes = {
+        "zeros": (kit.a.zeros, kit.b.zeros),
+        "subnormals": (kit.a.subnormals, kit.b.subnormals),
+        "subnormals times the largest": (kit.a.subnormals, kit.b.largest),
+        "the largest times subnormals": (kit.a.largest, kit.b.subnormals),
+        "the largest": (kit.a.largest, kit.b.largest),
+    }
+    for name, (of_a, of_b) in classes.items():
+        if of_a.size and of_b.size:
+            for length in (1, count):
+                yield kit.dot(name, [kit.rng.choice(of_a, length)], [kit.rng.choice(of_b, length)], [middle], beats=None)
+    yield kit.dot(
+        "the largest, all positive", [np.full(count, kit.a.largest.min())], [np.full(count, kit.b.largest.min())], [middle]
+    )
+    first, second = kit.ordinary(count), kit.ordinary(kit.config.lanes)
+    yield kit.dot("one beat", [first[0]], [first[1]], [middle], beats=1)
+    yield kit.dot("one beat more", [first[0], second[0]], [first[1], second[1]], [middle, middle], beats=1)
+
+
+def _extremes(kit: _Kit) -> Iterator[Dot | None]:
+    """Every corner of the scales, overflow and underflow with them, and zeros that must not care."""
+    count = kit.config.block
+    corners = [(0, 0), (0, _TOP), (_TOP, 0), (_TOP, _TOP)]
+    for corner in corners:
+        a, b = kit.ordinary(count)
+        yield kit.dot(f"scales {corner}", [a], [b], [corner])
+    blocks = [kit.ordinary(count) for _ in range(5)]
+    order = [corners[index] for index in (3, 0, 1, 3, 0)]
+    yield kit.dot("all scales in turn", [block[0] for block in blocks], [block[1] for block in blocks], order)
+    zeros = kit.rng.choice(kit.a.zeros, count)
+    a, b = kit.ordinary(count)
+    yield kit.dot("zeros at the largest scale first", [zeros, a], [b, b], [(_TOP, _TOP), (100, 130)])
+    yield kit.dot("zeros at the smallest scale first", [zeros, a], [b, b], [(0, 0), (100, 130)])
+    yield kit.dot("zeros at the largest scale last", [a, zeros], [b, b], [(100, 130), (_TOP, _TOP)])
+
+
+def _specials(kit: _Kit) -> Iterator[Dot | None]:
+    """NaN and infinities, and which of them wins."""
+    config, rng = kit.config, kit.rng
+    count, middle, last = config.block, (SCALE_BIAS, SCALE_BIAS), config.block - 1
+
+    def with_elements(kind: str, blocks: Sequence[Sequence[tuple[int, int]]], scales: Sequence[tuple[int, int]] = ()) -> Dot:
+        """Ordinary blocks, with pairs of given codes at random places."""
+        codes = [kit.ordinary(count) for _ in blocks]
+        for (a, b), pairs in zip(codes, blocks, strict=True):
+            for place, (code_a, code_b) in zip(rng.choice(count, min(count, len(pairs)), replace=False), pairs, strict=False):
+                a[place], b[place] = code_a, code_b
+        return kit.dot(kind, [a for a, _ in codes], [b for _, b in codes], scales or [middle] * len(blocks))
+
+    one_a, one_b, zero_a, zero_b = kit.a.powers[0], kit.b.powers[0], kit.a.zeros[0], kit.b.zeros[0]
+    for code in kit.a.nans:
+        yield with_elements("NaN in a", [[(code, zero_b)], []])
+    for code in kit.b.nans:
+        yield with_elements("NaN in b", [[], [(one_a, code)]])
+    for scales in ((SCALE_NAN, 3), (200, SCALE_NAN), (SCALE_NAN, SCALE_NAN)):
+        yield with_elements("NaN scale", [[], [], []], [middle, scales, middle])
+    zeros = np.full(count, zero_a)
+    yield kit.dot("NaN scale of zeros", [zeros], [np.full(count, zero_b)], [(SCALE_NAN, 0)])
+    for infs, pair in ((kit.a.infs, lambda inf: (inf, one_b)), (kit.b.infs, lambda inf: (one_a, inf))):
+        if not infs.size:
+            continue
+        plus, minus = pair(infs.min()), pair(infs.max())
+        bad = (infs[0], zero_b) if infs is kit.a.infs else (zero_a, infs[0])
+        yield with_elements("+Inf", [[plus], []])
+        yield with_elements("-Inf, and a sum that overflows", [[minus], []], [middle, (_TOP, _TOP)])
+        yield with_elements("Inf times 0", [[bad]])
+        yield with_elements("Inf - Inf in a block", [[plus, minus]])
+        yield with_elements("Inf - Inf in two blocks", [[plus], [minus]])
+        yield with_elements("Inf under a NaN scale", [[plus], [minus, bad]], [middle, (SCALE_NAN, 1)])
+        for inf in (plus, minus):
+            yield with_elements("a sum that overflows, then Inf", [[], [], [inf]], [(_TOP, _TOP)] * 2 + [middle])
+        if kit.a.nans.size:
+            nan = (kit.a.nans[0], one_b)
+            yield with_elements("NaN and Inf times 0", [[nan], [bad]])
+            yield with_elements("NaN and Inf - Inf", [[plus, minus], [nan]])
+    if kit.a.nans.size:
+        a, b = kit.ordinary(count)
+        a[last] = kit.a.nans[-1]
+        yield kit.dot("NaN in the last lane", [a], [b], [middle])
+
+
+def _cancellations(kit: _Kit) -> Iterator[Dot | None]:
+    """Sums that vanish, or nearly so."""
+    config = kit.config
+    count, scales = config.block, kit.split(int(kit.rng.integers(180, 330)))
+    a, b = kit.ordinary(count)
+    opposite = kit.a.negated(a)
+    yield kit.dot("a block and its opposite", [a, opposite], [b, b], [scales, scales])
+    half = count // 2
+    if half:
+        yield kit.dot(
+            "two halves of a block", [np.concatenate([a[:half], opposite[:half]])], [np.concatenate([b[:half]] * 2)], [scales]
+        )
+    tiny = np.array([kit.a.powers[min(kit.a.powers)]], np.uint8), np.array([kit.b.powers[min(kit.b.powers)]], np.uint8)
+    yield kit.dot("all but the smallest product", [a, opposite, tiny[0]], [b, b, tiny[1]], [scales] * 3)
+    top, exp = kit.high, int(kit.rng.integers(-60, 60))
+    yield kit.sum_of("a power of two less its neighbour", [(1, exp), (-1, exp - 1), (-1, exp - 2), (-1, exp - 2)])
+    yield kit.sum_of("a large number passes", [(1, exp), (1, exp + top + 30), (-1, exp + top + 30)])
+
+
+def _roundings(kit: _Kit) -> Iterator[Dot | None]:
+    """Ties and their neighbours, at ordinary exponents and where results become subnormal, zero or infinite."""
+    output = kit.config.output
+    precision = output.man_bits + 1
+    exp = int(kit.rng.integers(-8, 9))
+    sums = {
+        "tie, to even below": [(1, exp), (1, exp - precision)],
+        "tie, to even above": [(1, exp), (1, exp - precision + 1), (1, exp - precision)],
+        "above a tie": [(1, exp), (1, exp - precision), (1, exp - precision - 9)],
+        "below a tie": [(1, exp), (1, exp - precision), (-1, exp - precision - 9)],
+        "tie that carries into the exponent": [(1, exp + 1), (-1, exp - precision)],
+        "just below a power of two": [(1, exp), (-1, exp - precision - 2)],
+        "overflow by a tie": [(1, output.emax + 1), (-1, output.emax - precision)],
+        "below that tie": [(1, output.emax + 1), (-1, output.emax - precision), (-1, output.emax - precision - 12)],
+        "largest number": [(1, output.emax + 1), (-1, output.emax - precision + 1)],
+        "overflow": [(1, output.emax + 1)],
+        "far overflow": [(1, output.emax + 40)],
+        "smallest normal number": [(1, output.emin)],
+        "tiny before rounding only": [(1, output.emin), (-1, output.emin - precision - 1)],
+        "tiny after rounding": [(1, output.emin), (-1, output.emin - precision)],
+        "largest subnormal": [(1, output.emin), (-1, output.lsb_exp)],
+        "subnormal tie": [(1, output.lsb_exp), (1, output.lsb_exp + 3), (1, output.lsb_exp - 1)],
+        "smallest subnormal": [(1, output.lsb_exp)],
+        "tie to zero": [(1, output.lsb_exp - 1)],
+        "above that tie": [(1, output.lsb_exp - 1), (1, output.lsb_exp - 9)],
+        "to zero": [(1, output.lsb_exp - 2)],
+        "far below everything": [(1, output.lsb_exp - 80)],
+    }
+    for kind, terms in sums.items():
+        yield kit.sum_of(kind, terms)
+        yield kit.sum_of(f"{kind}, negative", [(-sign, exp) for sign, exp in terms])
+
+
+def _windows(kit: _Kit) -> Iterator[Dot | None]:
+    """Blocks that lie at, above and below the ends of a window, and long sums."""
+    config = kit.config
+    width = config.window if config.accumulator is Accumulator.WINDOW else 64
+    guard = config.window_guard
+    for far in (width - kit.high + kit.low - guard, width, 2 * width):
+        for exps in ((0, far, far, 0), (0, far, -far), (0, -far, far), (far, 0, -far)):
+            terms = [(1 if exp >= 0 else -1, abs(exp)) for exp in exps]
+            yield kit.sum_of(f"a window apart by {far}", terms)
+    yield kit.sum_of("below a window", [(1, 0), (1, kit.low - kit.high - guard - 3), (-1, kit.low - kit.high - guard - 40)])
+    if config.beats > 64:
+        return
+    blocks = [kit.ordinary(config.block) for _ in range(12)]
+    scales = [kit.split(2 * SCALE_BIAS + int(shift)) for shift in kit.rng.integers(-9, 10, len(blocks))]
+    yield kit.dot("a long sum", [block[0] for block in blocks], [block[1] for block in blocks], scales)
+    largest = np.full(config.block, kit.a.largest.min()), np.full(config.block, kit.b.largest.min())
+    yield kit.dot("a long sum of the largest", [largest[0]] * 12, [largest[1]] * 12, [scales[0]] * 12)

@@ -1,0 +1,175 @@
+"""Bench of the quantizer, which knows of it what the port contract says."""
+
+import itertools
+from collections.abc import Iterator
+
+import cocotb
+import numpy as np
+from numpy.typing import NDArray
+
+from .quantizer_blocks import Choices, expected_blocks, mixed_blocks, quantizer_from_dict
+from .report import shown
+from .streams import IDLE, STALL
+from .testbench import Agent, Testbench
+
+#: Beats of a normal run with one way of pausing.
+_BEATS = 2000
+#: Times that a quantizer is reset at work.
+_RESETS = 8
+
+
+@cocotb.test()
+@cocotb.parametrize(idle=list(IDLE), stall=list(STALL))
+async def blocks(dut, idle, stall):
+    """Blocks of all kinds, back to back but for the pauses of either side."""
+    async with Testbench(dut, f"blocks, idle {idle}, stall {stall}") as bench:
+        await _Quantizer(bench, bench.settings.effort.scaled(_BEATS), idle=idle, stall=stall).run()
+
+
+@cocotb.test()
+async def one_beat_a_clock(dut):
+    """The rate that the manifest states, across blocks."""
+    async with Testbench(dut, "one_beat_a_clock") as bench:
+        quantizer = _Quantizer(bench, bench.settings.effort.scaled(_BEATS) // 4)
+        await quantizer.run()
+        quantizer.check_clocks()
+
+
+@cocotb.test()
+async def alone(dut):
+    """Blocks that nothing comes before or after: none waits for another to push it on."""
+    async with Testbench(dut, "alone") as bench:
+        for _ in range(bench.settings.effort.scaled(20)):
+            await _Quantizer(bench, 1, blocks=1, idle=bench.rng.choice(list(IDLE))).run()
+
+
+@cocotb.test()
+async def reset_at_work(dut):
+    """A reset in the middle of blocks, with results under way and waiting: nothing is left of what came before."""
+    async with Testbench(dut, "reset_at_work") as bench:
+        beats = bench.settings.effort.scaled(_BEATS) // (2 * _RESETS)
+        for stall in itertools.islice(itertools.cycle(STALL), _RESETS):
+            await _Quantizer(bench, beats, stall=stall).run(clocks=bench.rng.randint(1, beats))
+            await bench.reset(1)
+            await _Quantizer(bench, beats, stall=stall).run()
+
+
+class _Quantizer:
+    """Some blocks, on their way through the quantizer.
+
+    Parameters
+    ----------
+    bench : Testbench
+    beats : int
+        How many, at least.
+    blocks : int, optional
+        How many blocks, exactly.
+    idle, stall : str
+        How the two sides pause.
+    """
+
+    def __init__(self, bench: Testbench, beats: int, *, blocks: int | None = None, idle: str = "none", stall: str = "none"):
+        self.bench = bench
+        self._config = config = quantizer_from_dict(bench.settings.parameters["quantizer"])
+        self._latency = bench.settings.parameters["latency"]
+        self._stalls = stall != "none"
+        self._values = mixed_blocks(config, bench.numpy_rng, -(-beats // config.beats))[:blocks]
+        self._choices = Choices.random(config, len(self._values), bench.numpy_rng)
+        self._last = bench.numpy_rng.integers(2, size=len(self._values))
+        codes, scales = expected_blocks(config, self._values, self._choices)
+        self._codes = _packed(codes.reshape(-1, config.lanes), config.to.width)
+        self._scales = scales.tolist()
+        chosen = [name for name in ("rule", "overflow") if hasattr(bench.dut, f"in_{name}")]
+        self._source = bench.source("in", ("data", *chosen, "last"), idle=IDLE[idle](bench.rng))
+        self._source.queue(self._beats(chosen))
+        self._sink = bench.sink("out", ("data", "scale", "last"), self._on_result, stall=STALL[stall](bench.rng))
+
+    def _beats(self, chosen: list[str]) -> Iterator[tuple[int, ...]]:
+        """Fields of the beats; what does not count on one of them is random there."""
+        config, rng = self._config, self.bench.rng
+        source = config.source.width
+        bits = self._values.view(np.uint32) >> np.uint32(32 - source)
+        for index, data in enumerate(_packed(bits.reshape(-1, config.lanes), source)):
+            block, beat = divmod(index, config.beats)
+            choices = [int(getattr(self._choices, name)[block]) if beat == 0 else rng.getrandbits(1) for name in chosen]
+            yield data, *choices, int(self._last[block]) if beat == config.beats - 1 else rng.getrandbits(1)
+
+    async def run(self, *, clocks: int | None = None):
+        """Let all of them pass, and a while longer; or only some clocks."""
+        bench, total = self.bench, 2 * len(self._source)
+        agents: list[Agent] = [self._source, self._sink]
+        start = bench.clock
+
+        def done() -> int:
+            return len(self._source.taken) + len(self._sink.taken)
+
+        await bench.run(
+            agents,
+            lambda: done() == total or (clocks is not None and bench.clock - start == clocks),
+            progress=lambda: done() / total,
+            patience=1000 + 4 * self._latency,
+        )
+        if clocks is None:
+            for _ in range(self._latency + self._config.beats + 4):
+                await bench.step(agents)
+        bench.report.beats += len(self._source.taken)
+        bench.report.vectors += len(self._source.taken) // self._config.beats
+
+    def check_clocks(self):
+        """See whether there was a beat in every clock from the first to the last, on either side."""
+        beats = len(self._source)
+        clocks = [taken[-1] - taken[0] + 1 for taken in (self._source.taken, self._sink.taken)]
+        self.bench.check(
+            [beats, beats],
+            clocks,
+            lambda: (
+                {"beats": f"{beats}"},
+                {"clocks": f"{beats}"},
+                {"clocks in": f"{clocks[0]}", "clocks out": f"{clocks[1]}"},
+            ),
+        )
+
+    def _on_result(self, index: int, result: tuple[int, ...], clock: int):
+        bench, config = self.bench, self._config
+        block, beat = divmod(index, config.beats)
+        if index >= len(self._codes):
+            bench.miss({}, {"beats": f"{len(self._codes)}"}, self._shown(result))
+            return
+        expected = self._codes[index], self._scales[block], int(self._last[block]) if beat == config.beats - 1 else 0
+
+        def operands() -> dict[str, str]:
+            values = self._values[block, beat * config.lanes : (beat + 1) * config.lanes]
+            return {
+                "block": f"{block}, beat {beat}",
+                "rule": config.rules[self._choices.rule[block]].value,
+                "overflow": config.overflows[self._choices.overflow[block]].value,
+                "largest": f"{np.abs(self._values[block]).max()!r}",
+                "values": f"{values.tolist()}",
+            }
+
+        bench.check(expected, result, lambda: (operands(), self._shown(expected), self._shown(result)))
+        last_beat = (block + 1) * config.beats - 1
+        early = last_beat >= len(self._source.taken)
+        # From here on it can be taken, unless others wait before it.
+        latency = -1 if early else clock - beat - self._source.taken[last_beat]
+        bench.check(
+            True,
+            latency >= self._latency if self._stalls else latency == self._latency,
+            lambda: (
+                operands(),
+                {"latency": f"{self._latency} clocks"},
+                {"latency": "before the end of its block" if early else f"{latency} clocks"},
+            ),
+        )
+
+    def _shown(self, result: tuple[int, ...]) -> dict[str, str]:
+        data, scale, last = result
+        digits = -(-self._config.lanes * self._config.to.width // 4)
+        return {"data": f"0x{data:0{digits}x}", "scale": shown(scale, 8), "last": shown(last, 1)}
+
+
+def _packed(codes: NDArray[np.unsignedinteger], width: int) -> list[int]:
+    """Rows of codes as integers, the first code in the least significant bits."""
+    bits = np.unpackbits(codes.astype("<u4").view(np.uint8).reshape(*codes.shape, 4), axis=-1, bitorder="little")
+    rows = np.packbits(bits[..., :width].reshape(len(codes), -1), axis=-1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in rows]

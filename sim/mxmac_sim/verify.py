@@ -1,0 +1,157 @@
+"""Verification of a unit: generate, lint, build, simulate and compare."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from mxmac.config import MacConfig
+from mxmac.verilog import generate
+
+from .benches.catalogue import UNIT_TOP, Design, benches
+from .benches.report import progress_file
+from .benches.settings import Effort
+from .processes import Processes
+from .runner import BenchRun, Runner, config_slug
+from .toolchain import VERILATOR, environment
+
+__all__ = ["Outcome", "Verification"]
+
+#: Benches that are built and run at a time.
+_JOBS = 2
+#: Seconds between two looks at what benches have to say.
+_INTERVAL = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a bench went.
+
+    Members
+    -------
+    bench : str
+    run : BenchRun
+    seconds : float
+        Wall time of generating, building and simulating.
+    waves : BenchRun or None
+        A second run with a waveform, if the first one failed.
+    """
+
+    bench: str
+    run: BenchRun
+    seconds: float
+    waves: BenchRun | None
+
+
+class Verification:
+    """Everything that is verified of one configuration.
+
+    Parameters
+    ----------
+    config : MacConfig
+    work : Path
+        Folder that all is written to.
+    simulator : str
+    seed : int
+    effort : Effort
+    """
+
+    def __init__(self, config: MacConfig, work: Path, *, simulator: str, seed: int, effort: Effort):
+        self.config, self.seed, self.effort = config, seed, effort
+        self._processes = Processes()
+        self._runner = Runner(work, simulator, self._processes)
+        self._folder = self._runner.work / config_slug(config)
+        self._started: dict[str, Path] = {}
+
+    @property
+    def verilog(self) -> Path:
+        """The unit's Verilog, once it is generated."""
+        return self._folder / f"{UNIT_TOP}.v"
+
+    def generate(self):
+        """Write the unit's Verilog."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.verilog.write_text(generate(self.config, UNIT_TOP).text)
+
+    def lint(self) -> str:
+        """Return what Verilator finds to say about the unit's Verilog: nothing, if all is well."""
+        log = self._folder / "lint.log"
+        command = [str(VERILATOR), "--lint-only", "-Wall", self.verilog.name]
+        with log.open("w") as file:
+            status = self._processes.run(command, cwd=self._folder, env=environment(), log=file)
+        said = "".join(line for line in log.read_text().splitlines(keepends=True) if not line.startswith("- "))
+        return said.strip() or (f"exit status {status}" if status else "")
+
+    def run(self, names: Sequence[str], on_progress: Callable[[str, str, float], None]) -> list[Outcome]:
+        """Run benches, some at a time.
+
+        Parameters
+        ----------
+        names : sequence of str
+        on_progress : callable
+            Called again and again with the name of a bench, what it is doing, and how much of that is done, from 0 to 1.
+
+        Returns
+        -------
+        list of Outcome
+            In the order of ``names``.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C, when all child processes have ended.
+        """
+        # Amaranth and Yosys stay in one thread.
+        designs = {name: benches(self.config)[name](self.config) for name in names}
+        executor = ThreadPoolExecutor(_JOBS)
+        try:
+            # The longest first: that is the whole unit.
+            futures = {name: executor.submit(self._bench, name, designs[name]) for name in reversed(names)}
+            left = set(futures.values())
+            while left:
+                _, left = wait(left, timeout=_INTERVAL, return_when=FIRST_COMPLETED)
+                for name, future in futures.items():
+                    if future.done():
+                        verdict = "passed" if future.result().run.passed else "FAILED"
+                        on_progress(name, verdict, 1)
+                    elif future.running():
+                        on_progress(name, *self._progress(name))
+            return [futures[name].result() for name in names]
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    def waves(self) -> BenchRun:
+        """Run the bench of the whole unit in quick effort, for its waveform."""
+        design = benches(self.config)["mac"](self.config)
+        return self._runner.run("mac", design, self.config, seed=self.seed, effort=Effort.QUICK, waves=True)
+
+    def stop(self):
+        """End all child processes; from now on none starts."""
+        self._processes.stop()
+
+    def _bench(self, name: str, design: Design) -> Outcome:
+        started = time.perf_counter()
+
+        def run(**options) -> BenchRun:
+            return self._runner.run(name, design, self.config, seed=self.seed, effort=self.effort, **options)
+
+        first = run(on_start=lambda folder: self._started.update({name: folder}))
+        seconds = time.perf_counter() - started
+        if first.passed:
+            return Outcome(name, first, seconds, None)
+        # Each test of the bench ends a few clocks after its first mismatch, so that this is what one sees.
+        return Outcome(name, first, seconds, run(waves=True, stop_after=1) if first.report.misses else None)
+
+    def _progress(self, name: str) -> tuple[str, float]:
+        folder = self._started.get(name)
+        if folder is None:
+            return "building", 0
+        try:
+            test, _, done = progress_file(folder).read_text().rpartition(" ")
+            return test, float(done)
+        except (OSError, ValueError):  # not yet written, or only half of it
+            return "simulating", 0

@@ -1,0 +1,246 @@
+"""The documentation: its examples run, its links lead somewhere, and its pictures and tables are those of the code."""
+
+import contextlib
+import doctest
+import importlib.util
+import io
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mxmac import cli
+from mxmac.config import MacConfig
+from mxmac.formats import ELEMENT_FORMATS
+from mxmac.verilog import generate
+from mxmac_sim.toolchain import VERILATOR, environment
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+#: Pages of others that link to these, and from which these link.
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "sim" / "mxmac_sim" / "data" / "README.md"]
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S)
+
+
+def script(name):
+    """One of the scripts in docs/, as a module."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def table(page, head):
+    """Rows of the first table whose head starts like this, as lists of cells."""
+    rows = re.search(rf"^\| {re.escape(head)}.*\n\|[-:| ]+\n((?:\|.*\n)+)", page.read_text(), re.M)[1]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+
+
+# Examples.
+
+
+@each_page
+def test_examples_in_python_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examples = blocks(page, "python")
+    sessions = "\n".join(text for text in examples if ">>>" in text)
+    failed = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(sessions, {}, page.name, str(page), 0))
+    assert failed.failed == 0
+    for text in examples:
+        if ">>>" not in text:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(text, page.name, "exec"), {"__name__": "__main__"})
+
+
+def test_there_are_examples():
+    assert len(blocks(README, "python")) == len(blocks(README, "verilog")) == 1
+    assert sum(len(blocks(page, "python")) for page in PAGES) >= 6
+
+
+def lint(folder, top):
+    arguments = ["--lint-only", "-Wall", "--top-module", top, f"{top}.v", "mac8.v"]
+    done = subprocess.run([VERILATOR, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def mac8():
+    return generate(MacConfig(lanes=8), "mac8")
+
+
+def test_the_instance_in_the_readme_has_every_port_and_lints(mac8, tmp_path):
+    (instance,) = blocks(README, "verilog")
+    ports = [(port["name"], port["direction"], port["width"]) for port in mac8.manifest["ports"]]
+    assert sorted(re.findall(r"\.(\w+)\(", instance)) == sorted(name for name, _, _ in ports)
+    header = ",\n".join(f"  {direction} wire [{width - 1}:0] {name}" for name, direction, width in ports)
+    header = header.replace("[0:0] ", "")
+    (tmp_path / "mac8.v").write_text(mac8.text)
+    (tmp_path / "outside.v").write_text(f"module outside (\n{header}\n);\n{instance}endmodule\n")
+    lint(tmp_path, "outside")
+
+
+def test_the_design_in_the_integration_page_lints(mac8, tmp_path):
+    (design,) = blocks(DOCS / "integration.md", "verilog")
+    (tmp_path / "mac8.v").write_text(mac8.text)
+    (tmp_path / "dots.v").write_text(design)
+    lint(tmp_path, "dots")
+
+
+# What the code says, too.
+
+
+def test_the_picture_is_the_one_that_its_script_draws():
+    picture = script("make_datapath")
+    assert picture.FILE.read_text() == picture.draw(MacConfig()), "run docs/make_datapath.py"
+
+
+def test_latencies_are_those_that_the_hardware_states():
+    latency = script("make_latency")
+    page = latency.FILE.read_text()
+    assert latency.table() in page, "run docs/make_latency.py"
+    assert latency.updated(page) == page
+
+
+def test_accuracy_is_as_measured():
+    assert script("compare_accumulators").accuracy_table() in (DOCS / "numerics.md").read_text()
+
+
+def test_ports_are_those_of_the_manifest(mac8):
+    rows = [[f"`{p['name']}`", p["direction"], str(p["width"]), p["about"]] for p in mac8.manifest["ports"]]
+    assert table(README, "port") == rows
+
+
+def test_manifest_fields_are_all_described(mac8):
+    named = [name for cell, _ in table(DOCS / "integration.md", "field") for name in re.findall(r"`([\w.]+)`", cell)]
+    assert {name.split(".")[0] for name in named} == set(mac8.manifest)
+    intervals = {name.split(".")[1] for name in named if "." in name}
+    assert intervals == set(mac8.manifest["initiation_interval"])
+
+
+def test_formats_are_those_of_the_code():
+    rows = table(DOCS / "numerics.md", "element")
+    assert [row[0] for row in rows] == list(ELEMENT_FORMATS)
+    for name, width, fields, bias, _, _, lsb, _, _, emax in rows:
+        fmt = ELEMENT_FORMATS[name]
+        assert (int(width), f"2^{fmt.lsb_exp}", int(emax)) == (fmt.width, lsb, fmt.emax)
+        if not fmt.is_integer:
+            assert (fields, int(bias)) == (f"{fmt.exp_bits}, {fmt.man_bits}", fmt.bias)
+
+
+def test_widths_inside_a_block_are_those_of_the_code():
+    for pairing, lsb, product, block_sum in table(DOCS / "numerics.md", "pairing"):
+        a, b = (ELEMENT_FORMATS[name] for name in pairing.split(" × "))
+        config = MacConfig(a=[a], b=[b])
+        assert (lsb, int(product), int(block_sum)) == (
+            f"2^{config.product_lsb_exp}",
+            config.product_bits + 1,
+            config.block_sum_bits,
+        )
+
+
+# Links and names.
+
+
+def anchors(page):
+    """Anchors of the headings, as they are made on GitHub and by most site generators."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+@each_page
+def test_files_that_are_named_exist(page):
+    text = page.read_text()
+    for name in re.findall(r"`((?:rtl|sim|fpga|tests|docs)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
+    for name, test in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text):
+        assert f"def {test}(" in (ROOT / name).read_text(), f"{name}::{test}"
+
+
+def test_every_page_is_in_the_index_and_every_file_of_this_folder_is_explained():
+    index = (DOCS / "index.md").read_text()
+    for file in DOCS.iterdir():
+        if file.suffix in (".md", ".py", ".svg") and file.name != "index.md":
+            assert file.name in index, file.name
+
+
+# Commands.
+
+
+def help_of(capsys, monkeypatch, *command):
+    """Names of the sub-commands and options that the help lists."""
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as end:
+        cli.main([*command, "--help"])
+    assert not end.value.code
+    text = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    commands = re.search(r"─ Commands ─.*?\n(.*?)╰", text, re.S)
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("│"))
+    named = set(re.findall(r"^│ \*? *(?:(-\w) +)?(--[\w-]+)?", rows, re.M))
+    options = {long or short for short, long in named} - {"", "--help", "--version"}
+    return set(re.findall(r"^│ (\w+) ", commands[1], re.M)) if commands else set(), {
+        option for option in options if "completion" not in option
+    }
+
+
+def sections():
+    """Sections of the commands page, by heading."""
+    parts = re.split(r"^## (.+)\n", (DOCS / "commands.md").read_text(), flags=re.M)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def described_options(section):
+    """Options in the first column of its tables."""
+    return set(re.findall(r"`(--?[a-z][\w-]*)`", "\n".join(re.findall(r"^\| ([^|]+) \|", section, re.M))))
+
+
+def test_every_command_is_described_and_every_command_that_is_named_exists(capsys, monkeypatch):
+    commands, _ = help_of(capsys, monkeypatch)
+    described = {heading.split()[1] for heading in sections() if heading.startswith("mxmac ")}
+    assert described == commands
+    assert {row[0].strip("`").split()[1] for row in table(README, "command")} == commands
+    call = r"(?:`|^\s+|^\$ |bin/)mxmac ([a-z]\w*)"
+    for page in LINKED:
+        assert set(re.findall(call, page.read_text(), re.M)) <= commands, page
+
+
+@pytest.mark.parametrize("heading", [heading for heading in sections() if heading.startswith("mxmac ")])
+def test_options_of_a_command_are_those_it_has(capsys, monkeypatch, heading):
+    section = sections()[heading]
+    described = described_options(section)
+    if "[the unit](#the-unit) | | all" in section:
+        described |= described_options(sections()["The unit"])
+    _, options = help_of(capsys, monkeypatch, *heading.split()[1:])
+    assert described == options
+
+
+def test_mistakes_are_told_as_in_the_commands_page(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    told = re.findall(r"^\$ mxmac (generate .*)\n(mxmac: .*)$", (DOCS / "commands.md").read_text(), re.M)
+    assert len(told) >= 3
+    for arguments, message in told:
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments.split())
+        assert end.value.code == 2
+        assert capsys.readouterr().err == message + "\n"
+    assert os.listdir(tmp_path) == []
