@@ -97,9 +97,7 @@ def random_dot(rng, fmt_a, fmt_b, centres=(-254, -150, -120, -20, -8, 0, 8, 110,
     lanes = rng.choice([1, 4, 9])
     blocks = []
     for _ in range(rng.randrange(1, 6)):
-        if (
-            blocks and rng.random() < 0.2
-        ):  # an earlier block, with the signs of b flipped where the format has a sign bit
+        if blocks and rng.random() < 0.2:  # an earlier block, with the signs of b flipped where the format has a sign bit
             a, b, scale_a, scale_b = rng.choice(blocks)
             blocks.append((a, b if fmt_b == "INT8" else [code ^ CODES[fmt_b] // 2 for code in b], scale_a, scale_b))
             continue

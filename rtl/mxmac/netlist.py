@@ -184,9 +184,10 @@ def _plain_names(ys, module) -> dict[str, str]:
         used.add(new)
         renamed[old] = new
     # Two steps, for a new name may be the old name of another wire.
-    for step, names in enumerate((renamed.keys(), renamed.values())):
-        for index, (wire, name) in enumerate(zip(wires, names, strict=True)):
-            module.rename(wire, ys.IdString(f"\\rename{index}" if step == 0 else name))
+    for index, wire in enumerate(wires):
+        module.rename(wire, ys.IdString(f"\\rename{index}"))
+    for wire, name in zip(wires, renamed.values(), strict=True):
+        module.rename(wire, ys.IdString(name))
     module.fixup_ports()
     return {old: new for old, new in renamed.items() if old != new}
 

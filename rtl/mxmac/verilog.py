@@ -142,7 +142,7 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
         ],
         block=[
             f"A block is {config.block} elements in {config.beats} beats, in and out; in_last leaves none of them out.",
-            "A transfer happens at a rising edge of clk with valid and ready both high. Hold rst high for one clock before use.",
+            "A transfer happens at a rising edge of clk with valid and ready both high. Hold rst high for one clock first.",
         ],
     )
 

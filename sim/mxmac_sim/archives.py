@@ -75,9 +75,7 @@ def read_array(path: Path) -> NDArray[Any]:
     return array
 
 
-def read_archive(
-    path: Path, choose: Callable[[list[str]], list[str]]
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_archive(path: Path, choose: Callable[[list[str]], list[str]]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read some arrays of a ``.npz`` or ``.safetensors`` file.
 
     Parameters

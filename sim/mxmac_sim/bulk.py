@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from mxmac.config import MacConfig
 from mxmac.verilog import Design, generate
-from numpy.typing import NDArray
 
 from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 

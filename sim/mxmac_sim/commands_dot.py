@@ -8,6 +8,11 @@ from typing import Annotated
 import ml_dtypes
 import numpy as np
 import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
 from mxmac.config import MacConfig
 from mxmac.errors import UserError, check_writable, written_whole
 from mxmac.options import (
@@ -19,10 +24,6 @@ from mxmac.options import (
     WindowOption,
     config_from,
 )
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from . import golden
 from .bulk import BulkUnit
@@ -63,8 +64,8 @@ def dot(
     """
     a, b = load_mx(a_file), load_mx(b_file)
     _check_pair(a, b, a_file, b_file)
-    unit = [accumulator, output, window, window_guard, window_lsb]
-    config = config_from([a.format.name], [b.format.name], a.block, lanes, *unit)
+    names = [a.format.name], [b.format.name]
+    config = config_from(*names, a.block, lanes, accumulator, output, window, window_guard, window_lsb)
     originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
     if output_file is not None:
         if output_file.suffix != ".npz":
@@ -194,7 +195,8 @@ def _error(reference: NDArray[np.float64], values: NDArray[np.float64]) -> str:
             return f"{np.count_nonzero(~np.isfinite(values)):,} results are NaN or Inf"
         if not difference.any():
             return "no difference at all"
-        return f"largest {difference.max():.3g} of results up to {np.abs(reference).max():.3g}, SQNR {sqnr_db(reference, values):.1f} dB"
+        largest = f"largest {difference.max():.3g} of results up to {np.abs(reference).max():.3g}"
+        return f"{largest}, SQNR {sqnr_db(reference, values):.1f} dB"
 
 
 def _show_mismatch(console: Console, config: MacConfig, a: MxTensor, b: MxTensor, run: _Run, expected, row: int, column: int):

@@ -26,9 +26,7 @@ __all__ = ["quantize"]
 def quantize(
     source: Annotated[Path, typer.Argument(metavar="IN.(npy|npz|safetensors)", help="File with a tensor of floats.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")],
-    format_name: Annotated[
-        str, typer.Option("--format", help=f"Element format: {', '.join(ELEMENT_FORMATS)}.")
-    ] = "E4M3",
+    format_name: Annotated[str, typer.Option("--format", help=f"Element format: {', '.join(ELEMENT_FORMATS)}.")] = "E4M3",
     block: Annotated[int, typer.Option("--block", help="Elements that share a scale, along the last axis.")] = 32,
     rule_name: Annotated[
         str,
@@ -38,9 +36,7 @@ def quantize(
         str,
         typer.Option("--overflow", metavar="sat|ovf", help="Beyond the largest element: saturate, or Inf or NaN."),
     ] = "sat",
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="TENSOR", help="Which tensor of IN, if it has several.")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TENSOR", help="Which tensor of IN, if it has several.")] = None,
 ) -> None:
     """Quantize a tensor of floats to MX elements with UE8M0 block scales.
 

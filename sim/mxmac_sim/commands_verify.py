@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
 from mxmac.config import MacConfig
 from mxmac.errors import UserError, check_writable, written_whole
 from mxmac.options import (
@@ -21,10 +26,6 @@ from mxmac.options import (
     WindowOption,
     config_from,
 )
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from .benches.catalogue import benches
 from .benches.report import Miss

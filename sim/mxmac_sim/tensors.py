@@ -95,9 +95,7 @@ def check_matrix(tensor: MxTensor, what: str) -> None:
     """
     shape = tensor.elements.shape
     if len(shape) != 2:
-        raise UserError(
-            what, f"This tensor has rank {len(shape)}, shape {shape}; a matrix of shape (rows, K) is needed"
-        )
+        raise UserError(what, f"This tensor has rank {len(shape)}, shape {shape}; a matrix of shape (rows, K) is needed")
 
 
 def check_target(path: Path) -> None:

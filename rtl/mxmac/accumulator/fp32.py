@@ -109,7 +109,7 @@ class Fp32Accumulator(wiring.Component):
         width = config.block_sum_bits
         value, exp = scaled.block.sum.as_unsigned(), scaled.scale.exp
         levels = _normalise_levels(config)
-        taken = []
+        taken: list[Signal] = []
         for index, level in enumerate(reversed(range(levels))):
             amount = 1 << level
             top = value[-min(width, amount + 1) :]

@@ -65,7 +65,7 @@ def _scale_applier(config: MacConfig) -> Design:
 
 
 def _fp32_accumulator(config: MacConfig) -> Design:
-    return _component("accumulator", {"": Fp32Accumulator(config)}, "accumulator_fp32", latency=fp32_latency(config))
+    return _component("accumulator", {"": Fp32Accumulator(config, queue=4)}, "accumulator_fp32", latency=fp32_latency(config))
 
 
 def _window_accumulator(config: MacConfig) -> Design:
