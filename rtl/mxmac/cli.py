@@ -1,9 +1,11 @@
 """The ``mxmac`` command."""
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
+from amaranth.hdl import UnusedElaboratable
 
 from . import __version__
 from .commands_quantizer import quantizer
@@ -22,6 +24,9 @@ from .options import (
 )
 from .output import OutputFileOption, TopOption, put_out
 from .verilog import generate
+
+#: Exit status after Ctrl-C, as of a program that the signal ends.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="mxmac",
@@ -99,9 +104,17 @@ def main(arguments: list[str] | None = None):
     except typer.TyperException as error:
         _fail(" ".join(error.format_message().split()))
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("mxmac: interrupted", err=True)
-        sys.exit(130)
+        _interrupted()
+    if status == _INTERRUPTED:
+        _interrupted()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _interrupted():
+    # What was being elaborated is thrown away on purpose.
+    warnings.simplefilter("ignore", UnusedElaboratable)
+    typer.echo("mxmac: interrupted", err=True)
+    sys.exit(_INTERRUPTED)
 
 
 def _named(what: str) -> str:

@@ -127,14 +127,16 @@ class MacConfig:
     window_lsb: int | None = None
 
     def __post_init__(self):
+        for side, formats in (("a", self.a), ("b", self.b)):
+            if not formats:
+                raise UserError(side, f"At least one format is needed; choose of {', '.join(ELEMENT_FORMATS)}")
         if not 1 <= self.block <= BLOCK_MAX:
             raise UserError("block", f"A block must have 1 to {BLOCK_MAX} elements, not {self.block}")
         if not 1 <= self.lanes <= self.block:
             raise UserError("lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}")
         if self.block % self.lanes:
             raise UserError("lanes", f"Lanes must divide the block of {self.block} elements, not {self.lanes}")
-        if self.accumulator is Accumulator.WINDOW:
-            self._check_window()
+        self._check_window()
 
     def _check_window(self):
         if not self.block_sum_bits <= self.window <= WINDOW_MAX:

@@ -31,12 +31,14 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     UserError
-        If it is a directory, or lies in one that does not exist.
+        If it is a directory or another special file, or lies in a directory that does not exist.
     """
     if not path.parent.is_dir():
         raise UserError(str(path), f"The directory {str(path.parent)!r} does not exist; create it first")
     if path.is_dir():
         raise UserError(str(path), "This is a directory; give the name of a file")
+    if path.exists() and not path.is_file():
+        raise UserError(str(path), "This is no regular file, and would be replaced by one; give another name")
 
 
 @contextmanager

@@ -43,13 +43,14 @@ def put_out(make: Callable[[str], Design], output_file: Path | None, top: str | 
     if output_file is None:
         raise UserError("-o", "Missing; give the name of the Verilog file to write, or - for standard output")
     to_stdout = str(output_file) == "-"
+    if not to_stdout:
+        check_writable(output_file)
     if top is None:
         top = default_top if to_stdout else output_file.stem
     check_top_name(top)
     if to_stdout:
         sys.stdout.write(make(top).text)
         return
-    check_writable(output_file)
     design = make(top)
     write(design, output_file)
     lines = design.text.count("\n")

@@ -168,7 +168,7 @@ def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, _Ints]:
         total = _round_to_odd_sum(acc, addend, finite)
         with np.errstate(over="ignore"):
             acc = total.astype(np.float32).astype(np.float64)
-        inexact, overflow = finite & (acc != total), finite & np.isinf(acc)
+        inexact, overflow = acc != total, finite & np.isinf(acc)  # one that is infinite stays so exactly
         # Rounded to 24 bits, this and what is above it would be 2^emin or more.
         tiny = np.abs(total) < 2.0**_FP32.emin - 2.0 ** (_FP32.lsb_exp - 2)
         status |= np.where(inexact, NX, 0).astype(np.uint8)

@@ -336,7 +336,7 @@ def test_ctrl_c_leaves_no_half_file(folder, delay, there_before):
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("place", ["mxmac.cli.generate", "mxmac.cli.write", "pathlib.Path.write_text"])
+@pytest.mark.parametrize("place", ["mxmac.cli.generate", "mxmac.output.write", "pathlib.Path.write_text"])
 def test_an_interrupt_anywhere_is_one_line_and_status_130(capsys, folder, monkeypatch, place):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

@@ -28,9 +28,9 @@ each_float = pytest.mark.parametrize(("fmt", "dtype"), FLOATS, ids=lambda x: get
 each_accumulator = pytest.mark.parametrize("accumulator", Accumulator, ids=lambda kind: kind.value)
 
 
-def config(a="E4M3", b="E4M3", **parameters):
+def config(a="E4M3", b="E4M3", accumulator=Accumulator.WINDOW, **parameters):
     a, b = (tuple(ELEMENT_FORMATS[name] for name in names.split(",")) for names in (a, b))
-    return MacConfig(a=a, b=b, **parameters)
+    return MacConfig(a=a, b=b, accumulator=accumulator, **parameters)
 
 
 def decoded(code, dtype, width):

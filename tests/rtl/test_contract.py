@@ -240,7 +240,7 @@ def check_results_in_all_traffic(simulation, maker):
     assert seen == {oracle.NV, oracle.OF, oracle.UF, oracle.NX} - never
     codes = {code for code, _ in expected}
     assert codes >= {0, 0x7FC00000}
-    assert len(codes) > 300
+    assert len(codes) > 200
 
     for idle, stall in ((0, 0), (0.5, 0), (0, 0.5), (0.3, 0.3), (0, 0.95), (0.9, 0.1)):
         found = simulation.run_beats(maker.beats(dots), len(dots), idle=idle, stall=stall, seed=7)
@@ -272,7 +272,10 @@ def check_rate_and_latency(simulation, maker, kind, dots):
 def check_latency_of_one_alone(simulation, maker):
     manifest = simulation.design.manifest
     assert manifest["latency_min"] == manifest["latency"] or maker.config.accumulator is EXACT
-    for dot in ([maker.block(127, 127)], maker.plain(), maker.wild()):
+    # A second block might have to wait for the first, if blocks have an interval.
+    dots = [[maker.block(127, 127)], [maker.block(127, 127, length=maker.config.lanes)]]
+    dots += [] if maker.config.accumulator is FP32 else [maker.plain(), maker.wild()]
+    for dot in dots:
         found = simulation.run_beats(maker.beats([dot]), 1, idle=0.9)
         assert_as_expected(found, [dot], [maker.expected(dot)], "one alone")
         assert manifest["latency_min"] <= found.drain <= manifest["latency"]

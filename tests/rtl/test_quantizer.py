@@ -71,7 +71,7 @@ def check(config, results, values, choices):
 @pytest.mark.parametrize("config", CONFIGS, ids=described)
 def test_blocks_of_all_kinds_agree_with_the_golden_quantizer(units, config):
     rng = np.random.default_rng(1)
-    values = mixed_blocks(config, rng, 6000)
+    values = mixed_blocks(config, rng, 3000)
     choices = Choices.random(config, len(values), rng)
     check(config, units.run(config, values, choices), values, choices)
 
@@ -96,7 +96,7 @@ def test_all_values_of_bf16_as_elements_of_a_block_with_a_given_largest(units, c
 @pytest.mark.parametrize(("idle", "stall"), [(i, s) for i, s in product((0, 0.3, 0.9), repeat=2) if i or s])
 def test_idles_and_back_pressure_change_no_result(units, config, idle, stall):
     rng = np.random.default_rng(3)
-    values = mixed_blocks(config, rng, 300)
+    values = mixed_blocks(config, rng, 200)
     choices, last = Choices.random(config, len(values), rng), rng.integers(2, size=len(values))
     results = units.run(config, values, choices, last=last, idle=idle, stall=stall, seed=round(100 * idle + stall))
     check(config, results, values, choices)

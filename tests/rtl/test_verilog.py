@@ -25,7 +25,7 @@ from mxmac.verilog import check_top_name, generate, manifest_path, write
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))
 
 CONFIGS = {kind.value: MacConfig(accumulator=kind, lanes=4) for kind in Accumulator}
-CONFIGS["one-lane"] = MacConfig(block=1, lanes=1, window_lsb=-40)
+CONFIGS["one-lane"] = MacConfig(block=1, lanes=1, accumulator=Accumulator.WINDOW, window_lsb=-40)
 CONFIGS["mixed"] = MacConfig(a=[E4M3, E5M2], b=[E2M1, INT8, E4M3], block=6, lanes=3, accumulator=Accumulator.FP32)
 
 each_config = pytest.mark.parametrize("name", CONFIGS)

@@ -72,7 +72,7 @@ def test_dirty_bits_above_a_code_do_not_count(fmt):
     assert dirty.value.tolist() == expected.value.tolist()
 
 
-@pytest.mark.parametrize("block", [1, 3, 32, 1024])
+@pytest.mark.parametrize("block", [1, 3, 31, 32, 1023, 1024])
 def test_block_sums_of_the_widest_products_are_exact(block):
     rng = np.random.default_rng(block)
     a, b = rng.choice(np.array([0x7B, 0xFB, 1, 0x81, 0x7A], np.uint8), (2, 20, block))
@@ -82,6 +82,23 @@ def test_block_sums_of_the_widest_products_are_exact(block):
     assert result.value.tolist() == (integers[a] * integers[b]).sum(-1).tolist()
     assert result.value[0] == -block * E5M2.max_integer**2
     assert not (result.nan | result.invalid | result.pos_inf | result.neg_inf).any()
+
+
+def test_block_sums_are_exact_where_float64_is_filled_to_its_last_bit():
+    # 7 * 2^14 times 7 * 2^29, thirty times, is just above 2^53; 1 * 1 comes on top.
+    a, b = np.full((2, 31), [[0x3F], [0x7B]], np.uint8)
+    a[0] = b[0] = 1
+    assert golden.block_sums(a, b, E5M2, E5M2).value == 30 * 49 * 2**43 + 1
+    assert golden.block_sums(b, a, E5M2, E5M2).value == 30 * 49 * 2**43 + 1
+
+
+def test_block_sums_count_products_of_two_infinities_once():
+    a, b = np.array([[0x7C, 0x7C, 0xFC], [0x7C, 0xFC, 1]], np.uint8), np.array([0x7C, 0x7C, 1], np.uint8)
+    result = golden.block_sums(a, np.stack([b, b]), E5M2, E5M2)
+    assert result.pos_inf.tolist() == [True, True]
+    assert result.neg_inf.tolist() == [True, True]
+    result = golden.block_sums(a[:, :2], np.stack([b, b])[:, :2], E5M2, E5M2)
+    assert result.neg_inf.tolist() == [False, True]
 
 
 def test_block_sums_tell_both_infinities_and_an_invalid_product_of_one_block():

@@ -61,6 +61,7 @@ def test_window_at_a_fixed_place_matches_the_oracle(lsb, window):
     for exponent in (-254, -100, lsb, lsb + 8, lsb + 9, lsb + window - 2, lsb + window - 1, lsb + window, 254):
         if abs(exponent) <= 254:
             for signs in ((1,), (-1,), (1.5, "tiny"), ("-tiny",)):
+                check([e4m3(exponent, *signs)], cfg)
                 check([e4m3(exponent, *signs), e4m3(exponent, -1)], cfg)
 
 

@@ -13,7 +13,7 @@ from .streams import IDLE, STALL
 from .testbench import Agent, Testbench
 
 #: Beats of a normal run with one way of pausing.
-_BEATS = 2000
+_BEATS = 1500
 #: Times that a quantizer is reset at work.
 _RESETS = 8
 
