@@ -94,7 +94,7 @@ def dot(
     format_a: NDArray[np.integer] | None = None,
     format_b: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Dot products of sequences of blocks (MX v1.0, 6.2).
+    """Dot products of sequences of blocks (MX v1.0, 6.2). Leading axes of all arrays broadcast.
 
     Parameters
     ----------
