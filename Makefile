@@ -11,7 +11,7 @@ PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 TILE := sim/mxmac_sim/data/minilm_tile.npz
 DEMO := build/demo
 
-.PHONY: help demo test test-long lint lock clean
+.PHONY: help demo test long lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ demo: $(READY) ## Generate a unit, verify it, and run a real matrix product thro
 test: lint ## Run the checks of the code, then all tests
 	.venv/bin/pytest -n auto
 
-test-long: $(READY) ## Run the long tests: lint of many units, the port contract, the quantizer in hardware
+long: $(READY) ## Run the long tests: lint of many units, the port contract, the quantizer in hardware
 	.venv/bin/pytest -n auto tests/long
 
 lint: $(READY) ## Check style and types

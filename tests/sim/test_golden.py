@@ -22,7 +22,7 @@ NARROW, WIDE = ("E4M3", "E4M3"), ("E5M2", "E5M2")
 
 each_accumulator = pytest.mark.parametrize("accumulator", ACCUMULATORS)
 each_output = pytest.mark.parametrize("output", OUTPUTS)
-unhurried = settings(deadline=None, max_examples=250)
+unhurried = settings(deadline=None, max_examples=150)
 
 
 @st.composite
