@@ -184,7 +184,9 @@ class ScaleApplier(wiring.Component):
         # Clock 4: beyond its limits nothing changes any more.
         most = below + config.window + 1
         shamt = Signal(_shift_bits(config), reset_less=True)
-        m.d.sync += shamt.eq(Mux(distance < 0, 0, Mux(distance > most, most, distance)))
+        limited = Mux(distance > most, most, distance)
+        # A fixed window may lie so low that no block falls below it.
+        m.d.sync += shamt.eq(Mux(distance < 0, 0, limited) if distance.shape().signed else limited)
         return shamt
 
     def _shift(self, m: Module, value, shamt):

@@ -9,7 +9,8 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from . import __version__
-from .config import MacConfig
+from .accumulator.exact import exact_dot_clocks
+from .config import Accumulator, MacConfig
 from .errors import UserError, written_whole
 from .mac import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog
@@ -95,6 +96,14 @@ def generate(config: MacConfig, top: str) -> Design:
     rate = "One beat a clock, sustained."
     if config.block_interval > config.beats:
         rate = f"One beat a clock, but a block takes at least {config.block_interval} clocks."
+    interval = _interval(config, config.block_interval)
+    timing = []
+    if config.accumulator is Accumulator.EXACT:
+        interval["clocks_per_dot"] = exact_dot_clocks(config)
+        timing = [
+            f"A dot product takes up to {interval['clocks_per_dot']} clocks to carry out, the less the closer its scales lie;",
+            "shorter ones that follow each other may have to wait for it.",
+        ]
     latency = unit_latency(config)
     return _design(
         MacTop,
@@ -104,12 +113,13 @@ def generate(config: MacConfig, top: str) -> Design:
         facts={
             "latency": latency,
             "latency_min": unit_latency_min(config),
-            "initiation_interval": _interval(config, config.block_interval),
+            "initiation_interval": interval,
             "results_queued": result_queue_depth(config),
         },
         timing=[
             f"Latency: {latency} clocks, from the edge that takes the last beat of a dot product to the first edge",
             f"that can take its result. {rate}",
+            *timing,
         ],
         block=[
             f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge "

@@ -18,7 +18,7 @@ from ..multiplier import SPECIALS
 from ..rounder import total_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
 
-__all__ = ["ExactAccumulator", "exact_latency", "exact_total_exp_min", "exact_total_layout", "word_bits"]
+__all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency", "exact_total_exp_min", "exact_total_layout", "word_bits"]
 
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 _GROWTH = 17
@@ -44,6 +44,11 @@ def _slots(config: MacConfig) -> int:
 def _shift_clocks(config: MacConfig) -> int:
     levels = word_bits(config).bit_length() - 1
     return 1 + -(-levels // _SHIFT_LEVELS_PER_CLOCK)
+
+
+def exact_dot_clocks(config: MacConfig) -> int:
+    """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
+    return _words(config) + 1
 
 
 def exact_latency(config: MacConfig) -> tuple[int, int]:
