@@ -74,7 +74,7 @@ class _Hooks(cocotb_runner.Runner):
     def _set_env_common(self):
         super()._set_env_common()
         tools = environment()
-        self.env |= {"VERILATOR_ROOT": tools["VERILATOR_ROOT"]}
+        self.env |= {name: tools[name] for name in ("PATH", "VERILATOR_ROOT")}
         # Not those of a make that may have started us.
         self.env.pop("MAKEFLAGS", None)
 
