@@ -78,6 +78,15 @@ int main(int argc, char** argv) {
             top->in_last = beat[IN_BYTES + 2];
             offered = true;
         }
+        if (!offered) {
+            // Between beats there is nothing to go by.
+            uint8_t noise[IN_BYTES];
+            for (uint8_t& byte : noise) byte = random_byte();
+            std::memcpy(static_cast<void*>(&top->in_data), noise, IN_BYTES);
+            top->in_rule = random_byte();
+            top->in_overflow = random_byte();
+            top->in_last = random_byte() & 1;
+        }
         top->in_valid = offered;
         top->out_ready = random_byte() >= stall;
         top->eval();

@@ -70,9 +70,13 @@ def datapath_latency(config: MacConfig) -> tuple[int, int]:
     front = _front_latency(config) + 1
     match config.accumulator:
         case Accumulator.FP32:
-            back = (fp32_latency(config) + (NARROW_CLOCKS if config.output != FP32 else 0),) * 2
+            narrow = NARROW_CLOCKS if config.output != FP32 else 0
+            # Blocks that come faster than they are added queue up; of longer ones, only a last that is cut short waits.
+            ahead = block_queue_depth(config) - 1 if config.beats < config.fp32_add_clocks else 1
+            back = fp32_latency(config) + narrow, fp32_latency(config) + narrow + ahead * config.fp32_add_clocks
         case Accumulator.WINDOW:
-            back = (scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS,) * 2
+            fixed = scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS
+            back = fixed, fixed
         case Accumulator.EXACT:
             least, most = exact_latency(config)
             back = least + ROUND_CLOCKS, most + ROUND_CLOCKS
@@ -82,13 +86,17 @@ def datapath_latency(config: MacConfig) -> tuple[int, int]:
 def unit_latency(config: MacConfig) -> int:
     """Clocks from the edge that takes the last beat of a dot product to the first edge that can take its result.
 
-    For the exact accumulator that is the most it takes while nothing waits; see ``unit_latency_min``.
+    That is the most it takes after a pause: see ``unit_latency_min``.
     """
     return datapath_latency(config)[1] + QUEUE_CLOCKS
 
 
 def unit_latency_min(config: MacConfig) -> int:
-    """As ``unit_latency``, but the least it takes: less only with the exact accumulator, if scales lie close together."""
+    """As ``unit_latency``, but the least it takes.
+
+    That is less with the exact accumulator, if scales lie close together, and with ``fp32``, if no block waits for the
+    addition before its own.
+    """
     return datapath_latency(config)[0] + QUEUE_CLOCKS
 
 

@@ -203,6 +203,8 @@ def _design(top_class, config, top: str, *, what: str, facts: dict, timing: list
             for name, (port, about) in table.items()
         ),
     ]
+    if top in (port["name"] for port in ports):
+        raise UserError("top", f"{top!r} is the name of a port; choose another name")
     manifest = {
         "generator": "mxmac",
         "version": __version__,

@@ -17,7 +17,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim.toolchain import VERILATOR, environment
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
