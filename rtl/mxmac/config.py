@@ -238,5 +238,5 @@ class MacConfig:
 
     @property
     def block_interval(self) -> int:
-        """Least number of clocks from the end of a block to the end of the next."""
+        """Clocks that a whole block takes, in the long run."""
         return max(self.beats, self.fp32_add_clocks) if self.accumulator is Accumulator.FP32 else self.beats

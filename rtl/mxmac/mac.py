@@ -253,8 +253,8 @@ class MacUnit(wiring.Component):
     """Streaming dot products of MX blocks.
 
     A beat is only taken while there is room for one more block and one more result, so nothing behind the input ever has to
-    wait for what comes after it. One beat a clock, except that a block takes at least ``config.block_interval`` clocks, and
-    a dot product the clocks that the exact accumulator needs to carry it out.
+    wait for what comes after it. One beat a clock, except that a block takes ``config.block_interval`` clocks in the long
+    run, and a dot product the clocks that the exact accumulator needs to carry it out.
 
     Parameters
     ----------

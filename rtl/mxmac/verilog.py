@@ -95,7 +95,7 @@ def generate(config: MacConfig, top: str) -> Design:
     """
     rate = "One beat a clock, sustained."
     if config.block_interval > config.beats:
-        rate = f"One beat a clock, but a block takes at least {config.block_interval} clocks."
+        rate = f"One beat a clock, but {config.block_interval} clocks for a block in the long run."
     interval = _interval(config, config.block_interval)
     timing = []
     if config.accumulator is Accumulator.EXACT:

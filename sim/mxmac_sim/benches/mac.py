@@ -137,15 +137,15 @@ class _Unit:
         bench.report.macs += beats * bench.config.lanes
         bench.report.dots += len(self._sink.taken)
 
-    def check_clocks(self, expected: int):
-        """See whether so many clocks lie between the first and the last beat."""
+    def check_clocks(self, most: int):
+        """See whether no more clocks lie between the first and the last beat: a queue may take the first blocks sooner."""
         taken = self._source.taken[-1] - self._source.taken[0]
         self.bench.check(
-            expected,
-            taken,
+            True,
+            len(self._source) - 1 <= taken <= most,
             lambda: (
                 {"dot products": f"{len(self.dots)}", "beats": f"{len(self._source)}"},
-                {"clocks from the first beat to the last": f"{expected}"},
+                {"clocks from the first beat to the last": f"{len(self._source) - 1} to {most}"},
                 {"clocks from the first beat to the last": f"{taken}"},
             ),
         )
