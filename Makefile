@@ -28,7 +28,7 @@ demo: $(READY) ## Generate a unit, verify it, and run a real matrix product thro
 	@echo 'Verilog:   $(DEMO)/mac8.v, described by $(DEMO)/mac8.json'
 	@echo 'Waveform:  $(DEMO)/mac8.vcd'
 
-test: lint ## Run the checks of the code, then all tests
+test: lint ## Check style and types, then run all tests but the long ones
 	.venv/bin/pytest -n auto
 
 long: $(READY) ## Run the long tests: lint of many units, the port contract, the quantizer in hardware

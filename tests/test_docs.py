@@ -17,7 +17,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim.toolchain import VERILATOR, environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
@@ -219,7 +219,7 @@ def test_every_command_is_described_and_every_command_that_is_named_exists(capsy
     described = {heading.split()[1] for heading in sections() if heading.startswith("mxmac ")}
     assert described == commands
     assert {row[0].strip("`").split()[1] for row in table(README, "command")} == commands
-    call = r"(?:`|^\s+|^\$ |bin/)mxmac ([a-z]\w*)"
+    call = r"(?:`|^[ \t]+|^\$ |bin/)mxmac ([a-z]\w*)"
     for page in LINKED:
         assert set(re.findall(call, page.read_text(), re.M)) <= commands, page
 
