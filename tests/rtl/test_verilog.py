@@ -243,7 +243,15 @@ def test_a_keyword_as_top_name_is_refused(top):
     assert error.value.what == "top"
 
 
-@pytest.mark.parametrize("top", ["_", "a", "X9_", "Module", "mac", "clk", "in_a", "datapath"])
+@pytest.mark.parametrize("top", ["clk", "in_a", "out_status"])
+def test_the_name_of_a_port_as_top_name_is_refused(top):
+    """Verilator minds that the port hides the module."""
+    with pytest.raises(UserError, match="is the name of a port") as error:
+        generate(CONFIGS["one-lane"], top)
+    assert error.value.what == "top"
+
+
+@pytest.mark.parametrize("top", ["_", "a", "X9_", "Module", "mac", "datapath"])
 def test_any_other_name_of_the_top_module_is_taken(top):
     made = generate(CONFIGS["one-lane"], top)
     assert top_ports(made.text, top) == top_ports(design("one-lane").text)
