@@ -216,10 +216,11 @@ def described_options(section):
 
 def test_every_command_is_described_and_every_command_that_is_named_exists(capsys, monkeypatch):
     commands, _ = help_of(capsys, monkeypatch)
-    described = {heading.split()[1] for heading in sections() if heading.startswith("mxmac ")}
-    assert described == commands
+    deeper = {f"{name} {inner}" for name in commands for inner in help_of(capsys, monkeypatch, name)[0]}
+    described = {heading.removeprefix("mxmac ") for heading in sections() if heading.startswith("mxmac ")}
+    assert described == commands | deeper
     assert {row[0].strip("`").split()[1] for row in table(README, "command")} == commands
-    call = r"(?:`|^[ \t]+|^\$ |bin/)mxmac ([a-z]\w*)"
+    call = r"(?:`|^ {4}|^\$ |bin/)mxmac ([a-z]\w*)"
     for page in LINKED:
         assert set(re.findall(call, page.read_text(), re.M)) <= commands, page
 
@@ -232,6 +233,18 @@ def test_options_of_a_command_are_those_it_has(capsys, monkeypatch, heading):
         described |= described_options(sections()["The unit"])
     _, options = help_of(capsys, monkeypatch, *heading.split()[1:])
     assert described == options
+
+
+def test_generate_prints_what_the_commands_page_shows(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = re.findall(r"^\$ mxmac (generate .*)\n((?!mxmac:)[^`]+)^```", (DOCS / "commands.md").read_text(), re.M)
+    assert len(shown) >= 2
+    for arguments, output in shown:
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments.split())
+        assert not end.value.code
+        assert capsys.readouterr().out == output
 
 
 def test_mistakes_are_told_as_in_the_commands_page(capsys, monkeypatch, tmp_path):
