@@ -7,7 +7,7 @@ from operator import or_
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
-__all__ = ["add_with_carry", "any_of", "delay", "delay_valid", "register", "shift_left_stage", "sign_extend"]
+__all__ = ["add_with_carry", "any_of", "delay", "delay_valid", "funnel_up", "register", "shift_left_stage", "sign_extend"]
 
 
 def register(m: Module, value, *, name: str):
@@ -59,6 +59,19 @@ def shift_left_stage(value: Value, amount: int, enable: Value, width: int, *, fi
     still = Cat(value, above.replicate(missing)) if missing > 0 else value[:width]
     moved = Cat(Const(0, amount), value, above.replicate(max(missing, 0)))[:width]
     return Mux(enable, moved, still)
+
+
+def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
+    """Return ``value`` moved up by ``shamt`` bits, in its width, with the highest bits of ``below`` following.
+
+    ``shamt`` must not reach the width of ``value``, and ``below`` needs one bit less than it.
+    """
+    width, bits = len(value), Cat(below, value)
+    for level in reversed(range(len(shamt))):
+        amount = 1 << level
+        kept = width + amount - 1
+        bits = Mux(shamt[level], bits[:kept], bits[amount : amount + kept])
+    return bits
 
 
 def any_of(m: Module, flags: Sequence[data.View], layout: data.Layout, *, name: str) -> data.View:

@@ -22,11 +22,11 @@ def beat_layout(config: MacConfig) -> data.StructLayout:
         Of any lane.
     block_first : 1
         Whether the beat is the first of its block; there only if a block can have more than one.
-    block_last, dot_last : 1
-        Whether the beat ends its block, and the dot product.
+    dot_last : 1
+        Whether the block that ends now is the last of its dot product.
     """
     first = {"block_first": 1} if config.beats > 1 else {}
-    return data.StructLayout({"beat": beat_sum_layout(config), "specials": SPECIALS, **first, "block_last": 1, "dot_last": 1})
+    return data.StructLayout({"beat": beat_sum_layout(config), "specials": SPECIALS, **first, "dot_last": 1})
 
 
 def block_layout(config: MacConfig) -> data.StructLayout:
@@ -45,7 +45,7 @@ def block_layout(config: MacConfig) -> data.StructLayout:
 
 
 class BlockAdder(wiring.Component):
-    """Adds up the beats of a block. One beat a clock; the block's sum comes one clock after its last beat.
+    """Adds up the beats of a block. One beat a clock; the block's sum comes one clock after its end.
 
     Parameters
     ----------
@@ -55,6 +55,8 @@ class BlockAdder(wiring.Component):
     Members
     -------
     i : In(stream.Signature(beat_layout(config), always_ready=True))
+    block_end : In(1)
+        The block ends: with the beat that comes now, or with the one before if none comes and a block can have several.
     o : Out(stream.Signature(block_layout(config), always_ready=True))
     """
 
@@ -63,6 +65,7 @@ class BlockAdder(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(beat_layout(config), always_ready=True)),
+                "block_end": In(1),
                 "o": Out(stream.Signature(block_layout(config), always_ready=True)),
             }
         )
@@ -86,6 +89,6 @@ class BlockAdder(wiring.Component):
                     specials.as_value().eq(seen | beat.specials.as_value()),
                 ]
         dot_last = Signal(reset_less=True)
-        m.d.sync += [self.o.valid.eq(self.i.valid & beat.block_last), dot_last.eq(beat.dot_last)]
+        m.d.sync += [self.o.valid.eq(self.block_end), dot_last.eq(beat.dot_last)]
         m.d.comb += [block.sum.eq(total), block.specials.eq(specials), block.dot_last.eq(dot_last)]
         return m

@@ -8,12 +8,20 @@ from functools import cached_property
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format
 
-__all__ = ["Accumulator", "MacConfig", "Operand", "format_named"]
+__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "Operand", "format_named"]
 
 #: Largest block, in elements.
 BLOCK_MAX = 1024
+#: Blocks of the largest value that the exact accumulator has to hold in one dot product.
+EXACT_BLOCKS = 1 << 16
 #: Widest window, in bits.
 WINDOW_MAX = 1024
+#: Bits a clock that a serial accumulator may work with.
+_CHUNKS = (4, 8, 16, 32)
+#: Beats of a block from which on it can be added up exactly a word a clock.
+SERIAL_EXACT_BEATS = 32
+#: Clocks that serial rounding takes from the last chunk on, besides those in which the result is shifted into place.
+SERIAL_ROUND_CLOCKS = 7
 
 
 class Accumulator(Enum):
@@ -130,6 +138,9 @@ class MacConfig:
         for side, formats in (("a", self.a), ("b", self.b)):
             if not formats:
                 raise UserError(side, f"At least one format is needed; choose of {', '.join(ELEMENT_FORMATS)}")
+            for index, fmt in enumerate(formats):
+                if fmt in formats[:index]:
+                    raise UserError(side, f"{fmt.name} is there more than once; give each format to choose from once")
         if not 1 <= self.block <= BLOCK_MAX:
             raise UserError("block", f"A block must have 1 to {BLOCK_MAX} elements, not {self.block}")
         if not 1 <= self.lanes <= self.block:
@@ -224,7 +235,43 @@ class MacConfig:
         """Exponent of the window's least significant bit: where it is fixed, or if a block with scale codes 0 anchors it."""
         return self.block_exp_min - self.window_guard if self.window_lsb is None else self.window_lsb
 
+    @property
+    def window_headroom(self) -> int:
+        """Bits that an anchored window has above the largest sum of the block that anchors it; negative if some do not fit."""
+        return self.window - self.window_guard - self.block_sum_bits
+
     # Rate
+
+    @cached_property
+    def chunk_bits(self) -> int:
+        """Bits a clock with which a serial accumulator and its rounder work; 0 if blocks have too few beats for one."""
+        if self.accumulator is Accumulator.EXACT and self.beats >= SERIAL_EXACT_BEATS:
+            return _CHUNKS[0]
+        if self.accumulator is Accumulator.WINDOW:
+            for bits in _CHUNKS:
+                # Another block may come, and another dot product be rounded, as soon as the beats of a block have passed.
+                rest = max(self.chunks(self.block_sum_bits, bits) + 1, self.result_chunks(bits) + SERIAL_ROUND_CLOCKS - 2)
+                if self.chunks(self.window, bits) + rest <= self.beats:
+                    return bits
+        return 0
+
+    @property
+    def takes_whole_blocks(self) -> bool:
+        """Whether a block that ends early takes the clocks of a whole one: a serial window turns once for each of them."""
+        return self.accumulator is Accumulator.WINDOW and self.chunk_bits > 0
+
+    def chunks(self, bits: int, chunk: int | None = None) -> int:
+        """Chunks of ``chunk`` bits, or of config.chunk_bits, that so many bits fill."""
+        return -(-bits // (chunk or self.chunk_bits))
+
+    def result_chunks(self, chunk: int | None = None) -> int:
+        """Chunks of a result: two bits below its significand, and one above for what rounding may carry into."""
+        return self.chunks(self.output.man_bits + 4, chunk)
+
+    @property
+    def serial_block_clocks(self) -> int:
+        """Clocks in which a block is added up in a serial window: chunks below it, inside it, and what is carried out of it."""
+        return self.chunks(self.block_sum_bits) + self.chunks(self.window) + 1
 
     @property
     def fp32_add_clocks(self) -> int:

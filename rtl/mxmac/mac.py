@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulator.exact import ExactAccumulator, exact_latency, exact_total_exp_min, exact_total_layout
 from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
+from .accumulator.serial_exact import SerialExact, serial_exact_exp_bits, serial_exact_latency, serial_exact_msb_bits
+from .accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_msb_bits, serial_window_clocks
 from .accumulator.window import WindowAccumulator, window_total_layout
 from .adder_tree import AdderTree, adder_tree_latency
 from .bits import any_of, delay, delay_valid
@@ -16,6 +18,7 @@ from .formats import SCALE_WIDTH
 from .multiplier import SPECIALS, Multiplier, multiplier_latency
 from .rounder import Rounder, result_layout
 from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
+from .serial_rounder import SerialRounder, serial_rounder_clocks
 
 __all__ = [
     "Datapath",
@@ -74,9 +77,15 @@ def datapath_latency(config: MacConfig) -> tuple[int, int]:
             # Blocks that come faster than they are added queue up; of longer ones, only a last that is cut short waits.
             ahead = block_queue_depth(config) - 1 if config.beats < config.fp32_add_clocks else 1
             back = fp32_latency(config) + narrow, fp32_latency(config) + narrow + ahead * config.fp32_add_clocks
+        case Accumulator.WINDOW if config.takes_whole_blocks:
+            fixed = serial_window_clocks(config) + config.chunks(config.window) - 1 + serial_rounder_clocks(config)
+            back = fixed, fixed + config.beats - 1
         case Accumulator.WINDOW:
             fixed = scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS
             back = fixed, fixed
+        case Accumulator.EXACT if config.chunk_bits:
+            least, most = serial_exact_latency(config, queue=block_queue_depth(config))
+            back = least + serial_rounder_clocks(config), most + serial_rounder_clocks(config)
         case Accumulator.EXACT:
             least, most = exact_latency(config)
             back = least + ROUND_CLOCKS, most + ROUND_CLOCKS
@@ -106,7 +115,7 @@ def result_queue_depth(config: MacConfig) -> int:
     With a window they may be as short as a single beat; the other accumulators take their time over a dot product.
     """
     interval = {
-        Accumulator.WINDOW: 1,
+        Accumulator.WINDOW: config.beats if config.chunk_bits else 1,
         Accumulator.FP32: config.fp32_add_clocks,
         Accumulator.EXACT: max(config.beats, EXACT_DOT_CLOCKS),
     }
@@ -130,12 +139,15 @@ class Datapath(wiring.Component):
     Members
     -------
     i : In(stream.Signature(beat_in_layout(config), always_ready=True))
-    block_first, block_last : In(1)
-        Whether the beat is the first or the last of its block.
+    block_first : In(1)
+        Whether the beat is the first of its block.
+    block_end : In(1)
+        The block ends: with the beat that comes now, or with the one before if none comes. Then ``i.payload.last`` says
+        whether the dot product ends, too.
     block_taken : Out(1)
         There is room for one more of ``block_queue_depth(config)`` blocks; not there with a window.
     o : Out(stream.Signature(result_layout(config.output), always_ready=True))
-        ``datapath_latency(config)`` clocks after a beat with ``last``.
+        ``datapath_latency(config)`` clocks after the last block's end.
     """
 
     def __init__(self, config: MacConfig):
@@ -145,7 +157,7 @@ class Datapath(wiring.Component):
             {
                 "i": In(stream.Signature(beat_in_layout(config), always_ready=True)),
                 "block_first": In(1),
-                "block_last": In(1),
+                "block_end": In(1),
                 **({"block_taken": Out(1)} if waits else {}),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
@@ -178,12 +190,15 @@ class Datapath(wiring.Component):
         m.d.comb += [
             to_block.beat.eq(tree.beat),
             to_block.specials.as_value().eq(delay(m, specials.as_value(), front - 1, name="specials")),
-            to_block.block_last.eq(delay(m, self.block_last, front, name="block_last")),
+            block_adder.block_end.eq(delay_valid(m, self.block_end, front, name="block_end")),
             to_block.dot_last.eq(delay(m, beat.last, front, name="dot_last")),
             block_adder.i.valid.eq(delay_valid(m, self.i.valid, front, name="valid")),
         ]
         if config.beats > 1:
             m.d.comb += to_block.block_first.eq(delay(m, self.block_first, front, name="block_first"))
+        if config.takes_whole_blocks:
+            self._serial_window(m, block_adder, self._scale(m, front + 1 - SCALE_CLOCKS))
+            return m
         scale = self._scale(m, front + 1)
         back = {Accumulator.EXACT: self._exact, Accumulator.FP32: self._fp32, Accumulator.WINDOW: self._window}
         back[config.accumulator](m, block_adder, scale)
@@ -212,7 +227,37 @@ class Datapath(wiring.Component):
         wiring.connect(m, applier.o, accumulator.i)
         self._round(m, accumulator, window_total_layout(self.config), self.config.window_exp_min)
 
+    def _serial_window(self, m: Module, block_adder: BlockAdder, scale):
+        config = self.config
+        m.submodules.accumulator = accumulator = SerialWindow(config)
+        m.submodules.rounder = rounder = SerialRounder(
+            config, msb_bits=serial_msb_bits(config), exp_bits=len(accumulator.total.exp), exp_min=config.window_exp_min
+        )
+        m.d.comb += accumulator.scale.eq(scale)
+        wiring.connect(m, block_adder.o, accumulator.i)
+        m.d.comb += rounder.total.eq(accumulator.total)
+        wiring.connect(m, accumulator.o, rounder.i)
+        wiring.connect(m, rounder.o, wiring.flipped(self.o))
+
+    def _serial_exact(self, m: Module, block_adder: BlockAdder, scale):
+        config = self.config
+        m.submodules.accumulator = accumulator = SerialExact(config, queue=block_queue_depth(config))
+        m.submodules.rounder = rounder = SerialRounder(
+            config,
+            msb_bits=serial_exact_msb_bits(config),
+            exp_bits=serial_exact_exp_bits(config),
+            exp_min=config.block_exp_min,
+        )
+        self._apply_scale(m, block_adder, scale, accumulator.i)
+        m.d.comb += [self.block_taken.eq(accumulator.taken), rounder.total.eq(accumulator.total)]
+        m.d.comb += accumulator.round_ready.eq(rounder.ready)
+        wiring.connect(m, accumulator.o, rounder.i)
+        wiring.connect(m, rounder.o, wiring.flipped(self.o))
+
     def _exact(self, m: Module, block_adder: BlockAdder, scale):
+        if self.config.chunk_bits:
+            self._serial_exact(m, block_adder, scale)
+            return
         m.submodules.accumulator = accumulator = ExactAccumulator(self.config, queue=block_queue_depth(self.config))
         self._apply_scale(m, block_adder, scale, accumulator.i)
         m.d.comb += self.block_taken.eq(accumulator.taken)
@@ -283,33 +328,44 @@ class MacUnit(wiring.Component):
         width = result_layout(config.output).size
         m.submodules.results = queue = CreditQueue(width=width, depth=result_queue_depth(config))
 
-        taken = Signal()
+        taken, block_complete, resting = Signal(), Signal(), Signal()
         beat_index = Signal(range(config.beats))
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
+            block_complete.eq(beat_index == config.beats - 1),
             datapath.i.valid.eq(taken),
             datapath.i.payload.eq(self.i.payload),
             datapath.block_first.eq(beat_index == 0),
-            datapath.block_last.eq(self.i.payload.last | (beat_index == config.beats - 1)),
         ]
-        with m.If(taken):
-            m.d.sync += beat_index.eq(Mux(datapath.block_last, 0, beat_index + 1))
+        if config.takes_whole_blocks:
+            # What works on a block for as long as its beats take needs that time for one that ends early, too.
+            m.d.comb += [
+                datapath.i.payload.last.eq(self.i.payload.last | resting),
+                datapath.block_end.eq((taken | resting) & block_complete),
+            ]
+            with m.If(taken | resting):
+                m.d.sync += [
+                    beat_index.eq(Mux(block_complete, 0, beat_index + 1)),
+                    resting.eq((resting | self.i.payload.last) & ~block_complete),
+                ]
+        else:
+            m.d.comb += datapath.block_end.eq(taken & (self.i.payload.last | block_complete))
+            with m.If(taken):
+                m.d.sync += beat_index.eq(Mux(datapath.block_end, 0, beat_index + 1))
 
         dot_ends = Signal()
-        block_ends = Signal()
         result_taken = Signal()
         room_for_result = Signal()
         room_for_block = Signal(init=1)
         m.d.comb += [
             dot_ends.eq(taken & self.i.payload.last),
-            block_ends.eq(taken & datapath.block_last),
             result_taken.eq(queue.o.valid & queue.o.ready),
-            self.i.ready.eq(room_for_result & room_for_block),
+            self.i.ready.eq(room_for_result & room_for_block & ~resting),
         ]
         credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
         if config.accumulator is not Accumulator.WINDOW:
             depth = block_queue_depth(config)
-            credit(m, room_for_block, depth, taken=block_ends, returned=datapath.block_taken, name="block")
+            credit(m, room_for_block, depth, taken=datapath.block_end, returned=datapath.block_taken, name="block")
 
         m.d.comb += [
             queue.i.valid.eq(datapath.o.valid),

@@ -8,7 +8,7 @@ from .bits import delay_valid
 from .formats import Format
 from .multiplier import SPECIALS
 
-__all__ = ["STATUS", "Rounder", "result_layout", "total_layout"]
+__all__ = ["STATUS", "Rounder", "pack_result", "result_layout", "total_layout"]
 
 #: Status flags in the order of RISC-V's fflags, least significant first.
 STATUS = data.StructLayout({"nx": 1, "uf": 1, "of": 1, "dz": 1, "nv": 1})
@@ -33,6 +33,40 @@ def total_layout(width: int, exp_bits: int) -> data.StructLayout:
 def result_layout(output: Format) -> data.StructLayout:
     """Layout of a result: ``data``, the code in the output format, and ``status``, a ``STATUS``."""
     return data.StructLayout({"data": output.width, "status": STATUS})
+
+
+def pack_result(m: Module, output: Format, state: dict, specials: data.View) -> tuple[Signal, data.View]:
+    """Return code and ``STATUS`` of a result, for which overflow, Inf and NaN are still to be put in.
+
+    Parameters
+    ----------
+    m : Module
+    output : Format
+    state : dict
+        ``code``: fraction and biased exponent, which may be too large; flags ``neg``, ``inexact``, ``overflow``,
+        ``underflow``.
+    specials : SPECIALS
+        If any is set, ``state`` means nothing.
+    """
+    code = state["code"]
+    too_large = (code >> output.man_bits) >= (1 << output.exp_bits) - 1
+    nan = specials.nan | specials.invalid | (specials.pos_inf & specials.neg_inf)
+    infinite = specials.pos_inf | specials.neg_inf
+    sign = Mux(infinite, specials.neg_inf, state["neg"])
+    result = Signal(output.width, name="result")
+    status = Signal(STATUS, name="result_status")
+    with m.If(nan):
+        m.d.comb += result.eq(output.nan_code)
+        m.d.comb += status.nv.eq(specials.invalid | (specials.pos_inf & specials.neg_inf))
+    with m.Else():
+        m.d.comb += result.eq(Cat(Mux(infinite | too_large, output.inf_code, code[: output.width - 1]), sign))
+        with m.If(~infinite):
+            m.d.comb += [
+                status.nx.eq(state["inexact"] | too_large),
+                status.of.eq(state["overflow"] | too_large),
+                status.uf.eq(state["underflow"]),
+            ]
+    return result, status
 
 
 class Rounder(wiring.Component):
@@ -180,23 +214,6 @@ class Rounder(wiring.Component):
         return state | {"code": code}
 
     def _pack(self, m: Module, state: dict, shift_levels: int) -> dict:
-        output = self.output
-        code = state["code"]
-        too_large = (code >> output.man_bits) >= (1 << output.exp_bits) - 1
-        nan = state["nan"] | state["invalid"] | (state["pos_inf"] & state["neg_inf"])
-        infinite = state["pos_inf"] | state["neg_inf"]
-        sign = Mux(infinite, state["neg_inf"], state["neg"])
-        result = Signal(output.width, name="result")
-        status = Signal(STATUS)
-        with m.If(nan):
-            m.d.comb += result.eq(output.nan_code)
-            m.d.comb += status.nv.eq(state["invalid"] | (state["pos_inf"] & state["neg_inf"]))
-        with m.Else():
-            m.d.comb += result.eq(Cat(Mux(infinite | too_large, output.inf_code, code[: output.width - 1]), sign))
-            with m.If(~infinite):
-                m.d.comb += [
-                    status.nx.eq(state["inexact"] | too_large),
-                    status.of.eq(state["overflow"] | too_large),
-                    status.uf.eq(state["underflow"]),
-                ]
-        return {"data": result, "status": status.as_value()}
+        specials = data.View(SPECIALS, Cat(state[flag] for flag in SPECIALS.members))
+        packed, status = pack_result(m, self.output, state, specials)
+        return {"data": packed, "status": status.as_value()}

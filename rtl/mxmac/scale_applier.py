@@ -1,6 +1,6 @@
 """The shared scales, and the barrel shift that applies them."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,14 +57,13 @@ def scaled_block_layout(config: MacConfig) -> data.StructLayout:
     return data.StructLayout({"block": block_layout(config), "scale": scale_sum_layout()})
 
 
-def specials_of_block(scaled: data.View) -> data.View:
-    """Return the ``SPECIALS`` of a scaled block, which a NaN scale may have changed.
+def specials_of_block(specials: data.View, nan: Value) -> data.View:
+    """Return the ``SPECIALS`` of a block whose scale may be NaN.
 
     It makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
     """
-    block, nan = scaled.block.specials, scaled.scale.nan
-    rest = [block[name] & ~nan for name in SPECIALS.members if name != "nan"]
-    return data.View(SPECIALS, Cat(block.nan | nan, *rest))
+    rest = [specials[name] & ~nan for name in SPECIALS.members if name != "nan"]
+    return data.View(SPECIALS, Cat(specials.nan | nan, *rest))
 
 
 def aligned_layout(config: MacConfig) -> data.StructLayout:
@@ -142,7 +141,7 @@ class ScaleApplier(wiring.Component):
         config, block = self.config, self.i.payload.block
         latency = scale_applier_latency(config)
         specials = Signal(SPECIALS)
-        m.d.comb += specials.eq(specials_of_block(self.i.payload))
+        m.d.comb += specials.eq(specials_of_block(block.specials, self.i.payload.scale.nan))
         m.d.comb += [
             self.o.valid.eq(delay_valid(m, self.i.valid, latency, name="valid")),
             self.o.payload.specials.as_value().eq(delay(m, specials.as_value(), latency, name="specials")),

@@ -132,7 +132,7 @@ class ExactAccumulator(wiring.Component):
         add = Signal(
             data.StructLayout({"slot": len(slot), "first": 1, "last": 1, "specials": SPECIALS}),
         )
-        fields = Cat(slot, first, scaled.block.dot_last, specials_of_block(scaled).as_value())
+        fields = Cat(slot, first, scaled.block.dot_last, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value())
         m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
         add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
         chunks, word = self._shift(m, scaled)

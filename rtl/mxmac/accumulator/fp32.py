@@ -77,7 +77,7 @@ class Fp32Accumulator(wiring.Component):
         scaled = self._next_block(m)
         valid = delay_valid(m, self.taken, front, name="valid")
         last = delay(m, scaled.block.dot_last, front, name="last")
-        specials = delay(m, specials_of_block(scaled).as_value(), front, name="specials")
+        specials = delay(m, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value(), front, name="specials")
         specials = data.View(SPECIALS, specials)
         value, exp = self._normalise(m, scaled)
         self._accumulate(m, valid, last, specials, value, exp)

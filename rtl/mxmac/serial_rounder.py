@@ -1,0 +1,206 @@
+"""Exact value to floating point, a few bits a clock: the small rounder of units that have the time for it."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .bits import delay, delay_valid, register
+from .config import SERIAL_ROUND_CLOCKS, MacConfig
+from .multiplier import SPECIALS
+from .rounder import pack_result, result_layout
+
+__all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
+
+#: Clocks in which it becomes known where in the value the result starts.
+_START_CLOCKS = 3
+
+
+def chunk_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a chunk of a value: ``bits``, config.chunk_bits of them, and whether it is the ``first`` or the ``last``."""
+    return data.StructLayout({"bits": config.chunk_bits, "first": 1, "last": 1})
+
+
+def serial_total_layout(msb_bits: int, exp_bits: int) -> data.StructLayout:
+    """Layout of what is known of a value before its chunks come: it is ``chunks * 2^(exp + exp_min)``.
+
+    Members
+    -------
+    msb : msb_bits
+        Index of the highest bit that differs from the sign, 0 if there is none.
+    neg, zero : 1
+    below : 1
+        Whether anything below the first chunk is not zero.
+    exp : exp_bits
+        Unsigned; what it starts from is the rounder's parameter ``exp_min``.
+    inexact, overflow : 1
+        Whether the value is no longer exact, and whether it was cut off at a limit.
+    specials : SPECIALS
+    """
+    return data.StructLayout(
+        {"msb": msb_bits, "neg": 1, "zero": 1, "below": 1, "exp": exp_bits, "inexact": 1, "overflow": 1, "specials": SPECIALS}
+    )
+
+
+def serial_rounder_clocks(config: MacConfig) -> int:
+    """Clocks from the last chunk to the result: start, negation, shifting into place, exponent, and packing."""
+    return SERIAL_ROUND_CLOCKS + config.result_chunks()
+
+
+class SerialRounder(wiring.Component):
+    """Rounds to nearest, ties to even (IEEE 754, 4.3.1), subnormals included, while the value comes in, lowest chunk first.
+
+    From the place of the highest bit it is known where the result starts: all chunks below it are sticky, and those from
+    there on shift into their places, already rounded, for all that rounding depends on has been seen by then.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: ``output``, and ``chunk_bits``, which must not be None.
+    msb_bits, exp_bits, exp_min : int
+        Of the total: see ``serial_total_layout``.
+
+    Members
+    -------
+    total : In(serial_total_layout(msb_bits, exp_bits))
+        Read with the first chunk.
+    i : In(stream.Signature(chunk_layout(config), always_ready=True))
+        Chunks of the value in two's complement.
+    ready : Out(1)
+        The next value may begin. One that begins as the result of this one comes need not look.
+    o : Out(stream.Signature(result_layout(output), always_ready=True))
+        ``serial_rounder_clocks(config)`` after the last chunk.
+    """
+
+    def __init__(self, config: MacConfig, *, msb_bits: int, exp_bits: int, exp_min: int):
+        chunk = config.chunk_bits
+        self.output, self.chunk, self.exp_min = config.output, chunk, exp_min
+        self._result_chunks = config.result_chunks()
+        # How far the bits, counted by their exponents, lie above those of subnormal results.
+        self._least = exp_min - config.output.emin
+        self._most_above_min = max(1, self._least + (1 << msb_bits) + (1 << exp_bits) - 2)
+        self._start_min = -(config.output.man_bits + 2)
+        self._start_max = self._start_min + max((1 << msb_bits) - 1, -self._least)
+        super().__init__(
+            {
+                "total": In(serial_total_layout(msb_bits, exp_bits)),
+                "i": In(stream.Signature(chunk_layout(config), always_ready=True)),
+                "ready": Out(1),
+                "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the rounder."""
+        m = Module()
+        total = Signal.like(self.total, name="held", reset_less=True)
+        first = Signal()
+        m.d.comb += first.eq(self.i.valid & self.i.payload.first)
+        with m.If(first):
+            m.d.sync += total.eq(self.total)
+        busy = Signal()
+        m.d.sync += busy.eq((busy | first) & ~self.o.valid)
+        m.d.comb += self.ready.eq(~busy)
+        magnitude, begins, valid, last = self._magnitude(m, total, first)
+        start, above_min = self._start(m, total)
+        self._collect(m, total, above_min, self._aligned(m, start, begins, magnitude, valid, last), begins)
+        return m
+
+    def _magnitude(self, m: Module, total, first):
+        """Negate negative values, from the lowest chunk on; zeros follow the last chunk."""
+        chunk, width = self.i.payload, self.chunk
+        begins = delay_valid(m, first, _START_CLOCKS - 1, name="begins")
+        valid = delay_valid(m, self.i.valid, _START_CLOCKS, name="chunk_valid")
+        last = delay_valid(m, self.i.valid & chunk.last, _START_CLOCKS, name="chunk_last")
+        bits = delay(m, chunk.bits, _START_CLOCKS, name="chunk")
+        carry, negated = Signal(), Signal(width + 1)
+        m.d.comb += negated.eq(((bits ^ total.neg.replicate(width)) & valid.replicate(width)) + carry)
+        with m.If(begins):
+            m.d.sync += carry.eq(total.neg & ~total.below)
+        with m.Elif(valid):
+            m.d.sync += carry.eq(negated[-1])
+        return (
+            register(m, negated[:width], name="magnitude"),
+            delay_valid(m, begins, 1, name="magnitude_begins"),
+            delay_valid(m, valid, 1, name="magnitude_valid"),
+            delay_valid(m, last, 1, name="magnitude_last"),
+        )
+
+    def _start(self, m: Module, total):
+        """Index of the bit two below the result's significand; and exponent above that of subnormals, negative for them."""
+        above_min = Signal(range(min(0, self._least), self._most_above_min + 1), reset_less=True)
+        m.d.sync += above_min.eq(total.msb + total.exp + self._least)
+        start = Signal(range(self._start_min, self._start_max + 1), reset_less=True)
+        m.d.sync += start.eq(total.msb + self._start_min - Mux(above_min < 0, above_min, 0))
+        return start, above_min
+
+    def _aligned(self, m: Module, start, begins, magnitude, valid, last):
+        """Chunks aligned with the result, and their index in it: negative while all of a chunk is below the result."""
+        chunk, chunks = self.chunk, self._result_chunks
+        fine_bits = chunk.bit_length() - 1
+        most_steps = (1 << len(self.total.msb)) // chunk + chunks
+        index = Signal(range(~(self._start_max >> fine_bits), most_steps - (self._start_min >> fine_bits)), reset_less=True)
+        below = Signal(chunk, reset_less=True)
+        fine = Signal(fine_bits, reset_less=True)
+        left = Signal(range(chunks + 1))
+        step = Signal()
+        m.d.comb += step.eq(valid | (left != 0))
+        with m.If(begins):
+            m.d.sync += [index.eq(~(start >> fine_bits)), fine.eq(start[:fine_bits]), below.eq(0)]
+        with m.Elif(step):
+            m.d.sync += [index.eq(index + 1), below.eq(magnitude)]
+        with m.If(last):
+            m.d.sync += left.eq(chunks)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        value = Cat(below, magnitude)
+        for level in reversed(range(fine_bits)):
+            value = Mux(fine[level], value[1 << level :], value)[: chunk + (1 << level) - 1]
+        aligned = Signal(chunk)
+        m.d.comb += aligned.eq(value)
+        return step, index, aligned, delay_valid(m, left == 1, 1, name="done")
+
+    def _collect(self, m: Module, total, above_min, chunks, begins):
+        output, width = self.output, self.chunk
+        step, index, aligned, done = chunks
+        quarter, half, odd = aligned[0], aligned[1], aligned[2]
+        sticky, inexact, just_half, carry = (
+            Signal(name=name) for name in ("sticky", "below_inexact", "just_half", "round_carry")
+        )
+        lowest, up, rounded = Signal(), Signal(), Signal(width + 1)
+        m.d.comb += [
+            lowest.eq(index == 0),
+            up.eq(lowest & half & (quarter | sticky | odd)),
+            rounded.eq(Cat(aligned[:2] & ~lowest.replicate(2), aligned[2:]) + Cat(carry, Const(0, 1), up)),
+        ]
+        result = Signal(self._result_chunks * width)
+        with m.If(begins):
+            m.d.sync += sticky.eq(total.below)
+            m.d.sync += [signal.eq(0) for signal in (inexact, just_half, carry, result)]
+        with m.Elif(step):
+            with m.If(index < 0):
+                m.d.sync += sticky.eq(sticky | aligned.any())
+            with m.Elif(index < self._result_chunks):
+                m.d.sync += [result.eq(Cat(result[width:], rounded[:width])), carry.eq(rounded[-1])]
+            with m.If(lowest):
+                m.d.sync += [inexact.eq(half | quarter), just_half.eq(half & ~quarter)]
+
+        subnormal = above_min < 0
+        hidden = result[2 + output.man_bits :][:2]
+        top = Signal(range(self._most_above_min + 3), name="exp_field", reset_less=True)
+        m.d.sync += top.eq(Mux(subnormal | total.zero, 0, above_min) + hidden)
+        any_inexact = total.inexact | inexact | sticky
+        # What rounding has made the smallest normal number is tiny all the same, if with one bit more it had not become so.
+        tiny = subnormal & ~total.zero & ((hidden == 0) | just_half)
+        state = {
+            "code": Cat(register(m, result[2 : 2 + output.man_bits], name="fraction"), top),
+            "neg": total.neg,
+            "inexact": register(m, any_inexact, name="inexact"),
+            "overflow": total.overflow,
+            "underflow": register(m, any_inexact & tiny, name="underflow"),
+        }
+        packed, status = pack_result(m, output, state, total.specials)
+        m.d.sync += [
+            self.o.valid.eq(delay_valid(m, done, 1, name="packed")),
+            self.o.payload.data.eq(packed),
+            self.o.payload.status.eq(status),
+        ]
