@@ -16,10 +16,11 @@ from ..bits import funnel_up
 from ..config import EXACT_BLOCKS, MacConfig
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..multiplier import SPECIALS
+from ..rounder import result_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
-from ..serial_rounder import chunk_layout, serial_total_layout
+from ..serial_rounder import SerialRounder, serial_rounder_clocks
 
-__all__ = ["SerialExact", "serial_exact_clocks", "serial_exact_exp_bits", "serial_exact_latency", "serial_exact_msb_bits"]
+__all__ = ["SerialExact", "serial_exact_clocks", "serial_exact_latency"]
 
 _WORD = 16
 
@@ -52,16 +53,6 @@ def _result_words(config: MacConfig) -> int:
     return -(-(config.output.man_bits + 3 + _WORD - 1) // _WORD)
 
 
-def serial_exact_msb_bits(config: MacConfig) -> int:
-    """Bits of the index of a bit in the words that are handed out."""
-    return (_WORD * _result_words(config) - 1).bit_length()
-
-
-def serial_exact_exp_bits(config: MacConfig) -> int:
-    """Bits of the exponent of the lowest bit that is handed out, counted from config.block_exp_min."""
-    return (_WORD * (_words(config) - 1)).bit_length()
-
-
 def serial_exact_clocks(config: MacConfig) -> tuple[int, int]:
     """Most clocks that adding a block takes, and that handing out a dot product takes after its last block."""
     words = _words(config)
@@ -69,10 +60,11 @@ def serial_exact_clocks(config: MacConfig) -> tuple[int, int]:
 
 
 def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
-    """Least and largest number of clocks from the last block of a dot product to the last chunk of its sum."""
+    """Least and largest number of clocks from the last block of a dot product to its rounded sum."""
     block, dot = serial_exact_clocks(config)
+    rounding = serial_rounder_clocks(config)
     least = QUEUE_CLOCKS + 1 + _block_words(config) + 1 + config.chunks(_WORD)
-    return least, QUEUE_CLOCKS + queue * block + dot
+    return least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
 
 
 class SerialExact(wiring.Component):
@@ -95,12 +87,8 @@ class SerialExact(wiring.Component):
         No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
     taken : Out(1)
         A block has left the queue.
-    round_ready : In(1)
-        The rounder has finished the last dot product.
-    total : Out(serial_total_layout(serial_exact_msb_bits(config), serial_exact_exp_bits(config)))
-        Sum of a dot product, as its first chunk comes. Its ``exp`` counts from config.block_exp_min.
-    o : Out(stream.Signature(chunk_layout(config), always_ready=True))
-        Its highest chunks; ``total.below`` says whether there is anything in lower ones.
+    o : Out(stream.Signature(result_layout(config.output), always_ready=True))
+        The rounded sum of the dot product.
     """
 
     def __init__(self, config: MacConfig, *, queue: int):
@@ -109,9 +97,7 @@ class SerialExact(wiring.Component):
             {
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "taken": Out(1),
-                "round_ready": In(1),
-                "total": Out(serial_total_layout(serial_exact_msb_bits(config), serial_exact_exp_bits(config))),
-                "o": Out(stream.Signature(chunk_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
         )
 
@@ -127,6 +113,13 @@ class SerialExact(wiring.Component):
             self.taken.eq(queue.o.ready),
         ]
         words = _words(config)
+        m.submodules.rounder = rounder = SerialRounder(
+            config,
+            msb_bits=(_WORD * _result_words(config) - 1).bit_length(),
+            exp_bits=(_WORD * (words - 1)).bit_length(),
+            exp_min=config.block_exp_min,
+        )
+        wiring.connect(m, rounder.o, wiring.flipped(self.o))
         m.submodules.words = memory = Memory(shape=_WORD, depth=words, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
         state = Signal(_State)
@@ -159,7 +152,7 @@ class SerialExact(wiring.Component):
                         m.d.sync += index.eq(highest)
                     with m.If(empty | (first_word < lowest)):
                         m.d.sync += lowest.eq(first_word)
-        self._hand_out(m, state, read.data, index, lowest, neg, empty, specials)
+        self._hand_out(m, rounder, state, read.data, index, lowest, neg, empty, specials)
         return m
 
     def _add(self, m: Module, scaled, state, old, index, first_word, lowest, highest, empty, neg):
@@ -213,9 +206,9 @@ class SerialExact(wiring.Component):
                 m.d.comb += done.eq((out == sign) & (index + 1 >= lowest))
         return total, done
 
-    def _hand_out(self, m: Module, state, word, index, lowest, neg, empty, specials):
+    def _hand_out(self, m: Module, rounder, state, word, index, lowest, neg, empty, specials):
         """From the highest word that is not all sign down to those that only matter as a whole; then upwards from there."""
-        config, width = self.config, self.config.chunk_bits
+        config, width, total = self.config, self.config.chunk_bits, rounder.total
         top, start = Signal.like(index, name="top"), Signal.like(index, name="start")
         part = Signal(range(_WORD // width))
         differing = Signal(_WORD)
@@ -248,7 +241,7 @@ class SerialExact(wiring.Component):
             with m.Case(_State.BELOW):
                 with m.If(index != start):
                     m.d.sync += [below.eq(below | word.any()), index.eq(index + 1)]
-                with m.Elif(self.round_ready):
+                with m.Elif(rounder.ready):
                     m.d.sync += state.eq(_State.EMIT)
             with m.Case(_State.EMIT):
                 m.d.sync += [first.eq(0), part.eq(part + 1)]
@@ -257,14 +250,14 @@ class SerialExact(wiring.Component):
                     with m.If(index == top):
                         m.d.sync += [state.eq(_State.IDLE), empty.eq(1)]
         m.d.comb += [
-            self.total.msb.eq(Cat(msb, (top - start)[: len(self.total.msb) - len(msb)])),
-            self.total.neg.eq(neg),
-            self.total.zero.eq(zero),
-            self.total.below.eq(below),
-            self.total.exp.eq(Cat(Const(0, _WORD.bit_length() - 1), start)),
-            self.total.specials.eq(specials),
-            self.o.valid.eq(state == _State.EMIT),
-            self.o.payload.bits.eq(word.word_select(part, width)),
-            self.o.payload.first.eq(first),
-            self.o.payload.last.eq((index == top) & (part == _WORD // width - 1)),
+            total.msb.eq(Cat(msb, (top - start)[: len(total.msb) - len(msb)])),
+            total.neg.eq(neg),
+            total.zero.eq(zero),
+            total.below.eq(below),
+            total.exp.eq(Cat(Const(0, _WORD.bit_length() - 1), start)),
+            total.specials.eq(specials),
+            rounder.i.valid.eq(state == _State.EMIT),
+            rounder.i.payload.bits.eq(word.word_select(part, width)),
+            rounder.i.payload.first.eq(first),
+            rounder.i.payload.last.eq((index == top) & (part == _WORD // width - 1)),
         ]

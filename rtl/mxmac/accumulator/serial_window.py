@@ -9,23 +9,19 @@ from ..block import block_layout
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
 from ..multiplier import SPECIALS
+from ..rounder import result_layout
 from ..scale_applier import scale_sum_layout, specials_of_block
-from ..serial_rounder import chunk_layout, serial_total_layout
+from ..serial_rounder import SerialRounder, serial_rounder_clocks
 
-__all__ = ["SerialWindow", "serial_msb_bits", "serial_window_clocks"]
+__all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
 
 #: Clocks in which a scale becomes a place in the window.
 SCALE_CLOCKS = 2
 
 
-def serial_window_clocks(config: MacConfig) -> int:
-    """Clocks from a block's sum to its dot product's, whose chunks follow in as many clocks as the window has of them."""
-    return 1 + config.serial_block_clocks
-
-
-def serial_msb_bits(config: MacConfig) -> int:
-    """Bits of the index of a bit in the window."""
-    return (config.chunk_bits * config.chunks(config.window) - 1).bit_length()
+def serial_window_latency(config: MacConfig) -> int:
+    """Clocks from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
+    return config.serial_block_clocks + config.chunks(config.window) + serial_rounder_clocks(config)
 
 
 class SerialWindow(wiring.Component):
@@ -45,10 +41,8 @@ class SerialWindow(wiring.Component):
         Scale of the block whose sum comes ``SCALE_CLOCKS`` later.
     i : In(stream.Signature(block_layout(config), always_ready=True))
         One block in ``config.serial_block_clocks`` clocks at the most.
-    total : Out(serial_total_layout(serial_msb_bits(config), 9))
-        Sum of a dot product, as its first chunk comes. Its ``exp`` counts from config.window_exp_min.
-    o : Out(stream.Signature(chunk_layout(config), always_ready=True))
-        Its chunks, one a clock; the first comes ``serial_window_clocks(config)`` after the last block.
+    o : Out(stream.Signature(result_layout(config.output), always_ready=True))
+        The rounded sum of the dot product, ``serial_window_latency(config)`` clocks after its last block.
     """
 
     def __init__(self, config: MacConfig):
@@ -57,8 +51,7 @@ class SerialWindow(wiring.Component):
             {
                 "scale": In(scale_sum_layout()),
                 "i": In(stream.Signature(block_layout(config), always_ready=True)),
-                "total": Out(serial_total_layout(serial_msb_bits(config), SCALE_WIDTH + 1)),
-                "o": Out(stream.Signature(chunk_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
         )
         self._width = config.chunk_bits
@@ -68,7 +61,13 @@ class SerialWindow(wiring.Component):
     def elaborate(self, platform):
         """Build the accumulator."""
         m = Module()
-        width, window_chunks, block_chunks = self._width, self._window_chunks, self._block_chunks
+        config, width = self.config, self._width
+        window_chunks, block_chunks = self._window_chunks, self._block_chunks
+        msb_bits = (width * window_chunks - 1).bit_length()
+        m.submodules.rounder = rounder = SerialRounder(
+            config, msb_bits=msb_bits, exp_bits=SCALE_WIDTH + 1, exp_min=config.window_exp_min
+        )
+        wiring.connect(m, rounder.o, wiring.flipped(self.o))
         anchor = Signal(SCALE_WIDTH + 1, reset_less=True)
         place = self._place(m, anchor)
         coarse, fine = place >> (width.bit_length() - 1), place[: width.bit_length() - 1]
@@ -77,14 +76,14 @@ class SerialWindow(wiring.Component):
 
         # A sweep: the index of the chunk in the window, and that of the block's chunk that goes with it.
         running, ends = Signal(), Signal()
-        steps_left = Signal(range(self.config.serial_block_clocks))
+        steps_left = Signal(range(config.serial_block_clocks))
         chunk = Signal(range(-block_chunks, window_chunks + block_chunks + 1), reset_less=True)
         block_chunk = Signal(range(-window_chunks - block_chunks, window_chunks + block_chunks + 1), reset_less=True)
         m.d.comb += ends.eq(running & (steps_left == 0))
         with m.If(self.i.valid):
             m.d.sync += [
                 running.eq(1),
-                steps_left.eq(self.config.serial_block_clocks - 1),
+                steps_left.eq(config.serial_block_clocks - 1),
                 chunk.eq(Mux(below, -block_chunks, 0)),
                 block_chunk.eq(Mux(below, -block_chunks, 0) - coarse),
             ]
@@ -102,7 +101,7 @@ class SerialWindow(wiring.Component):
         with m.If(self.i.valid):
             m.d.sync += [dot_last.eq(self.i.payload.dot_last), fresh.eq(dot_last)]
         addend = self._addend(m, running, block_chunk, fine)
-        self._sum(m, running, ends, chunk, in_window, addend, fresh, dot_last, anchor)
+        self._sum(m, rounder, running, ends, chunk, in_window, addend, fresh, dot_last, anchor)
         return m
 
     def _place(self, m: Module, anchor):
@@ -156,7 +155,7 @@ class SerialWindow(wiring.Component):
         top = Cat((~neg).replicate(sign_from), neg.replicate(width - sign_from))
         return Mux(index == self._window_chunks - 1, top, (~neg).replicate(width))
 
-    def _sum(self, m: Module, running, ends, chunk, in_window, addend, fresh, dot_last, anchor):
+    def _sum(self, m: Module, rounder, running, ends, chunk, in_window, addend, fresh, dot_last, anchor):
         config, width, chunks = self.config, self._width, self._window_chunks
         window = Signal(width * chunks)
         limited, limited_neg = Signal(), Signal()
@@ -204,7 +203,7 @@ class SerialWindow(wiring.Component):
         done = Signal()
         m.d.comb += done.eq(ends & dot_last)
         msb, nonzero = self._msb(m, shift, chunk, sum_chunk, neg)
-        held = Signal.like(self.total, name="sum", reset_less=True)
+        held = Signal.like(rounder.total, name="sum", reset_less=True)
         cut_off = Signal(reset_less=True)
         with m.If(done):
             m.d.sync += [
@@ -217,8 +216,8 @@ class SerialWindow(wiring.Component):
                 held.specials.eq(specials),
                 cut_off.eq(outside),
             ]
-        m.d.comb += [self.total.eq(held), self.total.below.eq(0)]
-        self._read(m, done, shift & dot_last, sum_chunk, cut_off, held.neg)
+        m.d.comb += [rounder.total.eq(held), rounder.total.below.eq(0)]
+        self._read(m, rounder.i, done, shift & dot_last, sum_chunk, cut_off, held.neg)
 
     def _msb(self, m: Module, shift, chunk, sum_chunk, neg):
         """Index of the highest bit that differs from the sign, for either sign, and whether any is set."""
@@ -226,7 +225,7 @@ class SerialWindow(wiring.Component):
         found = []
         for name, bits in (("positive", sum_chunk), ("negative", ~sum_chunk)):
             msb, any_found, inside = (
-                Signal(len(self.total.msb), name=f"msb_{name}"),
+                Signal((width * self._window_chunks - 1).bit_length(), name=f"msb_{name}"),
                 Signal(name=f"any_{name}"),
                 Signal(range(width)),
             )
@@ -239,7 +238,7 @@ class SerialWindow(wiring.Component):
             found.append((msb, any_found))
         return Mux(neg, found[1][0], found[0][0]), found[0][1]
 
-    def _read(self, m: Module, done, written, sum_chunk, cut_off, neg):
+    def _read(self, m: Module, chunks_out, done, written, sum_chunk, cut_off, neg):
         """Hand out the finished sum while the next dot product may already fill its place."""
         width, chunks = self._width, self._window_chunks
         finished = Signal(width * chunks, reset_less=True)
@@ -252,8 +251,8 @@ class SerialWindow(wiring.Component):
         with m.If(reading | written):
             m.d.sync += finished.eq(Cat(finished[width:], sum_chunk))
         m.d.comb += [
-            self.o.valid.eq(reading),
-            self.o.payload.bits.eq(Mux(cut_off, self._limit(index, neg), finished[:width])),
-            self.o.payload.first.eq(index == 0),
-            self.o.payload.last.eq(last),
+            chunks_out.valid.eq(reading),
+            chunks_out.payload.bits.eq(Mux(cut_off, self._limit(index, neg), finished[:width])),
+            chunks_out.payload.first.eq(index == 0),
+            chunks_out.payload.last.eq(last),
         ]
