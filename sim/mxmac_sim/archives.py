@@ -17,7 +17,7 @@ from safetensors import safe_open
 
 from mxmac.errors import UserError
 
-__all__ = ["SAFETENSORS_DTYPES", "checked_suffix", "is_float", "listed", "read_archive", "read_array"]
+__all__ = ["SAFETENSORS_DTYPES", "checked_suffix", "file_and_name", "is_float", "listed", "read_archive", "read_array"]
 
 #: The types of safetensors that floats or the parts of an MX tensor may have.
 SAFETENSORS_DTYPES: dict[str, np.dtype[Any]] = {
@@ -29,6 +29,7 @@ SAFETENSORS_DTYPES: dict[str, np.dtype[Any]] = {
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
     "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
     "I8": np.dtype(np.int8),
+    "I32": np.dtype("<i4"),
     "U8": np.dtype(np.uint8),
 }
 
@@ -47,6 +48,14 @@ def checked_suffix(path: Path, accepted: tuple[str, ...]) -> str:
     if not path.is_file():
         raise UserError(str(path), "This is a directory, not a file" if path.is_dir() else "There is no such file")
     return suffix
+
+
+def file_and_name(argument: str) -> tuple[Path, str | None]:
+    """Split ``FILE:NAME``, or give ``FILE`` with no name; a file that exists is one, whatever its name has in it."""
+    file, separator, name = argument.rpartition(":")
+    if not separator or Path(argument).exists():
+        return Path(argument), None
+    return Path(file), name or None
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:

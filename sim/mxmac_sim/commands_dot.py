@@ -1,11 +1,8 @@
 """``mxmac dot``: real tensors through the simulated hardware."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import ml_dtypes
 import numpy as np
 import typer
 from numpy.typing import NDArray
@@ -26,23 +23,23 @@ from mxmac.options import (
 )
 
 from . import golden
+from .archives import file_and_name
 from .bulk import BulkUnit
+from .deepseek import padded
+from .mx_files import load_floats, load_mx
+from .products import ProductRun, simulate_product
 from .quantize import dequantize, sqnr_db
-from .tensors import MxTensor, check_matrix, load_floats, load_mx
+from .tensors import MxTensor, check_matrix, result_values
 
 __all__ = ["dot"]
 
-#: Bytes of beats that a simulation is given at a time.
-_CHUNK_BYTES = 1 << 26
 #: Mismatches that are shown one by one.
 _SHOWN = 5
 
-_RESULT_DTYPES = {"FP32": np.dtype(np.float32), "BF16": np.dtype(ml_dtypes.bfloat16), "FP16": np.dtype(np.float16)}
-
 
 def dot(
-    a_file: Annotated[Path, typer.Argument(metavar="A.(npz|safetensors)", help="MX matrix of shape (M, K).")],
-    b_file: Annotated[Path, typer.Argument(metavar="B.(npz|safetensors)", help="MX matrix of shape (N, K).")],
+    a_argument: Annotated[str, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).")],
+    b_argument: Annotated[str, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).")],
     output_file: Annotated[
         Path | None, typer.Option("-o", metavar="OUT.npz", help="Write results (M, N) and their status flags.")
     ] = None,
@@ -60,9 +57,11 @@ def dot(
 ) -> int:
     """Multiply A by the transpose of B on the simulated hardware, and hold every result against the golden model.
 
-    Formats and block are those of the tensors. Exit status 1 if any result or flag differs.
+    Formats and block are those of the tensors. Either may be an FP8 weight of a checkpoint, by its name, if all entries of its
+    weight_scale_inv are powers of two. Exit status 1 if any result or flag differs.
     """
-    a, b = load_mx(a_file), load_mx(b_file)
+    (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)
+    a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
     _check_pair(a, b, a_file, b_file)
     names = [a.format.name], [b.format.name]
     config = config_from(*names, a.block, lanes, accumulator, output, window, window_guard, window_lsb)
@@ -97,14 +96,6 @@ def dot(
     return 1 if len(wrong) else 0
 
 
-@dataclass(frozen=True)
-class _Run:
-    data: NDArray[np.uint32]
-    status: NDArray[np.uint8]
-    clocks: int
-    seconds: float
-
-
 def _check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path):
     check_matrix(a, str(a_file))
     check_matrix(b, str(b_file))
@@ -121,51 +112,22 @@ def _check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path):
 def _load_originals(argument: str | None, tensor: MxTensor, option: str) -> NDArray[np.floating] | None:
     if argument is None:
         return None
-    file, _, name = argument.partition(":")
-    floats = load_floats(Path(file), name or None)
-    if floats.shape != tensor.elements.shape:
+    floats = load_floats(*file_and_name(argument))
+    # The last block may have been made up with zeros.
+    whole = padded(floats, tensor.block)
+    if whole.shape != tensor.elements.shape:
         raise UserError(option, f"The floats have the shape {floats.shape}, the quantized tensor {tensor.elements.shape}")
-    return floats
+    return whole
 
 
-def _chunks(a: MxTensor, b: MxTensor, lanes: int) -> Iterator[slice]:
-    """Rows of a whose dot products with all rows of b are simulated at a time."""
-    row_bytes = b.elements.size * (2 + 5 / lanes)
-    rows = max(1, int(_CHUNK_BYTES // row_bytes))
-    for start in range(0, len(a.elements), rows):
-        yield slice(start, start + rows)
-
-
-def _simulate(simulation: BulkUnit, a: MxTensor, b: MxTensor, console: Console) -> _Run:
-    block, columns = simulation.config.block, len(b.elements)
-    b_codes = b.elements.reshape(columns, -1, block)
-    data, status, clocks, seconds = [], [], 0, 0.0
-    columns_shown = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
-    with Progress(*columns_shown, console=console, transient=True) as progress:
+def _simulate(simulation: BulkUnit, a: MxTensor, b: MxTensor, console: Console) -> ProductRun:
+    columns = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("rows", total=len(a.elements))
-        for part in _chunks(a, b, simulation.config.lanes):
-            a_codes = a.elements[part].reshape(-1, 1, *b_codes.shape[1:])
-            rows = len(a_codes)
-
-            def every_pair(array: NDArray[np.uint8], rows: int = rows) -> NDArray[np.uint8]:
-                return np.broadcast_to(array, (rows, columns, *array.shape[2:])).reshape(rows * columns, *array.shape[2:])
-
-            run = simulation.run(
-                every_pair(a_codes), every_pair(a.scales[part][:, None]), every_pair(b_codes[None]), every_pair(b.scales[None])
-            )
-            data.append(run.data.reshape(rows, columns))
-            status.append(run.status.reshape(rows, columns))
-            clocks, seconds = clocks + run.clocks, seconds + run.seconds
-            progress.advance(task, rows)
-    return _Run(np.concatenate(data), np.concatenate(status), clocks, seconds)
+        return simulate_product(simulation, a, b, lambda rows: progress.advance(task, rows))
 
 
-def _values(data: NDArray[np.uint32], config: MacConfig) -> NDArray[np.float64]:
-    dtype = _RESULT_DTYPES[config.output.name]
-    return data.astype(f"u{dtype.itemsize}").view(dtype).astype(np.float64)
-
-
-def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: _Run, wrong: int, expected, originals) -> Table:
+def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, wrong: int, expected, originals) -> Table:
     rows, k = a.elements.shape
     columns = len(b.elements)
     macs = rows * columns * k
@@ -179,7 +141,7 @@ def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: _Run, wrong: int,
     table.add_row("Simulated", f"{run.seconds:.2f} s, {macs / run.seconds / 1e6:.1f} million MAC/s")
     verdict = "[green]bit for bit, flags included[/]" if not wrong else f"[red]{wrong:,} of {rows * columns:,} differ[/]"
     table.add_row("Hardware = golden", verdict)
-    table.add_row("Against float64 of the quantized values", _error(exact, _values(run.data, config)))
+    table.add_row("Against float64 of the quantized values", _error(exact, result_values(run.data, config.output)))
     if all(original is not None for original in originals):
         ideal = originals[0].astype(np.float64) @ originals[1].astype(np.float64).T
         table.add_row("Quantization itself", _error(ideal, exact))
@@ -199,13 +161,15 @@ def _error(reference: NDArray[np.float64], values: NDArray[np.float64]) -> str:
         return f"{largest}, SQNR {sqnr_db(reference, values):.1f} dB"
 
 
-def _show_mismatch(console: Console, config: MacConfig, a: MxTensor, b: MxTensor, run: _Run, expected, row: int, column: int):
+def _show_mismatch(
+    console: Console, config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, expected, row: int, column: int
+):
     digits = config.output.width // 4
     table = Table("", "hex", "decimal", "NV DZ OF UF NX", title=f"Mismatch at [{row}, {column}]", title_justify="left")
     results = (("hardware", run.data, run.status), ("golden", *expected))
     for name, data, status in results:
         code = data[row, column]
-        value = _values(data[row : row + 1, column], config)[0]
+        value = result_values(data[row : row + 1, column], config.output)[0]
         table.add_row(name, f"{int(code):0{digits}x}", f"{value:.9g}", "  ".join(f"{int(status[row, column]):05b}"))
     console.print(table)
     for name, tensor, index in (("a", a, row), ("b", b, column)):

@@ -4,8 +4,9 @@ The docstring of the command is its help. Every mistake of the user raises a ``U
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,48 +17,123 @@ from rich.table import Table
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
+from mxmac_sim import deepseek
 from mxmac_sim import quantize as golden
+from mxmac_sim.mx_files import check_target, load_floats, load_stored, save_mx, scales_to_store
 from mxmac_sim.quantize import Overflow, ScaleRule
-from mxmac_sim.tensors import MxTensor, check_target, load_floats, save_mx
+from mxmac_sim.stored import StoredTensor
+from mxmac_sim.tensors import MxTensor
 
 __all__ = ["quantize"]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which elements share a scale: those of a block in so many rows."""
+
+    name: str
+    block: int
+    rows: int = 1
+    #: Block and format are those of DeepSeek and no others, and a short last block is made up with zeros.
+    deepseek: bool = False
+
+
+_MX = _Layout("mx", 32)
+_ACTIVATIONS = _Layout("deepseek-activations", deepseek.BLOCK, deepseek=True)
+_WEIGHTS = _Layout("deepseek-weights", deepseek.BLOCK, deepseek.TILE_ROWS, deepseek=True)
+_LAYOUTS = {layout.name: layout for layout in (_MX, _ACTIVATIONS, _WEIGHTS)}
+_DEFAULT_FORMAT = ELEMENT_FORMATS["E4M3"]
 
 
 def quantize(
     source: Annotated[Path, typer.Argument(metavar="IN.(npy|npz|safetensors)", help="File with a tensor of floats.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")],
-    format_name: Annotated[str, typer.Option("--format", help=f"Element format: {', '.join(ELEMENT_FORMATS)}.")] = "E4M3",
-    block: Annotated[int, typer.Option("--block", help="Elements that share a scale, along the last axis.")] = 32,
+    format_name: Annotated[
+        str | None,
+        typer.Option("--format", show_default="E4M3", help=f"Element format: {', '.join(ELEMENT_FORMATS)}."),
+    ] = None,
+    layout_name: Annotated[
+        str | None,
+        typer.Option(
+            "--layout",
+            metavar="LAYOUT",
+            show_default="mx",
+            help="What shares a scale: mx (a block), deepseek-activations (1x128) or deepseek-weights (128x128).",
+        ),
+    ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option("--block", show_default="32", help="Elements that share a scale, along the last axis."),
+    ] = None,
     rule_name: Annotated[
-        str,
-        typer.Option("--rule", metavar="rceil|floor|ceil|even", help="How a scale follows from the largest magnitude."),
-    ] = "rceil",
+        str | None,
+        typer.Option(
+            "--rule",
+            metavar="rceil|floor|ceil|even",
+            show_default="rceil",
+            help="How a scale follows from the largest magnitude.",
+        ),
+    ] = None,
     overflow_name: Annotated[
-        str,
-        typer.Option("--overflow", metavar="sat|ovf", help="Beyond the largest element: saturate, or Inf or NaN."),
-    ] = "sat",
+        str | None,
+        typer.Option(
+            "--overflow", metavar="sat|ovf", show_default="sat", help="Beyond the largest element: saturate, or Inf or NaN."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="TENSOR", help="Which tensor of IN, if it has several.")] = None,
+    requantize: Annotated[
+        bool, typer.Option("--requantize", help="IN is quantized, with scales of any value: quantize its numbers anew.")
+    ] = False,
+    pack_scales: Annotated[
+        bool, typer.Option("--pack-scales", help="Write four scales in an int32, those of each row, as DeepGEMM takes them.")
+    ] = False,
 ) -> None:
     """Quantize a tensor of floats to MX elements with UE8M0 block scales.
 
-    Blocks run along the last axis, whose length must be a multiple of the block. Prints what was lost.
+    Blocks run along the last axis, whose length must be a multiple of the block. Prints what was lost. A tensor that is
+    quantized already, such as an FP8 weight with its weight_scale_inv, keeps its elements if all its scales are powers of two.
     """
-    fmt = ELEMENT_FORMATS[_choice("format", format_name, ELEMENT_FORMATS)]
-    rule = ScaleRule(_choice("rule", rule_name, [rule.value for rule in ScaleRule]))
-    overflow = Overflow(_choice("overflow", overflow_name, [overflow.value for overflow in Overflow]))
+    options = {
+        "format": format_name,
+        "layout": layout_name,
+        "block": block,
+        "rule": rule_name,
+        "overflow": overflow_name,
+    }
+    fmt = ELEMENT_FORMATS[_choice("format", format_name, ELEMENT_FORMATS)] if format_name is not None else None
+    layout = _LAYOUTS[_choice("layout", layout_name, _LAYOUTS)] if layout_name is not None else None
+    rule = ScaleRule(_choice("rule", rule_name or ScaleRule.RCEIL.value, [rule.value for rule in ScaleRule]))
+    overflow = Overflow(_choice("overflow", overflow_name or Overflow.SAT.value, [overflow.value for overflow in Overflow]))
     check_target(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(str(target), "This is the input file; give another name for the output")
 
-    floats = load_floats(source, name)
-    special = ~np.isfinite(floats.astype(np.float64))
-    if special.any():
-        first = [int(index) for index in np.argwhere(special)[0]]
-        message = f"{np.count_nonzero(special)} of {special.size} values are NaN or Inf, the first at {first}"
-        raise UserError(str(source), f"{message}; their blocks would have NaN scales, finite values are needed")
-    tensor = golden.quantize(floats, fmt, block=block, rule=rule, overflow=overflow)
-    table = _summary(floats, tensor, rule, overflow)
-    save_mx(target, tensor)
+    stored = load_stored(source, name) if source.suffix.lower() != ".npy" else None
+    if stored is not None and not requantize:
+        for option, value in options.items():
+            if value is not None:
+                message = f"{source} is quantized already and keeps its elements and scales"
+                raise UserError(option, f"{message}; leave out --{option}, or add --requantize")
+        tensor, tiles = _converted(source, stored), stored.tiled
+        table = _summary(tensor, stored.elements.shape, tensor.format.name, tiles, pack_scales)
+        table.add_row("Conversion", "exact: elements and scales have the values that they had")
+    else:
+        if requantize and stored is None:
+            raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
+        fmt = fmt or (stored.format if stored is not None else _DEFAULT_FORMAT)
+        layout = _resolved(layout, block, stored)
+        if layout.deepseek and fmt != _DEFAULT_FORMAT:
+            message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
+            raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
+        floats = load_floats(source, name) if stored is None else _products(source, stored)
+        _check_finite(source, floats)
+        blocks = deepseek.padded(floats, layout.block) if layout.deepseek else floats
+        tensor = golden.quantize(blocks, fmt, block=layout.block, rows=layout.rows, rule=rule, overflow=overflow)
+        tiles = layout.rows > 1
+        about = f"{fmt.name}, scale rule {rule.name}, overflow {overflow.name}"
+        table = _summary(tensor, floats.shape, about, tiles, pack_scales, floats.dtype)
+        _add_losses(table, floats, tensor)
+    save_mx(target, tensor, tiles=tiles, pack=pack_scales)
 
     console = Console(highlight=False)
     console.print(table)
@@ -72,25 +148,79 @@ def _choice(option: str, text: str, accepted: Iterable[str]) -> str:
     raise UserError(option, f"Unknown {option} {text!r}; accepted: {', '.join(accepted)}")
 
 
-def _summary(floats: NDArray[np.floating], tensor: MxTensor, rule: ScaleRule, overflow: Overflow) -> Table:
-    """What came of ``floats``, as a table of two columns."""
-    fmt, block, scales = tensor.format, tensor.block, tensor.scales
-    values = golden.dequantize(tensor)
+def _resolved(layout: _Layout | None, block: int | None, stored: StoredTensor | None) -> _Layout:
+    """Layout with its block. What is quantized anew keeps that which it had, if nothing else is asked for."""
+    if layout is None:
+        if stored is None or block is not None:
+            layout = _MX
+        elif stored.tiled:
+            layout = _WEIGHTS
+        else:
+            layout = _ACTIVATIONS if stored.block == deepseek.BLOCK else replace(_MX, block=stored.block)
+    if block is None or block == layout.block:
+        return layout
+    if layout.deepseek:
+        raise UserError("block", f"The blocks of the layout {layout.name} have {layout.block} elements, not {block}")
+    return replace(layout, block=block)
+
+
+def _converted(source: Path, stored: StoredTensor) -> MxTensor:
+    try:
+        return stored.mx()
+    except UserError as error:
+        raise UserError(str(source), str(error)) from error
+
+
+def _products(source: Path, stored: StoredTensor) -> NDArray[np.float32]:
+    try:
+        return stored.floats()
+    except UserError as error:
+        raise UserError(str(source), str(error)) from error
+
+
+def _check_finite(source: Path, floats: NDArray[Any]) -> None:
+    special = ~np.isfinite(floats.astype(np.float64))
+    if special.any():
+        first = [int(index) for index in np.argwhere(special)[0]]
+        message = f"{np.count_nonzero(special)} of {special.size} values are NaN or Inf, the first at {first}"
+        raise UserError(str(source), f"{message}; their blocks would have NaN scales, finite values are needed")
+
+
+def _summary(
+    tensor: MxTensor, shape: tuple[int, ...], about: str, tiles: bool, pack: bool, source_dtype: np.dtype[Any] | None = None
+) -> Table:
+    """What ``tensor`` is and how it is stored, as a table of two columns; ``shape`` is without what was added to K."""
+    fmt, block = tensor.format, tensor.block
+    stored = scales_to_store(tensor, tiles=tiles, pack=pack)
+    scales = scales_to_store(tensor, tiles=tiles)
     # Blocks of zeros have scale code 0 by convention and say nothing about the range.
-    zero_blocks = ~values.reshape(*scales.shape, block).any(axis=-1)
-    codes = scales[~zero_blocks].astype(int) if not zero_blocks.all() else np.zeros(1, int)
+    zero = ~golden.dequantize(tensor).reshape(*tensor.scales.shape, block).any(axis=-1)
+    codes = tensor.scales[~zero].astype(int) if not zero.all() else np.zeros(1, int)
     low, high = int(codes.min()), int(codes.max())
-    clipped, sqnr = golden.clipped(floats, tensor), golden.sqnr_db(floats, values)
-    lost = np.count_nonzero(~np.isfinite(values))
+    if tiles:
+        zero = np.logical_and.reduceat(zero, np.arange(0, shape[-2], deepseek.TILE_ROWS), axis=-2)
+    zeros = f"{scales.size:,} {'tiles' if tiles else 'blocks'}, {np.count_nonzero(zero):,} all zero"
+    source = f" ({source_dtype}: {source_dtype.itemsize})" if source_dtype is not None else ""
 
     table = Table(show_header=False, title="Quantized tensor", title_justify="left")
     table.add_column(style="bold")
     table.add_column()
-    table.add_row("Shape", " × ".join(map(str, floats.shape)))
-    table.add_row("Format", f"{fmt.name}, scale rule {rule.name}, overflow {overflow.name}")
-    table.add_row("Block", f"{block} elements, {scales.size:,} blocks, {np.count_nonzero(zero_blocks):,} all zero")
-    table.add_row("Bytes per element", f"{(fmt.width + 8 / block) / 8:.3f} packed ({floats.dtype}: {floats.itemsize})")
+    table.add_row("Shape", " × ".join(map(str, shape)))
+    if tensor.elements.shape != shape:
+        table.add_row("Padded", f"with zeros, to K = {tensor.elements.shape[-1]}")
+    table.add_row("Format", about)
+    table.add_row("Block", f"{f'{deepseek.TILE_ROWS} × ' if tiles else ''}{block} elements, {zeros}")
+    table.add_row("Bytes per element", f"{fmt.width / 8 + stored.nbytes / tensor.elements.size:.3f} packed{source}")
     table.add_row("Scales", f"2^{low - SCALE_BIAS} to 2^{high - SCALE_BIAS} (codes {low:#04x} to {high:#04x})")
-    table.add_row("Clipped", f"{np.count_nonzero(clipped):,} of {clipped.size:,} elements ({clipped.mean():.2%})")
-    table.add_row("SQNR", f"undefined: {lost:,} elements became Inf or NaN" if lost else f"{sqnr:.2f} dB")
     return table
+
+
+def _add_losses(table: Table, floats: NDArray[np.floating], tensor: MxTensor) -> None:
+    """Add what of ``floats`` was lost."""
+    values = golden.dequantize(tensor)[..., : floats.shape[-1]]
+    clipped = golden.clipped(deepseek.padded(floats, tensor.block), tensor)
+    lost = np.count_nonzero(~np.isfinite(values))
+    sqnr = golden.sqnr_db(floats, values)
+    count = np.count_nonzero(clipped)
+    table.add_row("Clipped", f"{count:,} of {floats.size:,} elements ({count / floats.size:.2%})")
+    table.add_row("SQNR", f"undefined: {lost:,} elements became Inf or NaN" if lost else f"{sqnr:.2f} dB")

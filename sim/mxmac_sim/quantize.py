@@ -13,7 +13,7 @@ from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac.scale_rules import Overflow, ScaleRule
 from mxmac_sim.archives import is_float
-from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
+from mxmac_sim.tensors import MxTensor, element_values
 
 __all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "encode", "quantize", "sqnr_db"]
 
@@ -107,6 +107,7 @@ def quantize(
     fmt: Format,
     *,
     block: int = 32,
+    rows: int = 1,
     rule: ScaleRule = ScaleRule.RCEIL,
     overflow: Overflow = Overflow.SAT,
 ) -> MxTensor:
@@ -120,20 +121,24 @@ def quantize(
         Of the elements.
     block : int
         Elements per block.
+    rows : int
+        Rows, along the last axis but one, whose blocks share one scale: 128 for the weights of DeepSeek. The last such tile
+        may have fewer.
     rule : ScaleRule
     overflow : Overflow
 
     Returns
     -------
     MxTensor
-        If a block holds a NaN or Inf, its scale is 0xFF and all its elements are NaN, or 0 in a format without NaN: so
-        even what overlooks the scale finds NaN where the format has it.
+        With a scale for every row and block, also where rows share it. If a block holds a NaN or Inf, its scale is 0xFF and
+        all its elements are NaN, or 0 in a format without NaN: so even what overlooks the scale finds NaN where the format
+        has it.
 
     Raises
     ------
     UserError
-        If ``x`` is not of a float type or has no elements, K is not a multiple of ``block``, or a finite float64 is
-        beyond the range of FP32.
+        If ``x`` is not of a float type or has no elements, K is not a multiple of ``block``, there are no rows to share
+        scales, or a finite float64 is beyond the range of FP32.
     """
     values = _as_float32(np.asarray(x))
     k = values.shape[-1] if values.ndim else 0
@@ -144,7 +149,13 @@ def quantize(
         raise UserError("block", f"{message}; give a block that divides {k}, or pad the tensor with zeros")
 
     blocks = values.reshape(*values.shape[:-1], k // block, block)
-    scales = block_scales(np.abs(blocks).max(axis=-1), fmt, rule)
+    amax = np.abs(blocks).max(axis=-1)
+    if rows > 1:
+        if values.ndim < 2:
+            raise UserError("tensor", f"The tensor has shape {values.shape}; a matrix is needed for scales of {rows} rows")
+        amax = np.maximum.reduceat(amax, np.arange(0, values.shape[-2], rows), axis=-2)
+        amax = np.repeat(amax, rows, axis=-2)[..., : values.shape[-2], :]
+    scales = block_scales(amax, fmt, rule)
     # Exact: the quotient has the significand of an FP32 number, and float64 has exponents to spare.
     with np.errstate(invalid="ignore"):  # a signalling NaN
         quotients = np.ldexp(blocks.astype(np.float64), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
@@ -160,10 +171,7 @@ def dequantize(tensor: MxTensor) -> NDArray[np.float64]:
     ndarray of float64, shape (..., K)
         All values of a block whose scale is 0xFF are NaN.
     """
-    fmt = tensor.format
-    values = tensor.elements.view(ELEMENT_DTYPES[fmt.name]).astype(np.float64)
-    if fmt.is_integer:
-        values = np.ldexp(values, fmt.lsb_exp)
+    values = element_values(tensor.elements, tensor.format)
     scales = tensor.scales.astype(np.int64)[..., np.newaxis]
     blocks = np.ldexp(values.reshape(*tensor.scales.shape, tensor.block), scales - SCALE_BIAS)
     return np.where(scales == SCALE_NAN, np.nan, blocks).reshape(values.shape)

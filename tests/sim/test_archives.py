@@ -3,6 +3,7 @@
 import pickle
 import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -11,8 +12,9 @@ import safetensors.numpy
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.archives import file_and_name
+from mxmac_sim.mx_files import load_floats, load_mx, save_mx
 from mxmac_sim.quantize import quantize
-from mxmac_sim.tensors import load_floats, load_mx, save_mx
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 X = np.random.default_rng(7).standard_normal((6, 64)).astype(np.float32)
@@ -131,4 +133,14 @@ def test_load_floats_refuses_a_name_for_npy_and_fp8_tensors(tmp_path):
     np.save(tmp_path / "a.npy", X)
     refused(load_floats, tmp_path / "a.npy", "one array without a name; leave out --name x", "x")
     safetensors.numpy.save_file({"x": X.astype(ml_dtypes.float8_e4m3fn)}, tmp_path / "a.safetensors")
-    refused(load_floats, tmp_path / "a.safetensors", "dtype float8_e4m3fn; accepted: float16")
+    message = r"dtype float8_e4m3fn; accepted: float16, .*; quantized elements need their scales .*NAME_scale_inv"
+    refused(load_floats, tmp_path / "a.safetensors", message)
+
+
+def test_a_file_and_a_name_are_told_apart_by_the_last_colon_unless_the_whole_is_a_file(tmp_path):
+    assert file_and_name("a.npz") == (Path("a.npz"), None)
+    assert file_and_name("dir:1/a.npz:x") == (Path("dir:1/a.npz"), "x")
+    assert file_and_name("a.npz:") == (Path("a.npz"), None)
+    path = tmp_path / "a:b.npz"
+    path.touch()
+    assert file_and_name(str(path)) == (path, None)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import commands_quantize
+from mxmac_sim.mx_files import load_floats, load_mx
 from mxmac_sim.quantize import Overflow, ScaleRule, dequantize, quantize, sqnr_db
-from mxmac_sim.tensors import load_floats, load_mx
 
 TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 
@@ -124,5 +124,12 @@ def test_the_input_is_never_its_own_output(tmp_path):
 
 def test_help_names_every_choice():
     text = re.sub(r"[\s│]+", " ", run("--help").output)
-    for part in (*ELEMENT_FORMATS, "rceil|floor|ceil|even", "sat|ovf", "default: rceil", "default: 32"):
+    for part in (
+        *ELEMENT_FORMATS,
+        "rceil|floor|ceil|even",
+        "sat|ovf",
+        "default: (rceil)",
+        "default: (32)",
+        *commands_quantize._LAYOUTS,
+    ):
         assert part in text

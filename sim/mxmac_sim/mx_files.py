@@ -1,0 +1,273 @@
+"""The files that floats come from and quantized tensors go to.
+
+An MX file is an ``.npz`` or a ``.safetensors`` with two arrays, ``elements`` and ``scales``, and the format and block
+size they are in. A checkpoint has ``X.weight`` in FP8 and ``X.weight_scale_inv`` beside it, one scale for 128 x 128 elements.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.formats import ELEMENT_FORMATS, Format
+from mxmac_sim import deepseek
+from mxmac_sim.archives import SAFETENSORS_DTYPES, checked_suffix, is_float, listed, read_archive, read_array
+from mxmac_sim.stored import SCALE_DTYPE, StoredTensor
+from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
+
+__all__ = ["check_target", "load_floats", "load_mx", "load_stored", "save_mx", "scales_to_store"]
+
+_MX_SUFFIXES, _FLOAT_SUFFIXES = (".npz", ".safetensors"), (".npy", ".npz", ".safetensors")
+_MX_NAMES, _MX_STATED = ("elements", "scales"), ("format", "block")
+#: What the name of a weight's scales has after that of the weight. They are what to multiply by, whatever the name says.
+_SCALES_OF = "_scale_inv"
+
+
+def check_target(path: Path) -> None:
+    """Refuse a path that :func:`save_mx` could not write to, before any work is done.
+
+    Raises
+    ------
+    UserError
+        If the name does not end in .npz or .safetensors, is that of a directory, or lies in one that does not exist.
+    """
+    if path.suffix.lower() not in _MX_SUFFIXES:
+        raise UserError(str(path), f"The name ends in {path.suffix!r}; accepted: {', '.join(_MX_SUFFIXES)}")
+    check_writable(path)
+
+
+def load_floats(path: Path, name: str | None = None) -> NDArray[Any]:
+    """Read one array of floats.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.npy``, ``.npz`` or ``.safetensors`` file.
+    name : str, optional
+        Which of its arrays; needed if there are several.
+
+    Returns
+    -------
+    ndarray of float16, bfloat16, float32 or float64, of rank 1 or more and not empty
+        As it is stored.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or array, the file is damaged or of another kind, or the array is not one of floats.
+    """
+
+    def choose(names: list[str]) -> list[str]:
+        if name is None and len(names) != 1:
+            raise UserError(str(path), f"It has {len(names)} arrays; choose one with --name: {listed(names)}")
+        if name is not None and name not in names:
+            raise UserError(str(path), f"It has no array {name!r}; it has {listed(names)}")
+        return names if name is None else [name]
+
+    if checked_suffix(path, _FLOAT_SUFFIXES) == ".npy":
+        if name is not None:
+            raise UserError(str(path), f"A .npy file holds one array without a name; leave out --name {name}")
+        array = read_array(path)
+    else:
+        array = next(iter(read_archive(path, choose)[0].values()))
+    if not is_float(array.dtype):
+        accepted = "float16, float32, float64, or bfloat16 in a .safetensors file"
+        quantized = f"; quantized elements need their scales beside them, as NAME{_SCALES_OF}"
+        hint = quantized if array.dtype in ELEMENT_DTYPES.values() else ""
+        raise UserError(str(path), f"The array has dtype {array.dtype}; accepted: {accepted}{hint}")
+    if 0 in (array.ndim, array.size):
+        raise UserError(str(path), f"The array has shape {array.shape}; an axis, and no empty one, is needed")
+    return array
+
+
+def scales_to_store(tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> NDArray[np.generic]:
+    """Scales of a tensor as a file shall hold them.
+
+    Parameters
+    ----------
+    tensor : MxTensor
+    tiles : bool
+        One for each tile of 128 rows, which must have it in common.
+    pack : bool
+        Four in a word, for each row even if ``tiles`` is set: that is what DeepGEMM's kernels take.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., rows or tiles, blocks), or of int32, shape (..., rows, ceil(blocks / 4))
+
+    Raises
+    ------
+    ValueError
+        If rows of a tile have different scales.
+    """
+    if pack:
+        return deepseek.pack_scales(tensor.scales)
+    if not tiles:
+        return tensor.scales
+    scales = deepseek.scales_of_tiles(tensor.scales)
+    if scales is None:
+        raise ValueError("Rows of one tile have different scales")
+    return scales
+
+
+def save_mx(path: Path, tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> None:
+    """Write an MX file, whole or not at all; the same tensor gives the same bytes.
+
+    An ``.npz`` holds ``elements`` as uint8, ``scales`` as :func:`scales_to_store` has them and, as arrays without axes,
+    ``format`` and ``block``. A ``.safetensors`` holds elements and scales with their true types where it knows them
+    (F8_E4M3, F8_E5M2, I8, else U8; F8_E8M0 or I32), and format and block as JSON under the key ``mx`` of its metadata.
+
+    Raises
+    ------
+    UserError
+        If ``path`` ends otherwise, or cannot be written.
+    """
+    check_target(path)
+    scales = scales_to_store(tensor, tiles=tiles, pack=pack)
+    try:
+        with written_whole(path) as temporary, temporary.open("wb") as stream:
+            if path.suffix.lower() == ".npz":
+                name, block = np.array(tensor.format.name), np.array(tensor.block)
+                np.savez(stream, elements=tensor.elements, scales=scales, format=name, block=block)
+            else:
+                stream.write(_safetensors_bytes(tensor, scales))
+    except OSError as error:
+        raise UserError(str(path), f"This file cannot be written: {error.strerror or error}") from error
+
+
+def load_mx(path: Path, name: str | None = None) -> MxTensor:
+    """Read a quantized tensor, for the hardware.
+
+    Besides what :func:`save_mx` writes: scales may be floats that are powers of two from 2^-127 (an FP32 subnormal) to
+    2^127; elements of type F8_E4M3, F8_E5M2 or I8 need no format; a block that is not stated follows from the shapes; a last
+    block may be shorter. Of a checkpoint, a weight in FP8 with its scales.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        Which weight of a checkpoint; needed if there are several.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or tensor, the file is damaged or of another kind, its arrays do not make a tensor, or a
+        scale is NaN or not a power of two.
+    """
+    found: list[str] = []
+    stored = load_stored(path, name, found)
+    if stored is None:
+        raise UserError(str(path), _nothing_quantized(found, name))
+    try:
+        return stored.mx()
+    except UserError as error:
+        raise UserError(str(path), str(error)) from error
+
+
+def load_stored(path: Path, name: str | None = None, found: list[str] | None = None) -> StoredTensor | None:
+    """Read a quantized tensor as it is, with scales of any value.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        Which weight of a checkpoint; needed if there are several.
+    found : list of str, optional
+        Gets the names of all arrays in the file.
+
+    Returns
+    -------
+    StoredTensor or None
+        None if nothing quantized has that name, or without a name, the file is neither an MX file nor a single weight with
+        its scales.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, it is damaged or of another kind, or what it states of the tensor makes no sense.
+    """
+
+    def choose(names: list[str]) -> list[str]:
+        if found is not None:
+            found.extend(names)
+        pair = _pair(names, name)
+        return [*pair, *(stated for stated in _MX_STATED if pair == _MX_NAMES and stated in names)]
+
+    checked_suffix(path, _MX_SUFFIXES)
+    arrays, metadata = read_archive(path, choose)
+    if not arrays:
+        return None
+    (elements_name, elements), (scales_name, scales), *stated = arrays.items()
+    in_checkpoint = elements_name != _MX_NAMES[0]
+    try:
+        about = {key: array.item() for key, array in stated}
+        if not in_checkpoint:
+            about |= json.loads(metadata.get("mx", "{}"))
+    except (ValueError, TypeError) as error:
+        raise UserError(str(path), "It does not state one format and one block, such as E4M3 and 32") from error
+    fmt = _format(path, elements_name, elements, about.get("format"))
+    block = about.get("block", deepseek.BLOCK if in_checkpoint else None)
+    if block is not None and not isinstance(block, int):
+        raise UserError(str(path), f"Its block is {block!r}; a number of elements is needed")
+    try:
+        return StoredTensor.of(elements.view(np.uint8), scales, fmt, block, scales_name)
+    except UserError as error:
+        raise UserError(str(path), str(error)) from error
+
+
+def _pair(names: Sequence[str], name: str | None) -> tuple[str, ...]:
+    """Names of the elements and scales that are meant, or none."""
+    if name is not None:
+        pair = name, name + _SCALES_OF
+        return pair if set(pair) <= set(names) else ()
+    if set(_MX_NAMES) <= set(names):
+        return _MX_NAMES
+    weights = _weights(names)
+    return (weights[0], weights[0] + _SCALES_OF) if len(weights) == 1 and len(names) == 2 else ()
+
+
+def _weights(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name + _SCALES_OF in names]
+
+
+def _nothing_quantized(names: list[str], name: str | None) -> str:
+    weights = _weights(names)
+    if name is not None and name in names:
+        return f"{name!r} has no scales beside it: there is no {name + _SCALES_OF!r}"
+    if name is not None or weights:
+        wrong = f"It has no {name!r}" if name is not None else f"It has {len(names)} tensors"
+        return f"{wrong}; choose a quantized one as FILE:NAME: {listed(weights)}"
+    needed = "an MX file, as `mxmac quantize` makes it from floats, is needed"
+    missing = sorted(set(_MX_NAMES) - set(names))
+    return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
+
+
+def _format(path: Path, array: str, elements: NDArray[Any], stated: object) -> Format:
+    """Format of the elements, as it is stated or as their type implies."""
+    implied = next((name for name, dtype in ELEMENT_DTYPES.items() if dtype == elements.dtype), None)
+    name = stated if stated is not None else implied
+    if not isinstance(name, str) or name not in ELEMENT_FORMATS:
+        accepted = ", ".join(ELEMENT_FORMATS)
+        raise UserError(str(path), f"The element format of {array!r}, {elements.dtype}, is {name!r}; accepted: {accepted}")
+    if elements.dtype != np.uint8 and implied != name:
+        message = f"{array!r} has dtype {elements.dtype}; uint8 codes are needed for {name}"
+        raise UserError(str(path), message)
+    return ELEMENT_FORMATS[name]
+
+
+def _safetensors_bytes(tensor: MxTensor, scales: NDArray[np.generic]) -> bytes:
+    dtype = ELEMENT_DTYPES[tensor.format.name]
+    if dtype not in SAFETENSORS_DTYPES.values():
+        dtype = np.dtype(np.uint8)
+    # Views need the last axis, and the library everything, to be contiguous.
+    elements, scales = (np.ascontiguousarray(array) for array in (tensor.elements, scales))
+    if scales.dtype == np.uint8:
+        scales = scales.view(SCALE_DTYPE)
+    # One key only: the library writes several in an order that changes from run to run.
+    about = json.dumps({"format": tensor.format.name, "block": tensor.block})
+    return safetensors.numpy.save({"elements": elements.view(dtype), "scales": scales}, {"mx": about})

@@ -1,0 +1,85 @@
+"""Matrix products through the simulated unit."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxmac_sim.bulk import BulkUnit
+from mxmac_sim.tensors import MxTensor
+
+__all__ = ["ProductRun", "simulate_product"]
+
+#: Bytes of beats that a simulation is given at a time.
+_CHUNK_BYTES = 1 << 26
+#: Bytes of a beat besides its elements: scales, formats and in_last.
+_BEAT_FIELDS = 5
+
+
+@dataclass(frozen=True)
+class ProductRun:
+    """Results of all dot products of rows of a with rows of b.
+
+    Members
+    -------
+    data : ndarray of uint32, shape (rows of a, rows of b)
+        Codes of the unit's output format.
+    status : ndarray of uint8, same shape
+    clocks : int
+        Simulated.
+    seconds : float
+        Wall time of the simulation.
+    """
+
+    data: NDArray[np.uint32]
+    status: NDArray[np.uint8]
+    clocks: int
+    seconds: float
+
+
+def simulate_product(
+    simulation: BulkUnit, a: MxTensor, b: MxTensor, advance: Callable[[int], object] = lambda rows: None
+) -> ProductRun:
+    """Multiply ``a`` by the transpose of ``b`` on a simulated unit.
+
+    Parameters
+    ----------
+    simulation : BulkUnit
+        Of a unit with the block and the one format of each of the two.
+    a, b : MxTensor
+        Of shapes (M, K) and (N, K).
+    advance : callable
+        Called with the number of rows of ``a`` that are done, each time that some are.
+
+    Raises
+    ------
+    SimulationError
+        If the simulation fails or gets stuck.
+    """
+    block, columns = simulation.config.block, len(b.elements)
+    b_codes = b.elements.reshape(columns, -1, block)
+    data, status, clocks, seconds = [], [], 0, 0.0
+    for part in _chunks(a, b, simulation.config.lanes):
+        a_codes = a.elements[part].reshape(-1, 1, *b_codes.shape[1:])
+        rows = len(a_codes)
+
+        def every_pair(array: NDArray[np.uint8], rows: int = rows) -> NDArray[np.uint8]:
+            return np.broadcast_to(array, (rows, columns, *array.shape[2:])).reshape(rows * columns, *array.shape[2:])
+
+        run = simulation.run(
+            every_pair(a_codes), every_pair(a.scales[part][:, None]), every_pair(b_codes[None]), every_pair(b.scales[None])
+        )
+        data.append(run.data.reshape(rows, columns))
+        status.append(run.status.reshape(rows, columns))
+        clocks, seconds = clocks + run.clocks, seconds + run.seconds
+        advance(rows)
+    return ProductRun(np.concatenate(data), np.concatenate(status), clocks, seconds)
+
+
+def _chunks(a: MxTensor, b: MxTensor, lanes: int) -> Iterator[slice]:
+    """Rows of a whose dot products with all rows of b are simulated at a time."""
+    row_bytes = b.elements.size * (2 + _BEAT_FIELDS / lanes)
+    rows = max(1, int(_CHUNK_BYTES // row_bytes))
+    for start in range(0, len(a.elements), rows):
+        yield slice(start, start + rows)

@@ -1,0 +1,171 @@
+"""Quantized tensors as files hold them.
+
+The hardware takes UE8M0 codes, one for each row and block. Files also have scales as floats, as DeepGEMM's words of four, and
+one for a tile of 128 rows; and rows whose last block is shorter than the others.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from mxmac.errors import UserError
+from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
+from mxmac_sim import deepseek
+from mxmac_sim.archives import is_float
+from mxmac_sim.tensors import MxTensor, element_values
+
+__all__ = ["SCALE_DTYPE", "StoredTensor"]
+
+#: UE8M0.
+SCALE_DTYPE = np.dtype(ml_dtypes.float8_e8m0fnu)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTensor:
+    """A quantized tensor whose scales are not yet known to be UE8M0.
+
+    Parameters
+    ----------
+    elements : ndarray of uint8, shape (..., K) or (..., rows, K)
+        One element code a byte. The last block may be shorter than ``block``.
+    scales : ndarray of uint8, float8_e8m0fnu, int32 or floats
+        Of shape (..., ceil(K / block)): UE8M0 codes or numbers. int32 has four of them in a word, as
+        :func:`mxmac_sim.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those of tiles.
+    format : Format
+        Of the elements.
+    block : int, optional
+        Elements per block; None if it shall follow from the shapes, and 128 for scales in words.
+    name : str
+        What the file calls the scales, for messages.
+    """
+
+    elements: NDArray[np.uint8]
+    scales: NDArray[Any]
+    format: Format
+    block: int
+    name: str
+
+    @classmethod
+    def of(
+        cls, elements: NDArray[np.uint8], scales: NDArray[Any], fmt: Format, block: int | None, name: str = "scales"
+    ) -> "StoredTensor":
+        """Make one of arrays from a file, with the block that they imply if none is stated, and words unpacked.
+
+        Raises
+        ------
+        UserError
+            If the words are not as many as the blocks need.
+        """
+        packed = scales.dtype.kind == "i" and scales.dtype.itemsize == 4
+        if block is None:
+            block = deepseek.BLOCK if packed else _implied_block(elements, scales)
+        if packed and block > 0 and elements.ndim and scales.ndim:
+            k = elements.shape[-1]
+            blocks = -(-k // block)
+            words = deepseek.packed_length(blocks)
+            if scales.shape[-1] != words:
+                message = f"{name!r} has {scales.shape[-1]} words of four scales a row, but K = {k} in blocks of {block}"
+                raise UserError("scales", f"{message} needs {words}")
+            scales = deepseek.unpack_scales(scales, blocks)
+        return cls(elements, scales, fmt, block, name)
+
+    @property
+    def tiled(self) -> bool:
+        """Whether its scales are those of tiles of 128 rows, by their shape."""
+        shape = self.elements.shape
+        if self.block != deepseek.BLOCK or len(shape) < 2 or self.scales.shape[:-1] == shape[:-1]:
+            return False
+        return self.scales.shape[:-1] == (*shape[:-2], -(-shape[-2] // deepseek.TILE_ROWS))
+
+    def mx(self) -> MxTensor:
+        """Return it as the hardware takes it: a UE8M0 code for each row and block, and zeros after a short last block.
+
+        Raises
+        ------
+        UserError
+            If a scale is NaN or not a power of two from 2^-127 to 2^127, or the arrays do not make a tensor.
+        """
+        return MxTensor(self._whole(), self._of_rows(_scale_codes(self.scales, self.name)), self.format, self.block)
+
+    def floats(self) -> NDArray[np.float32]:
+        """Return elements times scales, with scales of any value: FP32 products, as DeepSeek's own code forms them.
+
+        Returns
+        -------
+        ndarray of float32, shape of the elements
+
+        Raises
+        ------
+        UserError
+            If the arrays do not make a tensor, or the scales are of no type that scales have.
+        """
+        scales = self._of_rows(_scale_values(self.scales, self.name))
+        # Zeros for the scales, which the tensor only lends its checks of shapes.
+        tensor = MxTensor(self._whole(), np.zeros(scales.shape, np.uint8), self.format, self.block)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = element_values(tensor.elements, self.format).astype(np.float32)
+            products = values * np.repeat(scales, self.block, axis=-1)
+        return products[..., : self.elements.shape[-1]]
+
+    def _whole(self) -> NDArray[np.uint8]:
+        """The elements in whole blocks, if the scales are as many."""
+        k, blocks = (array.shape[-1] if array.ndim else 0 for array in (self.elements, self.scales))
+        fitting = self.block > 0 and k and blocks == -(-k // self.block)
+        return deepseek.padded(self.elements, self.block) if fitting else self.elements
+
+    def _of_rows(self, scales: NDArray[Any]) -> NDArray[Any]:
+        return deepseek.scales_of_rows(scales, self.elements.shape[-2]) if self.tiled else scales
+
+
+def _implied_block(elements: NDArray[Any], scales: NDArray[Any]) -> int:
+    """Block that the shapes allow; 0, which no tensor has, if none."""
+    if not elements.ndim or not scales.size or not scales.ndim:
+        return 0
+    return int(elements.shape[-1] // scales.shape[-1])
+
+
+def _scale_values(scales: NDArray[Any], name: str) -> NDArray[np.float32]:
+    if scales.dtype in (np.dtype(np.uint8), SCALE_DTYPE):
+        codes = scales.view(np.uint8)
+        return np.where(codes == SCALE_NAN, np.nan, np.ldexp(1.0, codes.astype(np.int64) - SCALE_BIAS)).astype(np.float32)
+    if is_float(scales.dtype):
+        return scales.astype(np.float32)
+    raise _other_type(scales, name)
+
+
+def _scale_codes(scales: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """UE8M0 codes of scales that are stored as such, or as floats."""
+    if scales.dtype in (np.dtype(np.uint8), SCALE_DTYPE):
+        codes = scales.view(np.uint8)
+        nan = codes == SCALE_NAN
+    elif is_float(scales.dtype):
+        values = scales.astype(np.float64)
+        nan = np.isnan(values)
+        # Exact, without a logarithm: frexp gives 2^e the fraction 0.5 and the exponent e + 1.
+        fraction, exponent = np.frexp(values)
+        remedy = "UE8M0 has powers of two only: quantize anew with `mxmac quantize --requantize`, or from the original floats"
+        _refuse(~nan & (fraction != 0.5), scales, name, "not powers of two", remedy)
+        wide_codes = exponent.astype(np.int64) - 1 + SCALE_BIAS
+        outside = ~nan & ((wide_codes < 0) | (wide_codes >= SCALE_NAN))
+        _refuse(outside, scales, name, "outside 2^-127 to 2^127", "UE8M0 has nothing there: quantize floats instead")
+        codes = wide_codes.astype(np.uint8)
+    else:
+        raise _other_type(scales, name)
+    _refuse(nan, scales, name, "NaN", "every result would be NaN: quantize finite floats instead")
+    return codes
+
+
+def _other_type(scales: NDArray[Any], name: str) -> UserError:
+    accepted = "uint8 (UE8M0 codes), int32 (four of them a word), or float32 powers of two"
+    return UserError("scales", f"{name!r} has dtype {scales.dtype}; accepted: {accepted}")
+
+
+def _refuse(wrong: NDArray[np.bool_], scales: NDArray[Any], name: str, what: str, remedy: str) -> None:
+    """Refuse scales of which any is wrong: how many are, and which is the first."""
+    if wrong.any():
+        index = [int(i) for i in np.argwhere(wrong)[0]]
+        message = f"{np.count_nonzero(wrong)} of {wrong.size} {scales.dtype} scales in {name!r} are {what}"
+        raise UserError("scales", f"{message}, the first {scales[tuple(index)]!s} at {index}; {remedy}")
