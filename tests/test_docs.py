@@ -22,7 +22,8 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 #: Pages of others that link to these, and from which these link.
-LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "sim" / "mxmac_sim" / "data" / "README.md"]
+DATA = [ROOT / "sim" / "mxmac_sim" / "data" / "README.md", ROOT / "fpga" / "mxmac_fpga" / "data" / "README.md"]
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DATA]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
