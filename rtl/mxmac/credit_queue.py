@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["QUEUE_CLOCKS", "CreditQueue", "credit"]
+__all__ = ["QUEUE_CLOCKS", "CreditQueue", "credit", "queue_depth"]
 
 #: Clocks that an entry spends in a queue if nothing waits before it.
 QUEUE_CLOCKS = 2
@@ -33,6 +33,15 @@ def credit(m: Module, ready: Value, depth: int, *, taken: Value, returned: Value
     m.d.comb += ready.eq(held)
 
 
+def _places(depth: int) -> int:
+    return 1 << max(1, depth - 2).bit_length()
+
+
+def queue_depth(depth: int) -> int:
+    """Entries that a queue has room for if it is asked for ``depth``: a power of two, and the one that is offered."""
+    return _places(depth) + 1
+
+
 class CreditQueue(wiring.Component):
     """First in, first out, through a memory of a power of two places. Whoever writes has made sure that there is room.
 
@@ -41,7 +50,7 @@ class CreditQueue(wiring.Component):
     width : int
         Bits of an entry.
     depth : int
-        Places at least; one more than the memory has, for the entry that is offered.
+        Entries to have room for, at least; the attribute ``depth`` says for how many there is.
 
     Members
     -------
@@ -51,16 +60,11 @@ class CreditQueue(wiring.Component):
     """
 
     def __init__(self, *, width: int, depth: int):
-        self.places = 1 << max(1, depth - 2).bit_length()
+        self.places, self.depth = _places(depth), queue_depth(depth)
         self._width = width
         super().__init__(
             {"i": In(stream.Signature(width, always_ready=True)), "o": Out(stream.Signature(width))},
         )
-
-    @property
-    def depth(self) -> int:
-        """Entries that there is room for."""
-        return self.places + 1
 
     def elaborate(self, platform):
         """Build the queue."""

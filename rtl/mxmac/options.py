@@ -19,6 +19,7 @@ __all__ = [
     "WindowLsbOption",
     "WindowOption",
     "config_from",
+    "refuse_options_before",
 ]
 
 _PANEL = "Unit"
@@ -82,3 +83,18 @@ def config_from(
 
 def _formats(names: list[str], option: str) -> tuple[Format, ...]:
     return tuple(format_named(name.strip(), ELEMENT_FORMATS, option) for entry in names for name in entry.split(","))
+
+
+def refuse_options_before(context: typer.Context):
+    """Refuse options of a command that stand before the name of its sub-command, which has its own.
+
+    Raises
+    ------
+    UserError
+        If there is one; the error names it.
+    """
+    for parameter in context.command.params:
+        source = parameter.name and context.get_parameter_source(parameter.name)
+        if source and source.name == "COMMANDLINE":
+            sub = context.invoked_subcommand
+            raise UserError(parameter.opts[0], f"Options of {sub} are written after its name, and this one stands before it")

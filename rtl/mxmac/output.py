@@ -54,8 +54,11 @@ def put_out(make: Callable[[str], Design], output_file: Path | None, top: str | 
     design = make(top)
     write(design, output_file)
     lines = design.text.count("\n")
-    Console().print(
+    console = Console()
+    console.print(
         f"[bold]{output_file}[/]: {lines:,} lines of Verilog, latency {design.manifest['latency']} clocks\n"
         f"[bold]{manifest_path(output_file)}[/]: its ports, latency and rate",
         highlight=False,
     )
+    if design.note:
+        console.print(f"Note: {design.note}", highlight=False)

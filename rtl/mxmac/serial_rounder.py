@@ -64,7 +64,7 @@ class SerialRounder(wiring.Component):
     total : In(serial_total_layout(msb_bits, exp_bits))
         Read with the first chunk.
     i : In(stream.Signature(chunk_layout(config), always_ready=True))
-        Chunks of the value in two's complement.
+        Chunks of the value in two's complement, without a pause between them.
     ready : Out(1)
         The next value may begin. One that begins as the result of this one comes need not look.
     o : Out(stream.Signature(result_layout(output), always_ready=True))
@@ -116,7 +116,8 @@ class SerialRounder(wiring.Component):
         m.d.comb += negated.eq(((bits ^ total.neg.replicate(width)) & valid.replicate(width)) + carry)
         with m.If(begins):
             m.d.sync += carry.eq(total.neg & ~total.below)
-        with m.Elif(valid):
+        with m.Else():
+            # Past the last chunk, too: above a negative power of two there may be nothing but the carry.
             m.d.sync += carry.eq(negated[-1])
         return (
             register(m, negated[:width], name="magnitude"),

@@ -9,9 +9,10 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from . import __version__
-from .accumulator.exact import exact_dot_clocks
-from .config import Accumulator, MacConfig
-from .errors import UserError, written_whole
+from .config import MacConfig
+from .credit_queue import queue_depth
+from .errors import UserError, written_together
+from .header import dot_clocks, range_lines, rate_lines, window_note
 from .mac import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog
 from .quantizer import quantizer_latency, results_queued
@@ -55,10 +56,13 @@ class Design:
         Verilog-2005.
     manifest : dict
         Configuration, ports, latency, rate and version, ready for JSON.
+    note : str
+        What whoever asked for this configuration may not have meant; empty if there is nothing.
     """
 
     text: str
     manifest: dict
+    note: str = ""
 
     @property
     def manifest_text(self) -> str:
@@ -93,17 +97,6 @@ def generate(config: MacConfig, top: str) -> Design:
     UserError
         If ``top`` is no Verilog identifier.
     """
-    rate = "One beat a clock, sustained."
-    if config.block_interval > config.beats:
-        rate = f"One beat a clock, but {config.block_interval} clocks for a block in the long run."
-    interval = _interval(config, config.block_interval)
-    timing = []
-    if config.accumulator is Accumulator.EXACT:
-        interval["clocks_per_dot"] = exact_dot_clocks(config)
-        timing = [
-            f"A dot product takes up to {interval['clocks_per_dot']} clocks to carry out, the less the closer its scales lie;",
-            "shorter ones that follow each other may have to wait for it.",
-        ]
     latency = unit_latency(config)
     return _design(
         MacTop,
@@ -113,19 +106,21 @@ def generate(config: MacConfig, top: str) -> Design:
         facts={
             "latency": latency,
             "latency_min": unit_latency_min(config),
-            "initiation_interval": interval,
-            "results_queued": result_queue_depth(config),
+            "initiation_interval": _interval(config, config.block_interval, clocks_per_dot=dot_clocks(config)),
+            "results_queued": queue_depth(result_queue_depth(config)),
         },
         timing=[
             f"Latency: {latency} clocks, from the edge that takes the last beat of a dot product to the first edge",
-            f"that can take its result. {rate}",
-            *timing,
+            "that can take its result.",
+            *rate_lines(config),
+            *range_lines(config),
         ],
         block=[
             f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge "
             "of clk with",
             "valid and ready both high. Hold rst high for one clock before use.",
         ],
+        note=window_note(config),
     )
 
 
@@ -153,7 +148,7 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
             "latency": latency,
             "latency_min": latency,
             "initiation_interval": _interval(config, config.beats),
-            "results_queued": results_queued(config),
+            "results_queued": queue_depth(results_queued(config)),
         },
         timing=[
             f"Latency: {latency} clocks, from the edge that takes the last beat of a block to the first edge that can take",
@@ -166,11 +161,13 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
     )
 
 
-def _interval(config: MacConfig | QuantizerConfig, clocks: int) -> dict[str, int]:
-    return {"clocks_per_beat": 1, "clocks_per_block": clocks, "beats_per_block": config.beats}
+def _interval(config: MacConfig | QuantizerConfig, clocks: int, **more: int) -> dict[str, int]:
+    return {"clocks_per_beat": 1, "clocks_per_block": clocks, "beats_per_block": config.beats, **more}
 
 
-def _design(top_class, config, top: str, *, what: str, facts: dict, timing: list[str], block: list[str]) -> Design:
+def _design(
+    top_class, config, top: str, *, what: str, facts: dict, timing: list[str], block: list[str], note: str = ""
+) -> Design:
     """Put text and manifest together.
 
     Parameters
@@ -187,6 +184,8 @@ def _design(top_class, config, top: str, *, what: str, facts: dict, timing: list
         The same in words, as lines of the header.
     block : list of str
         What a block is, and what else there is to know, as lines of the header.
+    note : str
+        As in ``Design``.
     """
     check_top_name(top)
     table = top_class.port_table(config)
@@ -213,7 +212,9 @@ def _design(top_class, config, top: str, *, what: str, facts: dict, timing: list
         **facts,
         "ports": ports,
     }
-    described = ", ".join(f"{key} {value}" for key, value in config.as_dict().items() if value is not None)
+    described = "; ".join(
+        f"{key} {', '.join(value) if isinstance(value, list) else value}" for key, value in config.as_dict().items()
+    )
     width = max(len(name) for name in ("clk", *table))
     lines = [
         f"{top}: {what}, made by mxmac {__version__}",
@@ -227,8 +228,8 @@ def _design(top_class, config, top: str, *, what: str, facts: dict, timing: list
         *block,
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
-    note = "\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
-    return Design(comment + note + component_verilog(top_class(config), top, port_order=list(table)), manifest)
+    comment += "\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
+    return Design(comment + component_verilog(top_class(config), top, port_order=list(table)), manifest, note)
 
 
 def manifest_path(verilog: Path) -> Path:
@@ -237,7 +238,7 @@ def manifest_path(verilog: Path) -> Path:
 
 
 def write(design: Design, path: Path):
-    """Write a design to ``path`` and its manifest beside it.
+    """Write a design to ``path`` and its manifest beside it: both of them, or neither.
 
     Raises
     ------
@@ -246,6 +247,6 @@ def write(design: Design, path: Path):
     """
     if path.suffix == ".json":
         raise UserError("-o", f"{path.name!r} is the name its manifest would have; let the Verilog file end in .v")
-    with written_whole(path) as text, written_whole(manifest_path(path)) as manifest:
+    with written_together(path, manifest_path(path)) as (text, manifest):
         text.write_text(design.text)
         manifest.write_text(design.manifest_text)

@@ -4,13 +4,13 @@ import typer
 
 from .commands_dot import dot
 from .commands_quantize import quantize
-from .commands_verify import verify
+from .commands_verify import verify_app
 
 __all__ = ["add_commands"]
 
 
 def add_commands(app: typer.Typer):
     """Add ``verify``, ``dot`` and ``quantize``."""
-    app.command("verify")(verify)
+    app.add_typer(verify_app, name="verify")
     app.command("dot")(dot)
     app.command("quantize")(quantize)

@@ -31,7 +31,7 @@ from .products import ProductRun, simulate_product
 from .quantize import dequantize, sqnr_db
 from .tensors import MxTensor, check_matrix, result_values
 
-__all__ = ["dot"]
+__all__ = ["check_pair", "dot"]
 
 #: Mismatches that are shown one by one.
 _SHOWN = 5
@@ -62,7 +62,7 @@ def dot(
     """
     (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)
     a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
-    _check_pair(a, b, a_file, b_file)
+    check_pair(a, b, a_file, b_file)
     names = [a.format.name], [b.format.name]
     config = config_from(*names, a.block, lanes, accumulator, output, window, window_guard, window_lsb)
     originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
@@ -96,7 +96,14 @@ def dot(
     return 1 if len(wrong) else 0
 
 
-def _check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path):
+def check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path):
+    """Refuse two tensors that cannot be multiplied.
+
+    Raises
+    ------
+    UserError
+        If one is no matrix or has no elements, or K or the blocks differ; the error names the file.
+    """
     check_matrix(a, str(a_file))
     check_matrix(b, str(b_file))
     if a.block != b.block:

@@ -17,7 +17,7 @@ class Processes:
     def __init__(self):
         self._running: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def run(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: IO[str] | None = None) -> int:
         """Run a command to its end, and return its exit status.
@@ -36,25 +36,49 @@ class Processes:
             If :meth:`stop` was called before or meanwhile.
         """
         with self._lock:
-            if self._stopped:
-                raise KeyboardInterrupt
+            self._check()
             # In a session of its own, so that it can be ended together with what it has started.
             child = subprocess.Popen(
                 command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
             self._running.add(child)
         try:
-            return child.wait()
+            status = child.wait()
+        except BaseException:
+            # Ctrl-C reaches the main thread while it waits.
+            self._kill(child)
+            raise
         finally:
             with self._lock:
                 self._running.discard(child)
-            if self._stopped:
-                raise KeyboardInterrupt
+        self._check()
+        return status
+
+    def pause(self, seconds: float):
+        """Wait.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            As soon as :meth:`stop` is called.
+        """
+        self._stopped.wait(seconds)
+        self._check()
 
     def stop(self):
         """End all processes; from now on none starts."""
+        self._stopped.set()
         with self._lock:
-            self._stopped = True
             for child in self._running:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)
+                self._kill(child)
+
+    def _check(self):
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+
+    @staticmethod
+    def _kill(child: subprocess.Popen):
+        """End a child and all that it has started."""
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

@@ -1,10 +1,11 @@
 """Builds simulations of Verilog modules, and runs cocotb benches in them."""
 
+import fcntl
 import hashlib
 import logging
 import shutil
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from cocotb_tools import runner as cocotb_runner
 from cocotb_tools.check_results import get_results
 
 from mxmac.config import MacConfig
+from mxmac.quantizer_config import QuantizerConfig
 
 from .benches.catalogue import Design
-from .benches.report import Report
+from .benches.report import Report, report_file
 from .benches.settings import Effort, Settings
 from .processes import Processes
 from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
@@ -29,7 +31,7 @@ _VERILATOR_BUILD = (*VERILATOR_BUILD_ARGUMENTS, "--x-initial", "unique")
 _PORTS_ARE_PUBLIC = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 _BENCHES = "mxmac_sim.benches"
 _TIMESCALE = ("1ns", "1ps")
-#: Its C++ depends on no module, and takes longer to compile than most of them.
+#: Verilator's own C++ depends on no module, and takes longer to compile than most of them.
 _RUNTIME = Design("runtime", "module runtime (input wire clk);\nendmodule\n")
 
 
@@ -101,10 +103,11 @@ class _Icarus(_Hooks, cocotb_runner.Icarus):
     pass
 
 
-def config_slug(config: MacConfig) -> str:
+def config_slug(config: MacConfig | QuantizerConfig) -> str:
     """Name a folder after a configuration."""
-    parts = (value if isinstance(value, list) else [str(value)] for value in config.as_dict().values())
-    return "_".join("-".join(part) for part in parts)
+    parts = [value if isinstance(value, list) else [str(value)] for value in config.as_dict().values()]
+    kind = ["quantizer"] if isinstance(config, QuantizerConfig) else []
+    return "_".join([*kind, *("-".join(part) for part in parts)])
 
 
 class Runner:
@@ -115,7 +118,7 @@ class Runner:
     Parameters
     ----------
     work : Path
-        Made if it does not exist.
+        Made if it does not exist. What is told of files starts with it as it is given.
     simulator : str
         One of ``SIMULATORS``.
     processes : Processes, optional
@@ -123,11 +126,10 @@ class Runner:
     """
 
     def __init__(self, work: Path, simulator: str = "verilator", processes: Processes | None = None):
-        self.work, self.simulator = work.resolve(), simulator
+        self.work, self.simulator = work, simulator
         self.processes = processes or Processes()
-        self._runtime_lock = threading.Lock()
 
-    def folder(self, bench: str, config: MacConfig, *, waves: bool = False) -> Path:
+    def folder(self, bench: str, config: MacConfig | QuantizerConfig, *, waves: bool = False) -> Path:
         """Where a bench is built and run."""
         return self.work / config_slug(config) / ("-".join([bench, self.simulator, *(["waves"] if waves else [])]))
 
@@ -135,7 +137,7 @@ class Runner:
         self,
         bench: str,
         design: Design,
-        config: MacConfig,
+        config: MacConfig | QuantizerConfig,
         *,
         seed: int,
         effort: Effort = Effort.NORMAL,
@@ -151,7 +153,7 @@ class Runner:
             Its name.
         design : Design
             As the catalogue gives it for that name.
-        config : MacConfig
+        config : MacConfig or QuantizerConfig
         seed : int
         effort : Effort
         waves : bool
@@ -180,7 +182,7 @@ class Runner:
             self._simulate(design, settings, folder, log, waves)
         except _FailedError as error:
             problem = str(error)
-        if place.is_dir() and (place / "report.json").exists():
+        if report_file(place).exists():
             report = Report.read(place)
         found = place / "dump.vcd" if self.simulator == "verilator" else folder / f"{design.top}.fst"
         return BenchRun(report, problem, log, found if waves and found.exists() else None)
@@ -198,7 +200,7 @@ class Runner:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if self.simulator == "verilator" and design is not _RUNTIME:
-            self._share_runtime(folder, waves)
+            self._share_runtime(folder)
         source = folder / f"{design.top}.v"
         source.write_text(design.text)
         sources: Sequence[Path] = [source]
@@ -217,16 +219,28 @@ class Runner:
         )
         stamp.write_text(wanted)
 
-    def _share_runtime(self, folder: Path, waves: bool):
-        """Compile Verilator's own C++ once for all."""
-        runtime = self.work / ("verilator-runtime-waves" if waves else "verilator-runtime")
-        with self._runtime_lock:
-            self._build(_RUNTIME, runtime, waves)
+    def _share_runtime(self, folder: Path):
+        """Compile Verilator's own C++ once for all: what writes waveforms is a file more, and changes no other."""
+        runtime = self.work / "verilator-runtime"
+        with self._locked(runtime):
+            self._build(_RUNTIME, runtime, waves=True)
         for file in runtime.glob("verilated*.[do]"):
             shutil.copy(file, folder)
 
+    @contextmanager
+    def _locked(self, folder: Path) -> Iterator[None]:
+        """Keep a folder from others, be they threads or processes."""
+        with folder.with_suffix(".lock").open("w") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    self.processes.pause(0.1)
+            yield
+
     def _simulate(self, design: Design, settings: Settings, folder: Path, log: Path, waves: bool):
-        results = settings.folder / "results.xml"
+        results = settings.folder.resolve() / "results.xml"
         plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{settings.seed % 0x7FFFFFFF + 1}"]
         try:
             self._runner().test(

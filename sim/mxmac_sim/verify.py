@@ -1,4 +1,4 @@
-"""Verification of a unit: generate, lint, build, simulate and compare."""
+"""Verification of a unit or a quantizer: generate, lint, build, simulate and compare."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,10 +6,9 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxmac.config import MacConfig
-from mxmac.verilog import generate
+from mxmac.errors import written_whole
 
-from .benches.catalogue import UNIT_TOP, Design, benches
+from .benches.catalogue import Design, Subject
 from .benches.report import progress_file
 from .benches.settings import Effort
 from .processes import Processes
@@ -49,7 +48,7 @@ class Verification:
 
     Parameters
     ----------
-    config : MacConfig
+    subject : Subject
     work : Path
         Folder that all is written to.
     simulator : str
@@ -57,25 +56,27 @@ class Verification:
     effort : Effort
     """
 
-    def __init__(self, config: MacConfig, work: Path, *, simulator: str, seed: int, effort: Effort):
-        self.config, self.seed, self.effort = config, seed, effort
+    def __init__(self, subject: Subject, work: Path, *, simulator: str, seed: int, effort: Effort):
+        self.subject, self.seed, self.effort = subject, seed, effort
         self._processes = Processes()
         self._runner = Runner(work, simulator, self._processes)
-        self._folder = self._runner.work / config_slug(config)
+        self._folder = work / config_slug(subject.config)
         self._started: dict[str, Path] = {}
 
     @property
     def verilog(self) -> Path:
-        """The unit's Verilog, once it is generated."""
-        return self._folder / f"{UNIT_TOP}.v"
+        """The subject's Verilog, once it is generated."""
+        return self._folder / f"{self.subject.top}.v"
 
     def generate(self):
-        """Write the unit's Verilog."""
+        """Write the subject's Verilog."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.verilog.write_text(generate(self.config, UNIT_TOP).text)
+        text = self.subject.text()
+        with written_whole(self.verilog) as temporary:
+            temporary.write_text(text)
 
     def lint(self) -> str:
-        """Return what Verilator finds to say about the unit's Verilog: nothing, if all is well."""
+        """Return what Verilator finds to say about the subject's Verilog: nothing, if all is well."""
         log = self._folder / "lint.log"
         command = [str(VERILATOR), "--lint-only", "-Wall", self.verilog.name]
         with log.open("w") as file:
@@ -103,7 +104,7 @@ class Verification:
             On Ctrl-C, when all child processes have ended.
         """
         # Amaranth and Yosys stay in one thread.
-        designs = {name: benches(self.config)[name](self.config) for name in names}
+        designs = {name: self.subject.benches[name]() for name in names}
         executor = ThreadPoolExecutor(_JOBS)
         try:
             # The longest first: that is the whole unit.
@@ -125,9 +126,9 @@ class Verification:
             executor.shutdown(cancel_futures=True)
 
     def waves(self) -> BenchRun:
-        """Run the bench of the whole unit in quick effort, for its waveform."""
-        design = benches(self.config)["mac"](self.config)
-        return self._runner.run("mac", design, self.config, seed=self.seed, effort=Effort.QUICK, waves=True)
+        """Run the bench of the whole in quick effort, for its waveform."""
+        name, config = self.subject.whole, self.subject.config
+        return self._runner.run(name, self.subject.benches[name](), config, seed=self.seed, effort=Effort.QUICK, waves=True)
 
     def stop(self):
         """End all child processes; from now on none starts."""
@@ -137,7 +138,7 @@ class Verification:
         started = time.perf_counter()
 
         def run(**options) -> BenchRun:
-            return self._runner.run(name, design, self.config, seed=self.seed, effort=self.effort, **options)
+            return self._runner.run(name, design, self.subject.config, seed=self.seed, effort=self.effort, **options)
 
         first = run(on_start=lambda folder: self._started.update({name: folder}))
         seconds = time.perf_counter() - started
@@ -153,5 +154,5 @@ class Verification:
         try:
             test, _, done = progress_file(folder).read_text().rpartition(" ")
             return test, float(done)
-        except (OSError, ValueError):  # not yet written, or only half of it
+        except FileNotFoundError:
             return "simulating", 0

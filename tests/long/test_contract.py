@@ -16,6 +16,7 @@ import oracle
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.top import MacTop
+from mxmac.verilog import generate
 from mxmac_sim.bulk import BulkUnit
 
 
@@ -256,10 +257,10 @@ def check_rate_and_latency(simulation, maker, kind, dots):
     interval = manifest["initiation_interval"]
     blocks = [[len(block[0]) // config.lanes for block in dot] for dot in dots]
     beats = sum(map(sum, blocks))
+    shortest = interval["clocks_per_dot"]
     needed = [
-        max(sum(max(count, interval["clocks_per_block"]) for count in dot), interval.get("clocks_per_dot", 1))
-        if config.accumulator is not WINDOW
-        else sum(dot)
+        # Whatever takes a block at a time takes as long for one that is cut short.
+        max(sum(dot), shortest) if config.accumulator is EXACT else sum(max(count, shortest) for count in dot)
         for dot in blocks
     ]
     # One clock after reset the unit is not ready yet.
@@ -342,6 +343,9 @@ def test_valid_and_payload_hold_until_taken_and_ready_waits_for_no_valid(kind):
     # Before anything was taken, the unit had filled up, and asked for no more.
     assert not any(ready for _, ready in held)
     assert all(one == other for one, other in pairwise(held))
+    # As many dot products as there is room for results, and what of the next one comes before its last beat.
+    taken = beats[: held[-1][0]]
+    assert sum(beat["in_last"] for beat in taken) == generate(config, "unit").manifest["results_queued"]
     assert results == [maker.expected(dot) for dot in dots]
 
 

@@ -64,6 +64,8 @@ MISTAKES = {
     "unknown format of b": ((*OUT, "--b", "fp8"), "--b", FORMATS),
     "unknown format in a list": ((*OUT, "--a", "E4M3,E4M4"), "--a", f"'E4M4'.*{FORMATS}"),
     "hole in a list": ((*OUT, "--b", "E4M3,,E5M2"), "--b", FORMATS),
+    "same format twice": ((*OUT, "--a", "E4M3,E4M3"), "--a", "^mxmac: --a: E4M3 .*once$"),
+    "same format in two options": ((*OUT, "--b", "e2m1", "--b", "E5M2,E2M1"), "--b", "^mxmac: --b: E2M1 .*once$"),
     "empty format": ((*OUT, "--a", ""), "--a", FORMATS),
     "unknown accumulator": ((*OUT, "--accumulator", "kulisch"), "--accumulator", "choose one of .*window, fp32"),
     "unknown output": ((*OUT, "--output", "fp64"), "--output", "choose one of FP32, BF16, FP16"),
@@ -260,6 +262,27 @@ def test_both_operands_can_have_formats_to_choose_from(capsys, folder):
     assert manifest["config"]["b"] == ["E2M1", "E3M2"]
     widths = {port["name"]: port["width"] for port in manifest["ports"]}
     assert (widths["in_format_a"], widths["in_format_b"]) == (2, 1)
+
+
+WIDE = ("--a", "E5M2", "--b", "E5M2", "--accumulator", "window")
+
+
+@pytest.mark.parametrize(
+    ("choice", "noted"),
+    [
+        (WIDE, True),
+        ((*WIDE, "--window", "85"), True),
+        ((*WIDE, "--window", "86"), False),
+        ((*WIDE, "--window-guard", "10"), False),
+        ((*WIDE, "--window-lsb", "-40"), False),
+        (("--a", "E5M2", "--b", "E5M2", "--accumulator", "exact"), False),
+        (("--a", "E5M2", "--b", "E4M3", "--accumulator", "window"), False),
+    ],
+)
+def test_a_window_that_may_not_hold_the_first_block_is_noted(capsys, choice, noted):
+    status, out, err = run(capsys, "generate", *choice, "--lanes", "1", *OUT)
+    assert (status, err) == (0, "")
+    assert ("Note: the window lacks" in out) == noted
 
 
 # Help.

@@ -45,6 +45,8 @@ def decoded(code, dtype, width):
 @pytest.mark.parametrize(
     ("what", "message", "parameters"),
     [
+        ("a", "^E4M3 is there more than once", {"a": "E4M3,E4M3"}),
+        ("b", "^E5M2 is there more than once", {"b": "E5M2,INT8,E5M2"}),
         ("block", "1 to 1024 elements, not 0$", {"block": 0, "lanes": 1}),
         ("block", "1 to 1024 elements, not -32$", {"block": -32}),
         ("block", "1 to 1024 elements, not 1025$", {"block": 1025, "lanes": 1}),
@@ -98,6 +100,22 @@ def test_a_bad_window_is_refused_whatever_the_accumulator_but_only_one_lists_it(
             config(accumulator=accumulator, **parameters)
     listed = {name: value for name, value in config(accumulator=accumulator).as_dict().items() if name.startswith("window")}
     assert listed == ({"window": 80, "window-guard": 16} if accumulator is Accumulator.WINDOW else {})
+
+
+@pytest.mark.parametrize(
+    ("headroom", "parameters"),
+    [
+        (22, {}),
+        (0, {"window": 58}),
+        (-1, {"window": 57}),
+        (8, {"a": "E5M2"}),
+        (-6, {"a": "E5M2", "b": "E5M2"}),
+        (10, {"a": "E5M2", "b": "E5M2", "window": 96}),
+        (0, {"a": "E5M2", "b": "E5M2", "window": 70, "window_guard": 0}),
+    ],
+)
+def test_window_headroom_is_what_a_block_and_the_guard_leave(headroom, parameters):
+    assert config(**parameters).window_headroom == headroom
 
 
 @pytest.mark.parametrize("side", ["a", "b"])

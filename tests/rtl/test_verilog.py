@@ -183,9 +183,10 @@ def test_header_comment_says_what_it_is_and_how_to_use_it(name):
     assert "unit" in header.splitlines()[0]
     assert f"mxmac {mxmac.__version__}" in header
     described = next(line for line in header.splitlines() if "Configuration:" in line)
-    for key, value in config.as_dict().items():
-        for part in value if isinstance(value, list) else [value]:
-            assert re.search(rf"\b{key}\b.*(?<!\w){re.escape(str(part))}(?!\w)", described), (key, part)
+    parts = dict(part.split(" ", 1) for part in described.removeprefix("// Configuration: ").split("; "))
+    assert parts == {
+        key: ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in config.as_dict().items()
+    }
     assert re.search(rf"^// Latency: .*\b{unit_latency(config)} clocks", header, re.M)
     for port, direction, width in top_ports(made.text):
         assert re.search(rf"^// +{port} +{direction} +{width}  \S", header, re.M), port
@@ -215,6 +216,29 @@ def test_manifest_says_what_the_text_does(name):
     assert interval["clocks_per_block"] >= interval["beats_per_block"]
     if config.accumulator is Accumulator.WINDOW or interval["beats_per_block"] >= 4:
         assert interval["clocks_per_block"] == interval["beats_per_block"]
+    if config.accumulator is not Accumulator.WINDOW:
+        assert f" {interval['clocks_per_dot']} " in "".join(RATES[config.accumulator].findall(made.text))
+    else:
+        assert interval["clocks_per_dot"] == 1
+
+
+RATES = {
+    Accumulator.EXACT: re.compile(r"^// One beat a clock, sustained, if dot products have \d+ beats or more", re.M),
+    Accumulator.FP32: re.compile(
+        r"^// (?:One beat a clock, sustained, if blocks have \d+ beats or more|A block takes \d+ clocks in the long run)", re.M
+    ),
+    Accumulator.WINDOW: re.compile(r"^// One beat a clock, sustained, however short", re.M),
+}
+
+
+@each_config
+def test_header_promises_no_more_than_holds(name):
+    made, config = design(name), CONFIGS[name]
+    for kind, rate in RATES.items():
+        assert bool(rate.search(made.text)) == (kind is config.accumulator)
+    assert ("\n// A dot product may have 65536 blocks" in made.text) == (config.accumulator is Accumulator.EXACT)
+    window = config.accumulator is Accumulator.WINDOW and config.window_lsb is None
+    assert ("\n// The window has 22 bits above the largest sum of the block" in made.text) == window
 
 
 def test_manifest_names_the_window_it_has():
@@ -301,7 +325,10 @@ class BrokenError(Exception):
 
 
 @pytest.mark.parametrize("failure", [BrokenError, KeyboardInterrupt])
-@pytest.mark.parametrize(("method", "suffix"), [("write_text", ".v"), ("write_text", ".json"), ("replace", ".json")])
+@pytest.mark.parametrize(
+    ("method", "suffix"),
+    [("write_text", ".v"), ("write_text", ".json"), ("replace", ".v"), ("replace", ".json"), ("chmod", ".json")],
+)
 @pytest.mark.parametrize("there_before", [False, True])
 def test_write_that_fails_changes_neither_file(tmp_path, monkeypatch, failure, method, suffix, there_before):
     path = tmp_path / "unit.v"

@@ -5,18 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from mxmac.config import Accumulator, MacConfig
-from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.bulk import BulkUnit
-
-FORMATS = tuple(ELEMENT_FORMATS.values())
+from shared_units import FORMATS, all_formats_unit
 
 
 @pytest.fixture(scope="module")
 def unit(tmp_path_factory):
-    config = MacConfig(a=FORMATS, b=FORMATS, block=2, lanes=1, accumulator=Accumulator.EXACT)
-    return BulkUnit(config, tmp_path_factory.mktemp("all_formats"))
+    return all_formats_unit(tmp_path_factory)
 
 
 def test_all_code_pairs_of_all_36_pairings_are_exact(unit):

@@ -28,8 +28,11 @@ _SHIFT_LEVELS_PER_CLOCK = 2
 
 
 def word_bits(config: MacConfig) -> int:
-    """Bits of a word, without those for growth: the least power of two for which a block falls into two words."""
-    return 1 << (config.block_sum_bits - 2).bit_length()
+    """Bits of a word, without those for growth: the least power of two for which a block falls into two words.
+
+    No less than what is carried out of the highest one, which one more has to hold.
+    """
+    return 1 << max(config.block_sum_bits - 2, _GROWTH - 2).bit_length()
 
 
 def _words(config: MacConfig) -> int:

@@ -20,9 +20,10 @@ from ..rounder import result_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
 
-__all__ = ["SerialExact", "serial_exact_clocks", "serial_exact_latency"]
+__all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_clocks", "serial_exact_latency"]
 
-_WORD = 16
+#: Bits of a word of the memory.
+SERIAL_WORD_BITS = 16
 
 
 class _State(Enum):
@@ -40,30 +41,30 @@ class _State(Enum):
 def _words(config: MacConfig) -> int:
     """Words that hold the sum, sign included."""
     largest = EXACT_BLOCKS * (1 << (config.block_sum_bits - 1 + config.scale_sum_max))
-    return -(-(largest.bit_length() + 1) // _WORD)
+    return -(-(largest.bit_length() + 1) // SERIAL_WORD_BITS)
 
 
 def _block_words(config: MacConfig) -> int:
     """Words that a block falls into, wherever it lies."""
-    return -(-(config.block_sum_bits + _WORD - 1) // _WORD)
+    return -(-(config.block_sum_bits + SERIAL_WORD_BITS - 1) // SERIAL_WORD_BITS)
 
 
 def _result_words(config: MacConfig) -> int:
     """Words that may hold bits of the result, or the two below it."""
-    return -(-(config.output.man_bits + 3 + _WORD - 1) // _WORD)
+    return -(-(config.output.man_bits + 3 + SERIAL_WORD_BITS - 1) // SERIAL_WORD_BITS)
 
 
 def serial_exact_clocks(config: MacConfig) -> tuple[int, int]:
     """Most clocks that adding a block takes, and that handing out a dot product takes after its last block."""
     words = _words(config)
-    return 1 + words, 1 + words + _result_words(config) * config.chunks(_WORD)
+    return 1 + words, 1 + words + _result_words(config) * config.chunks(SERIAL_WORD_BITS)
 
 
 def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
     """Least and largest number of clocks from the last block of a dot product to its rounded sum."""
     block, dot = serial_exact_clocks(config)
     rounding = serial_rounder_clocks(config)
-    least = QUEUE_CLOCKS + 1 + _block_words(config) + 1 + config.chunks(_WORD)
+    least = QUEUE_CLOCKS + 1 + _block_words(config) + 1 + config.chunks(SERIAL_WORD_BITS)
     return least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
 
 
@@ -115,22 +116,22 @@ class SerialExact(wiring.Component):
         words = _words(config)
         m.submodules.rounder = rounder = SerialRounder(
             config,
-            msb_bits=(_WORD * _result_words(config) - 1).bit_length(),
-            exp_bits=(_WORD * (words - 1)).bit_length(),
+            msb_bits=(SERIAL_WORD_BITS * _result_words(config) - 1).bit_length(),
+            exp_bits=(SERIAL_WORD_BITS * (words - 1)).bit_length(),
             exp_min=config.block_exp_min,
         )
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
-        m.submodules.words = memory = Memory(shape=_WORD, depth=words, init=[])
+        m.submodules.words = memory = Memory(shape=SERIAL_WORD_BITS, depth=words, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
         state = Signal(_State)
         index, lowest, highest = (Signal(range(words), name=name) for name in ("index", "lowest", "highest"))
         empty, neg = Signal(init=1), Signal()
         m.d.comb += [read.addr.eq(index), write.addr.eq(index)]
 
-        first_word = scaled.scale.exp >> (_WORD.bit_length() - 1)
+        first_word = scaled.scale.exp >> (SERIAL_WORD_BITS.bit_length() - 1)
         specials = Signal(SPECIALS)
         total, done = self._add(m, scaled, state, read.data, index, first_word, lowest, highest, empty, neg)
-        m.d.comb += [write.data.eq(total[:_WORD]), write.en.eq(state == _State.ADD), queue.o.ready.eq(done)]
+        m.d.comb += [write.data.eq(total[:SERIAL_WORD_BITS]), write.en.eq(state == _State.ADD), queue.o.ready.eq(done)]
         of_block = specials_of_block(scaled.block.specials, scaled.scale.nan)
         with m.If(done):
             m.d.sync += specials.eq((specials.as_value() & (~empty).replicate(SPECIALS.size)) | of_block.as_value())
@@ -159,36 +160,36 @@ class SerialExact(wiring.Component):
         """Sum of a word with its carry, and whether nothing changes any more above it."""
         value, sign = scaled.block.sum, scaled.block.sum[-1]
         chunks = _block_words(self.config)
-        number, below = Signal(range(chunks + 1)), Signal(_WORD - 1)
-        carry, total = Signal(), Signal(_WORD + 1)
+        number, below = Signal(range(chunks + 1)), Signal(SERIAL_WORD_BITS - 1)
+        carry, total = Signal(), Signal(SERIAL_WORD_BITS + 1)
         places = 1 << (chunks - 1).bit_length()
-        padded = Cat(value, sign.replicate(places * _WORD - len(value)))
-        chunk = Signal(_WORD, name="block_word")
+        padded = Cat(value, sign.replicate(places * SERIAL_WORD_BITS - len(value)))
+        chunk = Signal(SERIAL_WORD_BITS, name="block_word")
         begun, exhausted = Signal(), Signal()
         m.d.comb += [
             exhausted.eq(number >= chunks - 1),
             begun.eq(index >= first_word),
         ]
         with m.If(number >= chunks):
-            m.d.comb += chunk.eq(sign.replicate(_WORD))
+            m.d.comb += chunk.eq(sign.replicate(SERIAL_WORD_BITS))
         with m.Elif(begun):
-            m.d.comb += chunk.eq(padded.word_select(number[: (places - 1).bit_length()], _WORD))
+            m.d.comb += chunk.eq(padded.word_select(number[: (places - 1).bit_length()], SERIAL_WORD_BITS))
         with m.If(state == _State.IDLE):
             m.d.sync += [number.eq(0), below.eq(0), carry.eq(0)]
         with m.Elif(state == _State.ADD):
             m.d.sync += [below.eq(chunk[1:]), carry.eq(total[-1])]
             with m.If(begun & (number < chunks)):
                 m.d.sync += number.eq(number + 1)
-        addend = Signal(_WORD)
-        m.d.comb += addend.eq(funnel_up(below, chunk, scaled.scale.exp[: _WORD.bit_length() - 1]))
+        addend = Signal(SERIAL_WORD_BITS)
+        m.d.comb += addend.eq(funnel_up(below, chunk, scaled.scale.exp[: SERIAL_WORD_BITS.bit_length() - 1]))
 
         above = Signal()
-        kept = Signal(_WORD)
+        kept = Signal(SERIAL_WORD_BITS)
         m.d.comb += above.eq(empty | (index >= highest))
         with m.If(empty | (index < lowest)):
             m.d.comb += kept.eq(0)
         with m.Elif(index > highest):
-            m.d.comb += kept.eq(neg.replicate(_WORD))
+            m.d.comb += kept.eq(neg.replicate(SERIAL_WORD_BITS))
         with m.Else():
             m.d.comb += kept.eq(old)
         m.d.comb += total.eq(kept + addend + carry)
@@ -210,14 +211,14 @@ class SerialExact(wiring.Component):
         """From the highest word that is not all sign down to those that only matter as a whole; then upwards from there."""
         config, width, total = self.config, self.config.chunk_bits, rounder.total
         top, start = Signal.like(index, name="top"), Signal.like(index, name="start")
-        part = Signal(range(_WORD // width))
-        differing = Signal(_WORD)
-        lead = Signal(range(_WORD))
-        m.d.comb += differing.eq(word ^ neg.replicate(_WORD))
-        for bit in range(_WORD):
+        part = Signal(range(SERIAL_WORD_BITS // width))
+        differing = Signal(SERIAL_WORD_BITS)
+        lead = Signal(range(SERIAL_WORD_BITS))
+        m.d.comb += differing.eq(word ^ neg.replicate(SERIAL_WORD_BITS))
+        for bit in range(SERIAL_WORD_BITS):
             with m.If(differing[bit]):
                 m.d.comb += lead.eq(bit)
-        msb, zero, below, first = Signal(range(_WORD)), Signal(), Signal(), Signal()
+        msb, zero, below, first = Signal(range(SERIAL_WORD_BITS)), Signal(), Signal(), Signal()
         most = _result_words(config) - 1
         with m.Switch(state):
             with m.Case(_State.FIND):
@@ -245,7 +246,7 @@ class SerialExact(wiring.Component):
                     m.d.sync += state.eq(_State.EMIT)
             with m.Case(_State.EMIT):
                 m.d.sync += [first.eq(0), part.eq(part + 1)]
-                with m.If(part == _WORD // width - 1):
+                with m.If(part == SERIAL_WORD_BITS // width - 1):
                     m.d.sync += index.eq(index + 1)
                     with m.If(index == top):
                         m.d.sync += [state.eq(_State.IDLE), empty.eq(1)]
@@ -254,10 +255,10 @@ class SerialExact(wiring.Component):
             total.neg.eq(neg),
             total.zero.eq(zero),
             total.below.eq(below),
-            total.exp.eq(Cat(Const(0, _WORD.bit_length() - 1), start)),
+            total.exp.eq(Cat(Const(0, SERIAL_WORD_BITS.bit_length() - 1), start)),
             total.specials.eq(specials),
             rounder.i.valid.eq(state == _State.EMIT),
             rounder.i.payload.bits.eq(word.word_select(part, width)),
             rounder.i.payload.first.eq(first),
-            rounder.i.payload.last.eq((index == top) & (part == _WORD // width - 1)),
+            rounder.i.payload.last.eq((index == top) & (part == SERIAL_WORD_BITS // width - 1)),
         ]

@@ -1,29 +1,43 @@
-"""Which benches a configuration has, and the Verilog that each of them runs on."""
+"""What is verified, which benches that has, and the Verilog that each of them runs on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 from amaranth.lib import wiring
 
-from mxmac.accumulator.exact import exact_total_exp_min, exact_total_layout
-from mxmac.accumulator.fp32 import Fp32Accumulator, fp32_latency
+from mxmac.accumulator.exact import (
+    ExactAccumulator,
+    exact_latency,
+    exact_total_exp_min,
+    exact_total_layout,
+    word_bits,
+)
+from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
+from mxmac.accumulator.serial_exact import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
+from mxmac.accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from mxmac.accumulator.window import WindowAccumulator, window_total_layout
 from mxmac.config import Accumulator, MacConfig
-from mxmac.formats import RESULT_FORMATS
-from mxmac.mac import ROUND_CLOCKS, unit_latency, unit_latency_min
+from mxmac.datapath import NARROW_CLOCKS, ROUND_CLOCKS
+from mxmac.mac import unit_latency, unit_latency_min
 from mxmac.multiplier import Multiplier, multiplier_latency
 from mxmac.netlist import component_verilog
+from mxmac.quantizer import quantizer_latency
+from mxmac.quantizer_config import QuantizerConfig
 from mxmac.rounder import Rounder
 from mxmac.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
-from mxmac.verilog import generate
+from mxmac.verilog import generate, generate_quantizer
 
-from .flat import Flat
+from .flat import Flat, WithScaleAhead
 
-__all__ = ["UNIT_TOP", "Design", "benches"]
+__all__ = ["Design", "Subject", "quantizer_subject", "unit_subject"]
 
-#: Name of the top module of a unit.
-UNIT_TOP = "mxmac"
+#: Names of the top modules.
+_UNIT_TOP = "mxmac"
+_QUANTIZER_TOP = "quantizer"
+#: Blocks that may wait before an accumulator.
+_QUEUE = 4
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,32 @@ class Design:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is verified: a unit, or a quantizer.
+
+    Members
+    -------
+    config : MacConfig or QuantizerConfig
+    top : str
+        Name of its top module.
+    text : callable
+        Gives its Verilog.
+    benches : dict of str to callable
+        What there is to be tested, from its smallest part to the whole, by name of the bench. Each gives its design.
+    """
+
+    config: MacConfig | QuantizerConfig
+    top: str
+    text: Callable[[], str]
+    benches: Mapping[str, Callable[[], Design]]
+
+    @property
+    def whole(self) -> str:
+        """Name of the bench that runs on all of it."""
+        return list(self.benches)[-1]
+
+
 def _component(top: str, components: Mapping[str, wiring.Component], *modules: str, **parameters: Any) -> Design:
     return Design(top, component_verilog(Flat(components), top), modules, parameters)
 
@@ -58,14 +98,29 @@ def _multiplier(config: MacConfig) -> Design:
 
 def _scale_applier(config: MacConfig) -> Design:
     parts: dict[str, wiring.Component] = {"sum": ScaleSum()}
-    if config.accumulator is not Accumulator.WINDOW:
+    if config.accumulator is not Accumulator.WINDOW or config.chunk_bits:
         return _component("scale_applier", parts, "scale_sum")
     parts[""] = ScaleApplier(config)
     return _component("scale_applier", parts, "scale_sum", "scale_applier", latency=scale_applier_latency(config))
 
 
+def _exact_accumulator(config: MacConfig) -> Design:
+    least, most = exact_latency(config)
+    return _component(
+        "accumulator",
+        {"": ExactAccumulator(config, queue=_QUEUE)},
+        "accumulator_exact",
+        queue=_QUEUE,
+        latency_min=least,
+        latency=most,
+        exp_min=exact_total_exp_min(config),
+        word_bits=word_bits(config),
+    )
+
+
 def _fp32_accumulator(config: MacConfig) -> Design:
-    return _component("accumulator", {"": Fp32Accumulator(config, queue=4)}, "accumulator_fp32", latency=fp32_latency(config))
+    part = Fp32Accumulator(config, queue=_QUEUE)
+    return _component("accumulator", {"": part}, "accumulator_fp32", latency=fp32_latency(config))
 
 
 def _window_accumulator(config: MacConfig) -> Design:
@@ -73,12 +128,36 @@ def _window_accumulator(config: MacConfig) -> Design:
     return _component("accumulator", {"": part}, "accumulator_window", latency=part.latency)
 
 
+def _serial_window(config: MacConfig) -> Design:
+    part = WithScaleAhead(SerialWindow(config), SCALE_CLOCKS)
+    latency = SCALE_CLOCKS + serial_window_latency(config)
+    return _component("accumulator", {"": part}, "accumulator_serial_window", latency=latency)
+
+
+def _serial_exact(config: MacConfig) -> Design:
+    least, most = serial_exact_latency(config, queue=_QUEUE)
+    return _component(
+        "accumulator",
+        {"": SerialExact(config, queue=_QUEUE)},
+        "accumulator_exact",
+        queue=_QUEUE,
+        latency_min=least,
+        latency=most,
+        word_bits=SERIAL_WORD_BITS,
+    )
+
+
+def _narrower(config: MacConfig) -> Design:
+    part = Fp32Narrower(config.output, clocks=NARROW_CLOCKS)
+    return _component("narrower", {"": part}, "narrower", latency=NARROW_CLOCKS)
+
+
 def _rounder(config: MacConfig) -> Design:
     output = config.output
     match config.accumulator:
         case Accumulator.FP32:
             # As wide as the sum of a block and an accumulator side by side.
-            output = RESULT_FORMATS["FP32"]
+            output = FP32
             width = max(config.block_sum_bits, output.sig_bits) + 6
             exp_bits, exp_min = (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
         case Accumulator.WINDOW:
@@ -91,24 +170,45 @@ def _rounder(config: MacConfig) -> Design:
     return _component("rounder", {"": rounder}, "rounder", latency=ROUND_CLOCKS, output=output.name, exp_min=exp_min)
 
 
-def _mac(config: MacConfig) -> Design:
-    latencies = {"latency_min": unit_latency_min(config), "latency": unit_latency(config)}
-    return Design(UNIT_TOP, generate(config, UNIT_TOP).text, ("mac",), latencies)
+_ACCUMULATORS = {
+    Accumulator.EXACT: _exact_accumulator,
+    Accumulator.FP32: _fp32_accumulator,
+    Accumulator.WINDOW: _window_accumulator,
+}
 
 
-_ACCUMULATORS = {Accumulator.FP32: _fp32_accumulator, Accumulator.WINDOW: _window_accumulator}
+def unit_subject(config: MacConfig) -> Subject:
+    """Return what is verified of a unit.
 
-
-def benches(config: MacConfig) -> dict[str, Callable[[MacConfig], Design]]:
-    """Return what there is to be tested of a unit, from its smallest part to the whole, by name of the bench.
-
-    The exact accumulator has no bench of its own: what it adds up is seen in the whole unit.
+    Serial accumulators bring their rounder along, which has no bench of its own.
     """
-    accumulator = _ACCUMULATORS.get(config.accumulator)
-    return {
-        "multiplier": _multiplier,
-        "scale_applier": _scale_applier,
-        **({"accumulator": accumulator} if accumulator else {}),
-        "rounder": _rounder,
-        "mac": _mac,
-    }
+
+    @cache
+    def text() -> str:
+        return generate(config, _UNIT_TOP).text
+
+    def whole(config: MacConfig) -> Design:
+        latencies = {"latency_min": unit_latency_min(config), "latency": unit_latency(config)}
+        return Design(_UNIT_TOP, text(), ("mac",), latencies)
+
+    parts = {"multiplier": _multiplier, "scale_applier": _scale_applier}
+    if config.chunk_bits:
+        parts["accumulator"] = _serial_window if config.takes_whole_blocks else _serial_exact
+    else:
+        parts |= {"accumulator": _ACCUMULATORS[config.accumulator], "rounder": _rounder}
+    if config.accumulator is Accumulator.FP32 and config.output != FP32:
+        parts["narrower"] = _narrower
+    return Subject(config, _UNIT_TOP, text, {name: partial(make, config) for name, make in (parts | {"mac": whole}).items()})
+
+
+def quantizer_subject(config: QuantizerConfig) -> Subject:
+    """Return what is verified of a quantizer."""
+
+    @cache
+    def text() -> str:
+        return generate_quantizer(config, _QUANTIZER_TOP).text
+
+    def whole() -> Design:
+        return Design(_QUANTIZER_TOP, text(), ("quantizer",), {"latency": quantizer_latency(config)})
+
+    return Subject(config, _QUANTIZER_TOP, text, {"quantizer": whole})

@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Shape, ShapeCastable, Signal, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Flat"]
+from mxmac.bits import delay, delay_valid
+from mxmac.scale_applier import scaled_block_layout
+
+__all__ = ["Flat", "WithScaleAhead"]
 
 
 def _fields(shape: Any, name: str) -> Iterator[tuple[str, tuple[str, ...], int]]:
@@ -63,4 +66,37 @@ class Flat(wiring.Component):
             inner = inner.as_value() if isinstance(inner, data.View) else inner
             port = getattr(self, name)
             m.d.comb += inner.eq(port) if flow is In else port.eq(inner)
+        return m
+
+
+class WithScaleAhead(wiring.Component):
+    """An accumulator whose scales come some clocks before their blocks, with both in one stream as others have them.
+
+    Parameters
+    ----------
+    accumulator : wiring.Component
+        With ``scale``, ``i`` and ``o``.
+    clocks : int
+        How long before.
+    """
+
+    def __init__(self, accumulator: Any, clocks: int):
+        self._accumulator, self._clocks = accumulator, clocks
+        super().__init__(
+            {
+                "i": In(stream.Signature(scaled_block_layout(accumulator.config), always_ready=True)),
+                "o": accumulator.signature.members["o"],
+            }
+        )
+
+    def elaborate(self, platform):
+        """Let the blocks wait."""
+        m = Module()
+        m.submodules.dut = dut = self._accumulator
+        m.d.comb += [
+            dut.scale.eq(self.i.payload.scale),
+            dut.i.valid.eq(delay_valid(m, self.i.valid, self._clocks, name="valid")),
+            dut.i.payload.as_value().eq(delay(m, self.i.payload.block.as_value(), self._clocks, name="block")),
+        ]
+        wiring.connect(m, dut.o, wiring.flipped(self.o))
         return m

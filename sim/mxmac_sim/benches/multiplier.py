@@ -89,4 +89,4 @@ def _dirt(bench: Testbench, count: int, fmt, width: int):
 
 
 def _named(flags) -> dict[str, str]:
-    return {name: str(int(flag)) for name, flag in zip(SPECIALS, flags, strict=True)}
+    return {name: shown(int(flag), 1) for name, flag in zip(SPECIALS, flags, strict=True)}

@@ -7,7 +7,9 @@ import cocotb
 import numpy as np
 from numpy.typing import NDArray
 
-from .quantizer_blocks import Choices, expected_blocks, mixed_blocks, quantizer_from_dict
+from mxmac.quantizer_config import QuantizerConfig
+
+from .quantizer_blocks import Choices, expected_blocks, mixed_blocks
 from .report import shown
 from .streams import IDLE, STALL
 from .testbench import Agent, Testbench
@@ -70,7 +72,9 @@ class _Quantizer:
 
     def __init__(self, bench: Testbench, beats: int, *, blocks: int | None = None, idle: str = "none", stall: str = "none"):
         self.bench = bench
-        self._config = config = quantizer_from_dict(bench.settings.parameters["quantizer"])
+        config = bench.settings.config
+        assert isinstance(config, QuantizerConfig)
+        self._config = config
         self._latency = bench.settings.parameters["latency"]
         self._stalls = stall != "none"
         self._values = mixed_blocks(config, bench.numpy_rng, -(-beats // config.beats))[:blocks]

@@ -2,58 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.formats import ELEMENT_FORMATS
-from mxmac.quantizer import quantizer_latency
-from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
-from mxmac.verilog import generate_quantizer
+from mxmac.quantizer_config import QuantizerConfig
 from mxmac_sim.quantize import quantize
 
-from .catalogue import Design
-
-__all__ = [
-    "QUANTIZER_TOP",
-    "Choices",
-    "expected_blocks",
-    "mixed_blocks",
-    "quantizer_design",
-    "quantizer_from_dict",
-    "values_of",
-]
-
-#: Name of the top module of a quantizer.
-QUANTIZER_TOP = "quantizer"
+__all__ = ["Choices", "expected_blocks", "mixed_blocks", "values_of"]
 
 _Codes = NDArray[np.int64]
-
-
-def quantizer_design(config: QuantizerConfig) -> Design:
-    """Return what the bench of a quantizer runs on. It finds the configuration among its parameters."""
-    parameters = {"quantizer": config.as_dict(), "latency": quantizer_latency(config)}
-    return Design(QUANTIZER_TOP, generate_quantizer(config, QUANTIZER_TOP).text, ("quantizer",), parameters)
-
-
-def quantizer_from_dict(parameters: dict[str, Any]) -> QuantizerConfig:
-    """Make the configuration that ``QuantizerConfig.as_dict`` wrote down.
-
-    Raises
-    ------
-    UserError
-        If it is none.
-    """
-    return QuantizerConfig(
-        source=SOURCE_FORMATS[parameters["from"]],
-        to=ELEMENT_FORMATS[parameters["to"]],
-        block=parameters["block"],
-        lanes=parameters["lanes"],
-        rules=tuple(ScaleRule(name) for name in parameters["rule"]),
-        overflows=tuple(Overflow(name) for name in parameters["overflow"]),
-    )
 
 
 @dataclass

@@ -9,7 +9,7 @@ from mxmac.formats import SCALE_BIAS, Format
 
 from .specials import NO_SPECIALS, SPECIALS, block_specials
 
-__all__ = ["SCALED_BLOCK", "ScaledBlock", "largest_sum", "value_of"]
+__all__ = ["SCALED_BLOCK", "ScaledBlock", "between_results", "largest_sum", "value_of"]
 
 #: Fields of the stream.
 SCALED_BLOCK = ("block_sum", *(f"block_specials_{name}" for name in SPECIALS), "block_dot_last", "scale_exp", "scale_nan")
@@ -25,6 +25,27 @@ def value_of(code: int, fmt: Format) -> tuple[int, int]:
     fraction, field = code & (1 << fmt.man_bits) - 1, code >> fmt.man_bits & (1 << fmt.exp_bits) - 1
     magnitude = fraction | (1 << fmt.man_bits if field else 0)
     return (-magnitude if code >> (fmt.width - 1) else magnitude), max(field, 1) - 1 + fmt.lsb_exp
+
+
+def between_results(config: MacConfig, rng: Random) -> tuple[int, int]:
+    """A value and its exponent: halfway between two results or next to that, or where a result stops being subnormal."""
+    output, sign = config.output, rng.choice((-1, 1))
+    precision, below = output.man_bits + 1, output.lsb_exp - 1
+    tie = 2 * (1 << precision - 1 | rng.getrandbits(precision - 1)) + 1
+    value, exp = rng.choice(
+        (
+            (tie, rng.randint(-300, 250)),
+            (tie, output.emax - output.man_bits - 1),
+            ((2 << precision) - 1, output.emax - output.man_bits - 1),  # halfway between the largest number and the next
+            (2 * rng.getrandbits(precision - 1) + 1, below),
+            ((1 << precision) - 1, below),
+            ((2 << precision) - 1, below - 1),
+            ((2 << precision) - 3, below - 1),
+            (1, below),
+        )
+    )
+    far = rng.choice((0, 0, 2, 6))
+    return sign * (value << far) + (rng.choice((-1, 1)) if far else 0), exp - far
 
 
 @dataclass(frozen=True)

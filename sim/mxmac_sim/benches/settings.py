@@ -10,6 +10,8 @@ from typing import Any
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
+from mxmac.scale_rules import Overflow, ScaleRule
 
 __all__ = ["Effort", "Settings", "config_from_dict"]
 
@@ -28,14 +30,23 @@ class Effort(Enum):
         return {Effort.QUICK: -(-count // 4), Effort.NORMAL: count, Effort.THOROUGH: 8 * count}[self]
 
 
-def config_from_dict(parameters: dict[str, Any]) -> MacConfig:
-    """Make the configuration that ``MacConfig.as_dict`` wrote down.
+def config_from_dict(parameters: dict[str, Any]) -> MacConfig | QuantizerConfig:
+    """Make the configuration that ``MacConfig.as_dict`` or ``QuantizerConfig.as_dict`` wrote down.
 
     Raises
     ------
     UserError
         If it is none.
     """
+    if "from" in parameters:
+        return QuantizerConfig(
+            source=SOURCE_FORMATS[parameters["from"]],
+            to=ELEMENT_FORMATS[parameters["to"]],
+            block=parameters["block"],
+            lanes=parameters["lanes"],
+            rules=tuple(ScaleRule(name) for name in parameters["rule"]),
+            overflows=tuple(Overflow(name) for name in parameters["overflow"]),
+        )
     window = {name.replace("-", "_"): value for name, value in parameters.items() if name.startswith("window")}
     return MacConfig(
         a=tuple(ELEMENT_FORMATS[name] for name in parameters["a"]),
@@ -56,7 +67,7 @@ class Settings:
     -------
     bench : str
         Its name in the catalogue.
-    config : MacConfig
+    config : MacConfig or QuantizerConfig
     seed : int
         Of everything that is random in the run, from 0 up.
     effort : Effort
@@ -69,7 +80,7 @@ class Settings:
     """
 
     bench: str
-    config: MacConfig
+    config: MacConfig | QuantizerConfig
     seed: int
     effort: Effort
     parameters: dict[str, Any]

@@ -11,6 +11,8 @@ from cocotb.clock import Clock
 from cocotb.simtime import get_sim_time
 from cocotb.triggers import FallingEdge, RisingEdge
 
+from mxmac.config import MacConfig
+
 from .report import Miss, Report, progress_file
 from .settings import Settings
 from .streams import Pause, Sink, Source, never
@@ -58,7 +60,6 @@ class Testbench:
     Members
     -------
     settings : Settings
-    config : MacConfig
     report : Report
     rng : random.Random
     numpy_rng : numpy.random.Generator
@@ -69,7 +70,6 @@ class Testbench:
     def __init__(self, dut: Any, test: str):
         self.dut, self.test = dut, test
         self.settings = Settings.from_environment()
-        self.config = self.settings.config
         self.report = _report
         self._misses_before = _report.misses
         entropy = [self.settings.seed, crc32(f"{self.settings.bench}/{test}".encode())]
@@ -80,6 +80,13 @@ class Testbench:
         self._clocked = hasattr(dut, "clk")
         if self._clocked:
             self._rising, self._falling = RisingEdge(dut.clk), FallingEdge(dut.clk)
+
+    @property
+    def config(self) -> MacConfig:
+        """The unit's configuration; a bench of something else finds its own in the settings."""
+        config = self.settings.config
+        assert isinstance(config, MacConfig)
+        return config
 
     async def __aenter__(self) -> "Testbench":
         if self._clocked:
@@ -175,7 +182,11 @@ class Testbench:
         now = time.perf_counter()
         if now - self._noted > _PROGRESS_INTERVAL:
             self._noted = now
-            progress_file(self.settings.folder).write_text(f"{self.test} {done:.3f}")
+            file = progress_file(self.settings.folder)
+            # Whoever reads it shall not find half of it.
+            whole = file.with_suffix(".whole")
+            whole.write_text(f"{self.test} {done:.3f}")
+            whole.replace(file)
 
     def source(self, prefix: str, fields: Sequence[str], *, idle: Pause = never, interval: int = 1) -> Source:
         """Make a source of a stream of the top module."""

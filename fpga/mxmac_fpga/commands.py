@@ -1,0 +1,14 @@
+"""The sub-commands that boards bring to ``mxmac``."""
+
+import typer
+
+from .commands_run import run
+
+__all__ = ["add_commands"]
+
+
+def add_commands(app: typer.Typer):
+    """Add ``fpga`` with its sub-commands."""
+    group = typer.Typer(help="Build for an FPGA board, flash it, and run dot products on it or its simulation.")
+    group.command("run")(run)
+    app.add_typer(group, name="fpga")

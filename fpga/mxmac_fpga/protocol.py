@@ -1,0 +1,257 @@
+"""The wire protocol between host and board: what a frame is, and what it says.
+
+Gateware and host are made from the constants of this file. On the wire a frame is, between two ``END`` bytes and with every
+``END`` or ``ESC`` inside it escaped as in SLIP (RFC 1055)::
+
+    kind (1 byte) | sequence number (2) | payload | CRC-32 (4)
+
+Numbers are little-endian, and the CRC is that of IEEE 802.3 over everything before it. ``END`` never occurs inside of a
+frame, so whatever came before it, what follows the next ``END`` is understood again.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+from mxmac import __version__
+from mxmac.config import MacConfig
+from mxmac.options import config_from
+
+__all__ = [
+    "CONTINUES",
+    "CRC_POLYNOMIAL",
+    "CRC_RESIDUE",
+    "END",
+    "ESC",
+    "ESC_END",
+    "ESC_ESC",
+    "FRAME_BYTES_MIN",
+    "FRAME_OVERHEAD",
+    "MORE",
+    "PROTOCOL_VERSION",
+    "REPLY",
+    "Decoder",
+    "ErrorCode",
+    "Facts",
+    "Frame",
+    "Kind",
+    "block_bytes",
+    "buffer_bytes",
+    "encode",
+    "has_format_byte",
+    "operand_bytes",
+    "result_bytes",
+]
+
+#: Of the frames below; a host refuses a board that speaks another one.
+PROTOCOL_VERSION = 1
+
+END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
+
+#: Reflected generator of CRC-32, and what its register holds after a frame with its own CRC (both without the last inversion).
+CRC_POLYNOMIAL, CRC_RESIDUE = 0xEDB88320, 0xDEBB20E3
+
+#: Kind, sequence number and CRC.
+FRAME_OVERHEAD = 7
+FRAME_BYTES_MIN = FRAME_OVERHEAD
+
+#: Set in the kind of every reply.
+REPLY = 0x80
+#: Bits of the kind of a compute request: its first dot product goes on from the request before; its last one goes on in the next.
+CONTINUES, MORE = 0x01, 0x02
+
+
+class Kind(IntEnum):
+    """What a frame is for."""
+
+    #: Ask what is on the board. The payload comes back, with the facts behind it.
+    QUERY = 0x01
+    #: Dot products; ``CONTINUES`` and ``MORE`` may be added.
+    COMPUTE = 0x10
+    #: A reply that says what was wrong with a request: one byte, an :class:`ErrorCode`.
+    ERROR = 0xFF
+
+
+class ErrorCode(IntEnum):
+    """What was wrong with a request.
+
+    Of those below 0x10 nothing could be trusted, so that the sequence number of the reply means nothing.
+    """
+
+    #: The CRC is wrong, an escape is none, or the frame is too short to be one.
+    CORRUPT = 0x01
+    #: More was sent than the buffer has room for.
+    OVERRUN = 0x02
+    #: The frame stopped half-way.
+    TIMEOUT = 0x03
+    #: A byte had no stop bit.
+    LINE = 0x04
+    #: The payload does not consist of whole blocks and dot products.
+    LENGTH = 0x10
+    #: There is no such request.
+    KIND = 0x11
+    #: It continues a dot product, but not the one that the request before has begun.
+    ORDER = 0x12
+
+    @property
+    def names_request(self) -> bool:
+        """Whether the sequence number of the reply is that of the request."""
+        return self >= ErrorCode.LENGTH
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame as it is before it is put on the wire, without its CRC."""
+
+    kind: int
+    sequence: int
+    payload: bytes = b""
+
+
+def encode(frame: Frame) -> bytes:
+    """Bytes of a frame on the wire."""
+    body = bytes([frame.kind]) + frame.sequence.to_bytes(2, "little") + frame.payload
+    body += zlib.crc32(body).to_bytes(4, "little")
+    escaped = body.replace(bytes([ESC]), bytes([ESC, ESC_ESC])).replace(bytes([END]), bytes([ESC, ESC_END]))
+    return bytes([END]) + escaped + bytes([END])
+
+
+class Decoder:
+    """Finds the frames in what comes over the wire.
+
+    Parameters
+    ----------
+    longest : int
+        Bytes, escapes included, that are kept while no ``END`` comes; more are no frame.
+
+    Members
+    -------
+    rejected : int
+        How many things between two ``END`` were no frame.
+    """
+
+    def __init__(self, longest: int = 1 << 16):
+        self.longest = longest
+        self.rejected = 0
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, received: bytes) -> list[Frame]:
+        """Take bytes as they come, in pieces of any length, and return the frames that end in them."""
+        *ended, self._rest = (self._rest + received).split(bytes([END]))
+        frames = []
+        for part in ended:
+            frame = None if self._skipping else _decoded(part)
+            if frame:
+                frames.append(frame)
+            elif part or self._skipping:
+                self.rejected += 1
+            self._skipping = False
+        if len(self._rest) > self.longest:
+            self._rest, self._skipping = b"", True
+        return frames
+
+
+def _decoded(part: bytes) -> Frame | None:
+    pairs = bytes([ESC, ESC_END]), bytes([ESC, ESC_ESC])
+    if part.count(ESC) != part.count(pairs[0]) + part.count(pairs[1]):
+        return None
+    body = part.replace(pairs[0], bytes([END])).replace(pairs[1], bytes([ESC]))
+    if len(body) < FRAME_BYTES_MIN or zlib.crc32(body[:-4]) != int.from_bytes(body[-4:], "little"):
+        return None
+    return Frame(body[0], int.from_bytes(body[1:3], "little"), body[3:-4])
+
+
+# Payloads of compute requests.
+
+
+def operand_bytes(config: MacConfig, side: str) -> int:
+    """Bytes of one beat of operand ``"a"`` or ``"b"``: its lanes, lane 0 in the least significant bits, made up to bytes."""
+    operand = config.operand_a if side == "a" else config.operand_b
+    return -(-operand.width * config.lanes // 8)
+
+
+def has_format_byte(config: MacConfig) -> bool:
+    """Whether a block says which formats its elements have."""
+    return max(len(config.a), len(config.b)) > 1
+
+
+def block_bytes(config: MacConfig) -> int:
+    """Bytes of a block of both operands: scales, formats if there is a choice, and its beats, each of them a, then b."""
+    beat = operand_bytes(config, "a") + operand_bytes(config, "b")
+    return 2 + has_format_byte(config) + config.beats * beat
+
+
+def result_bytes(config: MacConfig) -> int:
+    """Bytes of a result in a reply: the number, then its flags."""
+    return -(-config.output.width // 8) + 1
+
+
+def buffer_bytes(config: MacConfig) -> int:
+    """Bytes of the buffer for requests: a power of two, and room for a few blocks however long they are."""
+    return max(2048, 1 << (2 * (block_bytes(config) + 1 + FRAME_OVERHEAD)).bit_length())
+
+
+# What is on the board.
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a board says of itself.
+
+    Members
+    -------
+    config : MacConfig
+        Of its MAC unit.
+    buffer : int
+        Bytes of requests, escapes not counted, that it has room for; one less may be on their way.
+    version : str
+        Of mxmac that made it.
+    clock_hz, baud : int
+    """
+
+    config: MacConfig
+    buffer: int
+    version: str = __version__
+    clock_hz: int = 0
+    baud: int = 0
+
+    def to_bytes(self) -> bytes:
+        """As the board keeps it: JSON in ASCII."""
+        facts = {
+            "mxmac": self.version,
+            "protocol": PROTOCOL_VERSION,
+            "clock_hz": self.clock_hz,
+            "baud": self.baud,
+            "buffer": self.buffer,
+            "config": self.config.as_dict(),
+        }
+        return json.dumps(facts, separators=(",", ":")).encode("ascii")
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> "Facts":
+        """Understand what a board says.
+
+        Raises
+        ------
+        ValueError
+            If it says nothing that this version understands; the message tells why.
+        """
+        facts = json.loads(text.decode("ascii"))
+        if not isinstance(facts, dict) or "protocol" not in facts:
+            raise ValueError("what answers is no board of mxmac")
+        if facts["protocol"] != PROTOCOL_VERSION:
+            raise ValueError(f"the board speaks protocol {facts['protocol']}, this mxmac {PROTOCOL_VERSION}; flash it anew")
+        try:
+            parameters = dict(facts["config"])
+            default = MacConfig()
+            config = config_from(
+                *(parameters[name] for name in ("a", "b", "block", "lanes", "accumulator", "output")),
+                window=parameters.get("window", default.window),
+                window_guard=parameters.get("window-guard", default.window_guard),
+                window_lsb=parameters.get("window-lsb"),
+            )
+            return cls(config, int(facts["buffer"]), str(facts["mxmac"]), int(facts["clock_hz"]), int(facts["baud"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the board's description of itself is incomplete ({error!r})") from error

@@ -1,0 +1,173 @@
+"""A board without the board: what would be flashed, Verilated, behind a pseudo-terminal."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import tty
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac.netlist import component_verilog
+from mxmac_sim.bulk import SimulationError
+from mxmac_sim.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+
+from .accelerator import Accelerator
+
+__all__ = ["SIMULATED_BAUD", "SIMULATED_CONFIG", "SimulatedBoard", "accelerator_verilog", "synthesized_ice40"]
+
+#: Small, because the link is what limits it.
+SIMULATED_CONFIG = MacConfig(lanes=1, accumulator=Accumulator.WINDOW)
+#: As few clocks a bit as a receiver takes, because it is them that cost time.
+SIMULATED_BIT_CLOCKS = 4
+SIMULATED_BAUD = 1_000_000
+#: Long enough for a host that is interrupted, short enough to wait for.
+SIMULATED_TICK = 1 << 15
+#: Seconds after which a simulation that was told to end is killed.
+_PATIENCE = 5.0
+
+_TOP = "accelerator"
+_ICE40_CELLS = "ice40/cells_sim.v"
+
+
+def accelerator_verilog(config: MacConfig = SIMULATED_CONFIG) -> str:
+    """Verilog of an accelerator with the bit rate of the simulation; nothing else differs from what is flashed."""
+    unit = Accelerator(config, SIMULATED_BIT_CLOCKS * SIMULATED_BAUD, SIMULATED_BAUD, tick_clocks=SIMULATED_TICK)
+    return component_verilog(unit, _TOP, port_order=["rx", "tx", "leds"])
+
+
+def synthesized_ice40(verilog: str) -> str:
+    """Netlist of iCE40 cells that Yosys makes of a top module, with Yosys's models of the cells.
+
+    Parameters
+    ----------
+    verilog : str
+        Of a top module ``accelerator``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, netlist, cells = (Path(folder, name) for name in ("source.v", "netlist.v", "cells.v"))
+        source.write_text(verilog)
+        script = "\n".join(
+            [
+                "import os, pyosys, shutil, sys",
+                "from pyosys import libyosys as ys",
+                "design = ys.Design()",
+                f"for step in ('read_verilog source.v', 'synth_ice40 -dsp -top {_TOP}', 'write_verilog -noattr netlist.v'):",
+                "    ys.run_pass(step, design)",
+                f"shutil.copy(os.path.join(os.path.dirname(pyosys.__file__), 'share', '{_ICE40_CELLS}'), 'cells.v')",
+            ]
+        )
+        # In a process of its own: what Yosys prints goes nowhere, and Ctrl-C ends it.
+        done = subprocess.run([sys.executable, "-P", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SimulationError(f"Yosys could not synthesize the accelerator:\n{done.stderr}")
+        return netlist.read_text() + cells.read_text()
+
+
+class SimulatedBoard:
+    """A running simulation, as a context manager.
+
+    Parameters
+    ----------
+    config : MacConfig
+    folder : Path
+        Where to build; what was built there of the same text is used again.
+    verilog : str, optional
+        Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.accelerator.Accelerator`, instead of that of
+        ``config``.
+    library : sequence of Path
+        Object files of Verilator's own library, as :class:`~mxmac_sim.bulk.BulkUnit` takes them.
+
+    Members
+    -------
+    port : str
+        Name of the terminal, for ``serial.Serial``; while the simulation runs.
+    clocks : int
+        Simulated, once it has ended.
+
+    Raises
+    ------
+    SimulationError
+        If it does not compile.
+    """
+
+    def __init__(
+        self,
+        config: MacConfig = SIMULATED_CONFIG,
+        *,
+        folder: Path = Path("build/fpga/sim"),
+        verilog: str | None = None,
+        library: Sequence[Path] = (),
+    ):
+        self.port, self.clocks = "", 0
+        self._program = folder.resolve() / f"V{_TOP}"
+        self._child: subprocess.Popen[str] | None = None
+        self._stack = ExitStack()
+        text = accelerator_verilog(config) if verilog is None else verilog
+        _build(text, folder.resolve(), library)
+
+    def __enter__(self) -> "SimulatedBoard":
+        master, slave = os.openpty()
+        # The slave stays open, so that the terminal outlives the hosts that come and go.
+        self._stack.callback(os.close, slave)
+        try:
+            tty.setraw(slave)
+            arguments = [str(self._program), str(master), str(SIMULATED_BIT_CLOCKS), str(3 * SIMULATED_TICK)]
+            # In a group of its own it hears of Ctrl-C from us alone; and it ends with us, as its standard input does.
+            self._child = subprocess.Popen(
+                arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[master], process_group=0, text=True
+            )
+            self.port = os.ttyname(slave)
+        finally:
+            os.close(master)
+        return self
+
+    def __exit__(self, *_):
+        child, self._child = self._child, None
+        try:
+            assert child is not None
+            try:
+                output, _ = child.communicate(timeout=_PATIENCE)
+                self.clocks = int(output or 0)
+            except BaseException:
+                child.kill()
+                child.communicate()
+                raise
+        finally:
+            self._stack.close()
+
+    def reset(self, after_bytes: int = 0):
+        """Reset the board once it has got so many more bytes, in the middle of the next; if none comes, at once."""
+        self._command("r", after_bytes)
+
+    def glitch(self, after_bytes: int = 0):
+        """Hold the line to the board low for three bits; when, is as in :meth:`reset`."""
+        self._command("g", after_bytes)
+
+    def _command(self, letter: str, after_bytes: int):
+        if self._child is None or self._child.stdin is None:
+            raise SimulationError("The simulation does not run")
+        os.write(self._child.stdin.fileno(), letter.encode() + after_bytes.to_bytes(2, "little"))
+
+
+def _build(text: str, folder: Path, library: Sequence[Path]):
+    driver = Path(__file__).with_name("simulation.cpp")
+    program, stamp, source = folder / f"V{_TOP}", folder / "built", folder / f"{_TOP}.v"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = text + driver.read_text()
+    if stamp.exists() and program.exists() and stamp.read_text() == wanted:
+        return
+    stamp.unlink(missing_ok=True)
+    source.write_text(text)
+    arguments = [
+        str(VERILATOR), "--cc", "--exe", "--build", "-O3", "-Wno-fatal", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
+        "--top-module", _TOP, "--Mdir", ".", "-CFLAGS", "-O2 -std=c++17", source.name, str(driver.resolve()),
+    ]  # fmt: skip
+    if library:
+        arguments += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(str(file.resolve()) for file in library)]
+    done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SimulationError(f"Verilator could not build the board in {folder}:\n{done.stderr}{done.stdout}")
+    stamp.write_text(wanted)

@@ -1,0 +1,66 @@
+"""One beat a clock, measured at the ports: as the manifest promises it, at every number of lanes."""
+
+import numpy as np
+import pytest
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac_sim.benches.dots import Dot, expected_results
+from shared_units import built, packed
+
+EXACT, WINDOW = Accumulator.EXACT, Accumulator.WINDOW
+BLOCK = 32
+
+
+def dots_of(config, rng, beats, count, spread):
+    """Dot products of so many beats each, of finite elements and with scales that lie that far from 1 at most."""
+    blocks = -(-beats // config.beats)
+    dots = []
+    for _ in range(count):
+        a, b = (rng.integers(0, 256, (blocks, BLOCK), np.uint8) & 0xF7 for _ in "ab")
+        scales = rng.integers(127 - spread, 128 + spread, (2, blocks))
+        choice = np.zeros(blocks, np.intp)
+        dots.append(Dot.of(config, "rate", ((a, choice), (b, choice)), scales, beats - (blocks - 1) * config.beats))
+    return dots
+
+
+def check(unit, rng, beats, count, spread, clocks=None):
+    """Nothing is offered or taken late, and results are right; the last beat is taken after so many clocks at most."""
+    config, dots = unit.config, dots_of(unit.config, rng, beats, count, spread)
+    run = unit.run_beats(packed(dots, config, rng), count)
+    assert list(zip(run.data.tolist(), run.status.tolist(), strict=True)) == expected_results(dots, config)
+    # One clock after reset the unit is not ready yet.
+    taken_in = run.clocks - run.drain - 1
+    assert beats * count <= taken_in <= (clocks or beats * count), (
+        f"{count} dot products of {beats} beats took {taken_in} clocks"
+    )
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8, 16, 32])
+@pytest.mark.parametrize("kind", [EXACT, WINDOW], ids=lambda kind: kind.value)
+def test_one_beat_a_clock_is_sustained(kind, lanes, tmp_path, tmp_path_factory):
+    config = MacConfig(block=BLOCK, lanes=lanes, accumulator=kind)
+    unit, rng = built(config, tmp_path / "unit", tmp_path_factory), np.random.default_rng(lanes)
+    interval = unit.design.manifest["initiation_interval"]
+    assert interval["clocks_per_beat"] == 1
+    assert interval["clocks_per_block"] == interval["beats_per_block"] == BLOCK // lanes
+    shortest = interval["clocks_per_dot"]
+
+    # Whole blocks, one dot product right after the other, whatever their scales.
+    whole = -(-shortest // config.beats)
+    for blocks in (whole, whole + 1, 12, 60):
+        for spread in (0, 6, 127):
+            check(unit, rng, blocks * config.beats, 4000 // blocks // config.beats + 8, spread)
+    # Dot products that end early, down to the shortest for which that is promised, and the clocks of shorter ones.
+    for beats in (shortest, shortest + 1, 2 * shortest + 1):
+        spare = -beats % config.beats if config.accumulator is WINDOW and shortest > 1 else 0
+        check(unit, rng, beats, 300, 127, clocks=(beats + spare) * 300)
+    check(unit, rng, 1, 300, 127, clocks=shortest * 300)
+
+
+def test_blocks_that_are_cut_short_take_the_clocks_of_an_addition_in_fp32(tmp_path, tmp_path_factory):
+    config = MacConfig(block=BLOCK, lanes=2, accumulator=Accumulator.FP32)
+    unit, rng = built(config, tmp_path / "unit", tmp_path_factory), np.random.default_rng(3)
+    shortest = unit.design.manifest["initiation_interval"]["clocks_per_dot"]
+    for beats in (shortest, shortest + 1, config.beats, 3 * config.beats + shortest):
+        check(unit, rng, beats, 100, 127)
+    check(unit, rng, 1, 300, 127, clocks=shortest * 300)

@@ -1,0 +1,68 @@
+"""Verilated units that tests have in common, each built once in a session, whatever the number of its processes."""
+
+import fcntl
+import os
+import shutil
+from contextlib import contextmanager
+from itertools import product
+
+import numpy as np
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.benches.dots import beat_fields, beats_of
+from mxmac_sim.bulk import BulkUnit
+
+__all__ = ["FORMATS", "PAIRINGS", "all_formats_unit", "built", "chosen", "packed", "shared_folder"]
+
+FORMATS = tuple(ELEMENT_FORMATS.values())
+#: All pairings of two formats, by their indices.
+PAIRINGS = list(product(range(len(FORMATS)), repeat=2))
+
+
+@contextmanager
+def shared_folder(tmp_path_factory, name):
+    """A folder of this session that one process at a time has."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def built(config, folder, tmp_path_factory):
+    """As ``BulkUnit(config, folder)``. Half of the time goes into Verilator's own library, which is only compiled once."""
+    with shared_folder(tmp_path_factory, "verilated") as shared:
+        if not any(shared.glob("*.o")):
+            unit = BulkUnit(config, folder)
+            for file in unit.library:
+                shutil.copy2(file, shared)
+            return unit
+    return BulkUnit(config, folder, library=sorted(shared.glob("*.o")))
+
+
+def all_formats_unit(tmp_path_factory):
+    """A unit with all formats on both sides, one lane, blocks of two, and the exact accumulator."""
+    config = MacConfig(a=FORMATS, b=FORMATS, block=2, lanes=1, accumulator=Accumulator.EXACT)
+    with shared_folder(tmp_path_factory, "all_formats") as folder:
+        return BulkUnit(config, folder)
+
+
+def chosen(pairings, blocks):
+    """The arguments of a run that select formats: one of ``PAIRINGS`` for each dot product."""
+    sides = np.array(pairings, np.uint8).T
+    return {name: np.repeat(side[:, None], blocks, 1) for name, side in zip(("format_a", "format_b"), sides, strict=True)}
+
+
+def packed(dots, config, rng):
+    """Beats of dot products as the benches make them, in the layout that bulk.cpp describes."""
+    sides = [-(-operand.width * config.lanes // 8) for operand in (config.operand_a, config.operand_b)]
+    names, found = beat_fields(config), bytearray()
+    for dot in dots:
+        for values in beats_of(dot, config, rng):
+            beat = dict(zip(names, values, strict=True))
+            for side, size in zip(("a", "b"), sides, strict=True):
+                found += beat[side].to_bytes(size, "little")
+            found += bytes(beat.get(name, 0) for name in ("scale_a", "scale_b", "format_a", "format_b", "last"))
+    return np.frombuffer(bytes(found), np.uint8)
