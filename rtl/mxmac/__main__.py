@@ -15,7 +15,9 @@ def main():
     if before is signal.default_int_handler:
         # Imports are not all prepared for an exception, and there is nothing to tidy up yet.
         signal.signal(signal.SIGINT, _leave)
-    import mxmac_sim.commands  # noqa: F401 - which cli imports when it runs
+    # Which cli imports when it runs.
+    import mxmac_fpga.commands  # noqa: F401
+    import mxmac_sim.commands  # noqa: F401
 
     from .cli import main as run
 
