@@ -72,8 +72,12 @@ def questions_of(tree, constants):
                 found = any(names_a_format(operand, constants) for operand in (left, *others))
             case ast.MatchValue(value=value):
                 found = names_a_format(value, constants)
-            case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="name"), attr="startswith" | "endswith")):
-                found = True
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(attr="name"), attr="startswith" | "endswith" as end), args=[arg]
+            ):
+                # Unless no format has such a name.
+                part = arg.value if isinstance(arg, ast.Constant) else ""
+                found = any(getattr(name, end)(part) for name in NAMES)
             case _:
                 found = False
         if found:
