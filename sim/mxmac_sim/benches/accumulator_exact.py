@@ -114,9 +114,12 @@ def _around_words(bench: Testbench) -> list[ScaledBlock]:
 
 def _between_results(bench: Testbench) -> list[ScaledBlock]:
     config, rng = bench.config, bench.rng
+    lowest, highest = config.block_exp_min, config.block_exp_min + config.scale_sum_max
     value, exp = between_results(config, rng)
+    while not lowest <= exp <= highest - value.bit_length():
+        value, exp = between_results(config, rng)
     far = rng.choice((0, 1, 20, 40, 60, 200))
-    tip = _as_blocks(config, rng, rng.choice((-1, 1)), max(config.block_exp_min, exp - far)) if far else []
+    tip = _as_blocks(config, rng, rng.choice((-1, 1)), max(lowest, exp - far)) if far else []
     dot = _as_blocks(config, rng, value, exp) + tip
     rng.shuffle(dot)
     return dot
