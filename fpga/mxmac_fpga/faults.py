@@ -5,8 +5,9 @@ Every trial computes dot products with one fault somewhere in the traffic, and c
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac_sim import golden
 
-from .host import Board, Line, LinkError, open_port
+from .host import Board
+from .link import Line, LinkError, open_port
 from .packing import Job, jobs, pack
 from .protocol import FRAME_OVERHEAD, Frame, block_bytes, encode, result_bytes
 from .selftest import random_operands
@@ -143,19 +145,22 @@ class Tally:
         Trials that ended with all results, without anybody's help.
     wrong : int
         Results that were accepted and are not those of the golden model.
+    failures : list of str
+        What the host said when it gave up.
     """
 
     injected: int = 0
     noticed: int = 0
     recovered: int = 0
     wrong: int = 0
+    failures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Pool:
     """Dot products of one shape with their results."""
 
-    operands: dict[str, NDArray[np.uint8]]
+    operands: dict[str, Any]
     data: NDArray[np.uint32]
     status: NDArray[np.uint8]
     dots: int
@@ -230,7 +235,7 @@ class _Session:
         at = int(rng.integers(_traffic(board.config, parts, fault)))
         before = board.statistics.trouble
         faulty = FaultyLine(self._line, fault, at, rng)
-        board.line = faulty
+        board.link.line = faulty
         if fault is Fault.RESET:
             self._simulation.reset(at)
         if fault is Fault.GLITCH:
@@ -243,13 +248,14 @@ class _Session:
             self._open()
             board, before = self.board, 0
             results = board.dot(**dots.operands)
-        except LinkError:
+        except LinkError as error:
+            tally.failures.append(str(error))
             board.close()
             self._open()
             return
-        board.line, board.facts = self._line, self._facts
+        board.link.line, board.facts = self._line, self._facts
         # What has come too late for the last result is noticed as well.
-        board.ask()
+        board.link.ask()
         tally.noticed += board.statistics.trouble > before
         tally.recovered += 1
         tally.wrong += int(np.count_nonzero((results[0] != dots.data) | (results[1] != dots.status)))

@@ -148,7 +148,7 @@ class FrameReceiver(wiring.Component):
             with m.If(escaped):
                 m.d.comb += [put.eq(1), value.eq(Mux(byte == ESC_END, END, ESC))]
                 m.d.sync += escaped.eq(0)
-                with m.If((byte != ESC_END) & (byte != ESC_ESC)):
+                with m.If((byte != ESC_END) & (byte != ESC_ESC) & (verdict == 0)):
                     m.d.sync += verdict.eq(ErrorCode.CORRUPT)
             with m.Else():
                 m.d.comb += put.eq(byte != ESC)
@@ -210,9 +210,7 @@ class FrameTransmitter(wiring.Component):
         def send():
             """Offer the value or what is escaped for it; it is out once ``sent`` is high."""
             m.d.comb += [
-                self.o.payload.eq(
-                    Mux(escaped, Mux(value == END, ESC_END, ESC_ESC), Mux(special, ESC, value))
-                ),
+                self.o.payload.eq(Mux(escaped, Mux(value == END, ESC_END, ESC_ESC), Mux(special, ESC, value))),
                 sent.eq(self.o.valid & self.o.ready & (escaped | ~special)),
                 crc.step.eq(sent),
             ]
@@ -221,7 +219,7 @@ class FrameTransmitter(wiring.Component):
 
         with m.FSM(name="state"):
             with m.State("BEGIN"):
-                m.d.comb += [self.o.payload.eq(END), self.o.valid.eq(self.i.valid), crc.clear.eq(1)]
+                m.d.comb += [self.o.payload.eq(END), self.o.valid.eq(self.i.valid & ~crc.busy), crc.clear.eq(1)]
                 with m.If(self.o.valid & self.o.ready):
                     m.next = "BODY"
             with m.State("BODY"):

@@ -102,17 +102,27 @@ def unpack(config: MacConfig, payload: bytes) -> tuple[NDArray[np.uint32], NDArr
     return np.bitwise_or.reduce(number, axis=1), results[:, -1].copy()
 
 
-def jobs(facts: Facts, packed: _Codes) -> Iterator[Job]:
-    """Divide what :func:`pack` gives into jobs whose frames fit the board's buffer several times."""
+def jobs(facts: Facts, packed: _Codes, first: int = 0) -> Iterator[Job]:
+    """Divide what :func:`pack` gives into jobs whose frames fit the board's buffer several times.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the board.
+    packed : ndarray of uint8, shape (dots, blocks, bytes)
+    first : int
+        Number of the first of the dot products.
+    """
     config = facts.config
     dots, blocks, _ = packed.shape
     payload = (facts.buffer - 1) // _FRAMES - FRAME_OVERHEAD - 1
     blocks_each = max(1, min(BLOCKS_MAX, payload // block_bytes(config)))
     dots_each = blocks_each // blocks
     for start in range(0, dots, max(1, dots_each)):
-        part = slice(start, min(start + max(1, dots_each), dots))
+        stop = min(start + max(1, dots_each), dots)
+        part = slice(first + start, first + stop)
         if dots_each:
-            yield Job(part, [(Kind.COMPUTE, _payload(blocks, packed[part]))])
+            yield Job(part, [(Kind.COMPUTE, _payload(blocks, packed[start:stop]))])
             continue
         pieces = [packed[start, at : at + blocks_each] for at in range(0, blocks, blocks_each)]
         flags = [CONTINUES * (index > 0) | MORE * (index < len(pieces) - 1) for index in range(len(pieces))]

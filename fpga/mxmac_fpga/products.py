@@ -59,11 +59,11 @@ class Outcome:
     macs: int
     mismatches: list[Mismatch] = field(default_factory=list)
 
-    def compare(self, results: _Results, expected: _Results, where: Callable[[int], str]):
-        """Add what differs; ``where`` gives words for an index."""
+    def compare(self, results: _Results, expected: _Results, where: str):
+        """Add what differs; ``where`` says of which dot product, with braces in the place of its index."""
         wrong = np.flatnonzero((results[0] != expected[0]) | (results[1] != expected[1]))
         for index in wrong.tolist():
-            self.mismatches.append(Mismatch(where(index), *(int(array[index]) for array in (*results, *expected))))
+            self.mismatches.append(Mismatch(where.format(index), *(int(array[index]) for array in (*results, *expected))))
 
 
 def load_pair(a_argument: str, b_argument: str) -> tuple[MxTensor, MxTensor, Path, Path]:
@@ -100,18 +100,18 @@ def matrix_product(board: Board, a: MxTensor, b: MxTensor, a_file: Path, b_file:
     (rows, k), columns = a.elements.shape, len(b.elements)
     outcome = Outcome(f"({rows} × {k}) · ({columns} × {k})ᵀ", rows * columns, rows * columns * k)
     b_codes = b.elements.reshape(columns, -1, config.block)
-    formats = _formats(config, a, b, b.scales.shape)
+    choices = _choices(config, a, b, b.scales.shape)
     for row in range(rows):
         a_codes = np.broadcast_to(a.elements[row].reshape(1, -1, config.block), b_codes.shape)
         a_scales = np.broadcast_to(a.scales[row], b.scales.shape)
-        operands = {"a": a_codes, "scale_a": a_scales, "b": b_codes, "scale_b": b.scales, **formats}
+        operands = {"a": a_codes, "scale_a": a_scales, "b": b_codes, "scale_b": b.scales, **choices}
         results = board.dot(**operands, progress=lambda done: progress(done, outcome.dots))
         expected = golden.dot(**operands, config=config)
-        outcome.compare(results, expected, lambda column, row=row: f"at [{row}, {column}]")
+        outcome.compare(results, expected, f"at [{row}, {{}}]")
     return outcome
 
 
-def _formats(config: MacConfig, a: MxTensor, b: MxTensor, shape: tuple[int, ...]) -> dict[str, NDArray[np.uint8]]:
+def _choices(config: MacConfig, a: MxTensor, b: MxTensor, shape: tuple[int, ...]) -> dict[str, NDArray[np.uint8]]:
     """Choices of format, where there is one."""
     return {
         f"format_{side}": np.full(shape, list(formats).index(tensor.format), np.uint8)
@@ -139,5 +139,5 @@ def random_products(board: Board, dots: int, seed: int, progress: _Progress) -> 
         operands = random_operands(config, count, blocks, rng, specials=_SPECIALS)
         results = board.dot(**operands, progress=lambda done: progress(done, total))
         expected = golden.dot(**operands, config=config)
-        outcome.compare(results, expected, lambda index, blocks=blocks: f"in dot product {index} of {blocks} blocks")
+        outcome.compare(results, expected, f"in dot product {{}} of {blocks} blocks")
     return outcome

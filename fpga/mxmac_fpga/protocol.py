@@ -58,7 +58,7 @@ FRAME_BYTES_MIN = FRAME_OVERHEAD
 
 #: Set in the kind of every reply.
 REPLY = 0x80
-#: Bits of the kind of a compute request: its first dot product goes on from the request before; its last one goes on in the next.
+#: Bits of the kind of a compute request: its first dot product goes on from the request before, its last one in the next.
 CONTINUES, MORE = 0x01, 0x02
 
 
@@ -246,12 +246,15 @@ class Facts:
         try:
             parameters = dict(facts["config"])
             default = MacConfig()
+            a, b, block, lanes, accumulator, output = (
+                parameters[name] for name in ("a", "b", "block", "lanes", "accumulator", "output")
+            )
             config = config_from(
-                *(parameters[name] for name in ("a", "b", "block", "lanes", "accumulator", "output")),
+                a, b, block, lanes, accumulator, output,
                 window=parameters.get("window", default.window),
                 window_guard=parameters.get("window-guard", default.window_guard),
                 window_lsb=parameters.get("window-lsb"),
-            )
+            )  # fmt: skip
             return cls(config, int(facts["buffer"]), str(facts["mxmac"]), int(facts["clock_hz"]), int(facts["baud"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the board's description of itself is incomplete ({error!r})") from error

@@ -1,7 +1,8 @@
 """Random dot products, for when there are no tensors at hand."""
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_NAN, Specials
@@ -14,8 +15,8 @@ _SCALES = (100, 151)
 
 def random_operands(
     config: MacConfig, dots: int, blocks: int, rng: np.random.Generator, *, specials: float = 0.0
-) -> dict[str, NDArray[np.uint8]]:
-    """Operands by the names that ``dot`` has for them, formats included where there is a choice.
+) -> dict[str, Any]:
+    """Arrays of uint8 by the names that ``dot`` has for them, formats included where there is a choice.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ def random_operands(
     specials : float
         Part of the dot products that may have any code as an element or scale; the others have no NaN or Inf.
     """
-    operands: dict[str, NDArray[np.uint8]] = {}
+    operands: dict[str, Any] = {}
     anything = rng.random(dots) < specials
     for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
         formats = rng.integers(0, len(operand.formats), (dots, blocks), dtype=np.uint8)

@@ -1,6 +1,6 @@
 """Requests to replies."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -67,12 +67,14 @@ class Sequencer(wiring.Component):
         m.submodules.assembler = assembler = BeatAssembler(self.config)
         m.submodules.sender = sender = ResultSender(self.config)
         wiring.connect(m, wiring.flipped(self.results), sender.i)
-        m.submodules.facts = facts = Memory(shape=8, depth=len(self._facts), init=list(self._facts))
+        m.submodules.facts = facts = Memory(
+            shape=8, depth=len(self._facts), init=list(self._facts), attrs={"ram_style": "block"}
+        )
         read_fact, fact, fact_read = facts.read_port(), Signal(range(len(self._facts))), Signal()
 
         token, out = self.i.payload, self.o.payload
-        kind, known = Signal(8), Signal()
-        compute, continues, more = kind[4], kind[0], kind[1]
+        kind, compute = Signal(8), Signal()
+        continues, more = (kind[flag.bit_length() - 1] for flag in (CONTINUES, MORE))
         # The number that a request which continues a dot product has to have; then that of the request.
         sequence, in_order, unfinished = Signal(16), Signal(), Signal()
         blocks, filled = Signal(8), Signal()
@@ -88,7 +90,7 @@ class Sequencer(wiring.Component):
             self.beats.valid.eq(assembler.o.valid & feeding),
             self.beats.payload.eq(assembler.o.payload),
             assembler.o.ready.eq(self.beats.ready | ~feeding),
-            known.eq((kind == Kind.QUERY) | (kind[2:] == Kind.COMPUTE >> 2)),
+            compute.eq(kind[2:] == Kind.COMPUTE >> 2),
             self.busy.eq(1),
         ]
 
@@ -137,7 +139,7 @@ class Sequencer(wiring.Component):
                 with m.If(self.i.valid):
                     m.d.sync += filled.eq(1)
                 with m.If(self.i.valid & token.end):
-                    with m.If(~known):
+                    with m.If(~compute & (kind != Kind.QUERY)):
                         fail(ErrorCode.KIND)
                     with m.Elif(compute & ~(filled & assembler.boundary)):
                         fail(ErrorCode.LENGTH)

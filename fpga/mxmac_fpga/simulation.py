@@ -47,7 +47,7 @@ def synthesized_ice40(verilog: str) -> str:
         Of a top module ``accelerator``.
     """
     with tempfile.TemporaryDirectory() as folder:
-        source, netlist, cells = (Path(folder, name) for name in ("source.v", "netlist.v", "cells.v"))
+        source, netlist, models = (Path(folder, name) for name in ("source.v", "netlist.v", "cells.v"))
         source.write_text(verilog)
         script = "\n".join(
             [
@@ -63,7 +63,7 @@ def synthesized_ice40(verilog: str) -> str:
         done = subprocess.run([sys.executable, "-P", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SimulationError(f"Yosys could not synthesize the accelerator:\n{done.stderr}")
-        return netlist.read_text() + cells.read_text()
+        return netlist.read_text() + models.read_text()
 
 
 class SimulatedBoard:
@@ -120,6 +120,9 @@ class SimulatedBoard:
                 arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[master], process_group=0, text=True
             )
             self.port = os.ttyname(slave)
+        except BaseException:
+            self._stack.close()
+            raise
         finally:
             os.close(master)
         return self
@@ -129,8 +132,7 @@ class SimulatedBoard:
         try:
             assert child is not None
             try:
-                output, _ = child.communicate(timeout=_PATIENCE)
-                self.clocks = int(output or 0)
+                self.clocks = int(child.communicate(timeout=_PATIENCE)[0] or 0)
             except BaseException:
                 child.kill()
                 child.communicate()

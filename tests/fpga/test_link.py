@@ -7,14 +7,15 @@ import tty
 import numpy as np
 import pytest
 
-from shared_board import built_board
 from mxmac.errors import UserError
 from mxmac_fpga.faults import Fault, campaign
-from mxmac_fpga.host import Board, open_port
+from mxmac_fpga.host import Board
+from mxmac_fpga.link import Link, open_port
 from mxmac_fpga.protocol import CONTINUES, MORE, REPLY, Decoder, ErrorCode, Frame, Kind, block_bytes, encode, result_bytes
 from mxmac_fpga.selftest import random_operands
 from mxmac_fpga.simulation import SIMULATED_BAUD, SIMULATED_CONFIG
 from mxmac_sim import golden
+from shared_board import built_board
 
 CONFIG = SIMULATED_CONFIG
 BLOCK = bytes(block_bytes(CONFIG))
@@ -29,7 +30,8 @@ def simulation(tmp_path_factory):
 
 @pytest.fixture
 def board(simulation):
-    with Board(simulation.port) as board:
+    # On a busy machine an answer may take a while, which is no trouble of the link.
+    with Board(simulation.port, timeout=5) as board:
         yield board
 
 
@@ -37,14 +39,14 @@ def board(simulation):
 def port(simulation):
     with open_port(simulation.port, SIMULATED_BAUD) as port:
         # Nothing that other tests have begun goes on.
-        exchange(port, encode(Frame(QUERY, 0)), 1)
+        Link(port, SIMULATED_BAUD).ask()
         yield port
 
 
 def exchange(port, wire, count):
     """Send bytes, and return so many frames that come back."""
     port.write(wire)
-    decoder, frames, until = Decoder(), [], time.monotonic() + 10
+    decoder, frames, until = Decoder(), [], time.monotonic() + 30
     while len(frames) < count and time.monotonic() < until:
         frames += decoder.feed(port.read(max(1, port.in_waiting)))
     assert not decoder.rejected
@@ -189,7 +191,7 @@ def test_a_port_that_does_not_exist_is_a_mistake_of_the_user():
 
 @pytest.mark.parametrize(("noise", "noticed"), [(b"", "nothing comes back"), (b"\xc0abc\xc0", "no frame")])
 def test_a_port_without_a_board_is_a_mistake_of_the_user(noise, noticed, monkeypatch):
-    monkeypatch.setattr("mxmac_fpga.host._GREETINGS", (0.05, 0.05))
+    monkeypatch.setattr("mxmac_fpga.link._GREETINGS", (0.05, 0.05))
     master, slave = os.openpty()
     try:
         tty.setraw(slave)
