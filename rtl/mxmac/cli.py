@@ -1,5 +1,6 @@
 """The ``mxmac`` command."""
 
+import importlib
 import sys
 import warnings
 from typing import Annotated
@@ -79,13 +80,36 @@ def _generate(
 
 generate_app.command("quantizer")(quantizer)
 
+#: Modules with more commands, the extra of the distribution that brings what they need, and their names.
+_OTHER_COMMANDS = (
+    ("mxmac_sim.commands", "sim", ("verify", "dot")),
+    ("mxmac_fpga.commands", "fpga", ("fpga",)),
+)
+_ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
 
 def _add_other_commands():
-    from mxmac_fpga.commands import add_commands as add_board_commands
-    from mxmac_sim.commands import add_commands as add_simulation_commands
+    from mxmac_sim.commands_quantize import quantize
 
-    add_simulation_commands(app)
-    add_board_commands(app)
+    app.command("quantize")(quantize)
+    for module, extra, names in _OTHER_COMMANDS:
+        try:
+            importlib.import_module(module).add_commands(app)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("mxmac"):
+                raise
+            for name in names:
+                _add_missing(name, extra, error.name)
+
+
+def _add_missing(name: str, extra: str, package: str):
+    @app.command(name, help=f"Not installed: pip install 'mxmac[{extra}]' adds it.", context_settings=_ANY_ARGUMENTS)
+    def missing():
+        raise UserError(name, _needs(package, extra))
+
+
+def _needs(package: str, extra: str) -> str:
+    return f"There is no package {package!r}, which this command needs: pip install 'mxmac[{extra}]'"
 
 
 def main(arguments: list[str] | None = None):
@@ -96,6 +120,11 @@ def main(arguments: list[str] | None = None):
         status = app(arguments or ["--help"], standalone_mode=False, prog_name="mxmac")
     except UserError as error:
         _fail(f"{_named(error.what)}: {error}")
+    except ModuleNotFoundError as error:
+        # Imported by a command that only some of its uses need: the last extra has all that the others have.
+        if error.name is None or error.name.startswith("mxmac"):
+            raise
+        _fail(_needs(error.name, _OTHER_COMMANDS[-1][1]))
     except typer.TyperException as error:
         _fail(" ".join(error.format_message().split()))
     except (typer.Abort, KeyboardInterrupt):

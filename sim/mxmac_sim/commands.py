@@ -1,16 +1,14 @@
-"""The sub-commands that simulation brings to ``mxmac``."""
+"""The sub-commands that a simulator brings to ``mxmac``."""
 
 import typer
 
 from .commands_dot import dot
-from .commands_quantize import quantize
 from .commands_verify import verify_app
 
 __all__ = ["add_commands"]
 
 
 def add_commands(app: typer.Typer):
-    """Add ``verify``, ``dot`` and ``quantize``."""
+    """Add ``verify`` and ``dot``."""
     app.add_typer(verify_app, name="verify")
     app.command("dot")(dot)
-    app.command("quantize")(quantize)
