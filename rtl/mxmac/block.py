@@ -78,12 +78,12 @@ class BlockAdder(wiring.Component):
         specials = Signal(SPECIALS, reset_less=True)
         width = config.block_sum_bits
         beat_sum = beat.beat.sum.as_signed()
-        if config.beats == 1:
-            m.d.sync += [total.eq(sign_extend(beat_sum, width) + beat.beat.carry), specials.eq(beat.specials)]
-        else:
-            so_far = Mux(beat.block_first, 0, total)
-            seen = Mux(beat.block_first, 0, specials.as_value())
-            with m.If(self.i.valid):
+        with m.If(self.i.valid):
+            if config.beats == 1:
+                m.d.sync += [total.eq(sign_extend(beat_sum, width) + beat.beat.carry), specials.eq(beat.specials)]
+            else:
+                so_far = Mux(beat.block_first, 0, total)
+                seen = Mux(beat.block_first, 0, specials.as_value())
                 m.d.sync += [
                     total.eq(add_with_carry(so_far, beat_sum, beat.beat.carry, width)),
                     specials.as_value().eq(seen | beat.specials.as_value()),

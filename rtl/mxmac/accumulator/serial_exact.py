@@ -250,8 +250,10 @@ class SerialExact(wiring.Component):
                     m.d.sync += index.eq(index + 1)
                     with m.If(index == top):
                         m.d.sync += [state.eq(_State.IDLE), empty.eq(1)]
+        words_below_top = Signal(len(total.msb) - len(msb))
         m.d.comb += [
-            total.msb.eq(Cat(msb, (top - start)[: len(total.msb) - len(msb)])),
+            words_below_top.eq(top - start),
+            total.msb.eq(Cat(msb, words_below_top)),
             total.neg.eq(neg),
             total.zero.eq(zero),
             total.below.eq(below),
