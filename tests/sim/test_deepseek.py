@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from mxmac import cli
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.commands import add_commands
+from mxmac_sim.commands_quantize import quantize as quantize_command
 from mxmac_sim.deepseek import pack_scales, padded, scales_of_rows, scales_of_tiles, unpack_scales
 from mxmac_sim.mx_files import load_mx, load_stored, save_mx
 from mxmac_sim.quantize import ScaleRule, block_scales, dequantize, quantize
@@ -33,7 +33,8 @@ FLOATS = RNG.standard_normal((200, 300), np.float32) * np.geomspace(1e-3, 1e3, 2
 codes = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3, max_side=9))
 
 app = typer.Typer()
-add_commands(app)
+app.command("quantize")(quantize_command)
+app.callback()(lambda: None)
 
 unhurried = settings(deadline=None, max_examples=60)
 
