@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mxmac_fpga.boards import BOARDS
 from mxmac_fpga.build import bitstream_path, build, report_path
+from mxmac_fpga.digits import recognise
 from mxmac_fpga.host import Board
 from mxmac_fpga.selftest import random_operands
 from mxmac_fpga.simulation import SimulatedBoard
@@ -60,4 +62,5 @@ def test_what_is_flashed_is_golden_behind_the_link(lanes, tmp_path):
             results, expected = board.dot(**operands), golden.dot(**operands, config=config)
             assert np.array_equal(results[0], expected[0])
             assert np.array_equal(results[1], expected[1])
+        assert recognise(board, count=20, console=Console(quiet=True)).passed
         assert not board.statistics.trouble
