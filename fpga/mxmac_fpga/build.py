@@ -90,7 +90,8 @@ def build(
         cells = tools.synthesize()
         tried: list[Routed] = []
         for seed in range(board.seed, board.seed + seeds):
-            told(f"Placing and routing with seed {seed}")
+            before = f", {tried[-1].fmax_hz / 1e6:.2f} MHz with the last" if tried else ""
+            told(f"Placing and routing with seed {seed}{before}")
             tried.append(tools.place_and_route(seed))
             if tried[-1].fmax_hz >= top.clock_hz:
                 break
