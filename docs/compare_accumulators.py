@@ -1,4 +1,4 @@
-"""Prints the tables of the numerics page: ``python docs/compare_accumulators.py``, and with ``--cost`` those of area.
+"""Prints the tables of the numerics page: ``python docs/compare_accumulators.py``; with ``--cost`` or ``--asic``, of area.
 
 Real numbers: the tile of weights and activations in ``sim/mxmac_sim/data``, quantized to E4M3 in blocks of 32. It has 320
 dot products of K = 384. Longer ones are those of its rows joined end to end, each row once and in turn, starting with another
@@ -9,12 +9,13 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim import golden
@@ -25,6 +26,8 @@ from mxmac_sim.truncating import tensor_core
 TILE = Path(__file__).parents[1] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 #: Every finite value of a tensor is an integer times this.
 _UNIT_EXP = -200
+#: As Debian's package qflow-tech-osu018 installs it.
+LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 
 
 def operands(join: int) -> tuple[MxTensor, MxTensor]:
@@ -104,5 +107,36 @@ def cost_table() -> str:
     return "\n".join(lines)
 
 
+def asic_table() -> str:
+    """Return the area of units in the cells of OSU's 0.18 µm library, as Markdown. Takes minutes.
+
+    Flip-flops are the library's plain ones, and those with an enable have a multiplexer before them.
+    """
+    from pyosys import libyosys as ys
+
+    head = ("accumulator", "`--storage`", "lanes", "µm²", "accumulator's", "queues'", "flip-flops")
+    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
+    for kind, lanes, storage in product((Accumulator.EXACT, Accumulator.WINDOW), (1, 8, 32), Storage):
+        design = ys.Design()
+        with tempfile.TemporaryDirectory() as folder:
+            source, log, report = (Path(folder, name) for name in ("unit.v", "log", "report"))
+            source.write_text(generate(MacConfig(accumulator=kind, lanes=lanes, storage=storage), "unit").text)
+            commands = ("synth -top unit", f"dfflibmap -liberty {LIBERTY}", f"abc -liberty {LIBERTY}", "opt_clean -purge")
+            for command in (f"read_verilog {source}", *commands):
+                ys.Pass.call(design, f"tee -q -o {log} {command}")
+            ys.Pass.call(design, f"tee -q -o {report} stat -json -liberty {LIBERTY}")
+            found = json.loads(report.read_text())
+        area = {name.removeprefix("\\unit_mac_datapath_"): cells.get("area", 0) for name, cells in found["modules"].items()}
+        queues = area["\\unit_mac_results"] + area.get("accumulator_queue", 0)
+        count = sum(number for cell, number in found["design"]["num_cells_by_type"].items() if cell.startswith("DFF"))
+        figures = (found["design"]["area"], area["accumulator"] - area.get("accumulator_queue", 0), queues, count)
+        lines.append(
+            f"| `{kind.value}` | `{storage.value}` | {lanes} | " + " | ".join(f"{round(figure):,}" for figure in figures) + " |"
+        )
+        print(lines[-1], file=sys.stderr)
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    print(cost_table() if "--cost" in sys.argv[1:] else accuracy_table())
+    tables = {"--cost": cost_table, "--asic": asic_table}
+    print(tables.get(sys.argv[-1], accuracy_table)())

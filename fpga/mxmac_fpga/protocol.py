@@ -254,6 +254,7 @@ class Facts:
                 window=parameters.get("window", default.window),
                 window_guard=parameters.get("window-guard", default.window_guard),
                 window_lsb=parameters.get("window-lsb"),
+                storage=parameters.get("storage", default.storage.value),
             )  # fmt: skip
             return cls(config, int(facts["buffer"]), str(facts["mxmac"]), int(facts["clock_hz"]), int(facts["baud"]))
         except (KeyError, TypeError, AttributeError) as error:

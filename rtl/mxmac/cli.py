@@ -18,6 +18,7 @@ from .options import (
     FormatBOption,
     LanesOption,
     OutputOption,
+    StorageOption,
     WindowGuardOption,
     WindowLsbOption,
     WindowOption,
@@ -69,12 +70,13 @@ def _generate(
     window: WindowOption = 80,
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
+    storage: StorageOption = "lutram",
 ):
     """Write the Verilog of a unit, and its manifest beside it."""
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return
-    config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb)
+    config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage)
     put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")
 
 
@@ -83,6 +85,7 @@ generate_app.command("quantizer")(quantizer)
 #: Modules with more commands, the extra of the distribution that brings what they need, and their names.
 _OTHER_COMMANDS = (
     ("mxmac_sim.commands", "sim", ("verify", "dot")),
+    ("mxmac_sim.commands_prove", "prove", ("prove",)),
     ("mxmac_fpga.commands", "fpga", ("fpga",)),
 )
 _ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -8,7 +8,7 @@ from functools import cached_property
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format
 
-__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "Operand", "format_named"]
+__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "Operand", "Storage", "format_named"]
 
 #: Largest block, in elements.
 BLOCK_MAX = 1024
@@ -33,6 +33,15 @@ class Accumulator(Enum):
     WINDOW = "window"
     #: Binary32, rounded once per block.
     FP32 = "fp32"
+
+
+class Storage(Enum):
+    """What words and entries are kept in, which decides how many of them there should be."""
+
+    #: Small memories, as FPGAs make them of LUTs: 16 places or 32 cost about the same.
+    LUTRAM = "lutram"
+    #: Flip-flops, as of an ASIC, each of which costs.
+    REGISTERS = "registers"
 
 
 def format_named(name: str, table: dict[str, Format], option: str) -> Format:
@@ -117,6 +126,9 @@ class MacConfig:
         Distance of the window's least significant bit below that of the block that anchors it, in bits.
     window_lsb : int or None
         Exponent of the window's least significant bit; None lets the first block with a non-zero sum set it.
+    storage : Storage
+        What words and entries are kept in. It changes no result, but with registers dot products that are shorter than a block
+        or two take longer.
 
     Raises
     ------
@@ -133,6 +145,7 @@ class MacConfig:
     window: int = 80
     window_guard: int = 16
     window_lsb: int | None = None
+    storage: Storage = Storage.LUTRAM
 
     def __post_init__(self):
         for side, formats in (("a", self.a), ("b", self.b)):
@@ -180,6 +193,8 @@ class MacConfig:
                 parameters["window-guard"] = self.window_guard
             else:
                 parameters["window-lsb"] = self.window_lsb
+        if self.storage is not Storage.LUTRAM:
+            parameters["storage"] = self.storage.value
         return parameters
 
     # Operands and exact sums
@@ -259,6 +274,15 @@ class MacConfig:
     def takes_whole_blocks(self) -> bool:
         """Whether a block that ends early takes the clocks of a whole one: a serial window turns once for each of them."""
         return self.accumulator is Accumulator.WINDOW and self.chunk_bits > 0
+
+    @property
+    def window_dot_clocks(self) -> int:
+        """Clocks that a dot product takes at least, in the long run and with a window: those of a block, or one.
+
+        A serial window turns for as long as a block lasts; and in registers there are places for the results of whole blocks
+        only.
+        """
+        return self.beats if self.takes_whole_blocks or self.storage is Storage.REGISTERS else 1
 
     def chunks(self, bits: int, chunk: int | None = None) -> int:
         """Chunks of ``chunk`` bits, or of config.chunk_bits, that so many bits fill."""

@@ -17,7 +17,7 @@ def dot_clocks(config: MacConfig) -> int:
         case Accumulator.FP32:
             return config.fp32_add_clocks
         case Accumulator.WINDOW:
-            return config.beats if config.takes_whole_blocks else 1
+            return config.window_dot_clocks
 
 
 def rate_lines(config: MacConfig) -> list[str]:
@@ -44,6 +44,11 @@ def rate_lines(config: MacConfig) -> list[str]:
             ]
         case Accumulator.WINDOW if config.takes_whole_blocks:
             return [f"One beat a clock, sustained, for whole blocks. One that ends early takes {clocks} clocks all the same."]
+        case Accumulator.WINDOW if clocks > 1:
+            return [
+                f"One beat a clock, sustained, if dot products have {clocks} beats or more. Shorter ones that follow each",
+                "other may have to wait until there is room for their results.",
+            ]
         case Accumulator.WINDOW:
             return ["One beat a clock, sustained, however short dot products are."]
 

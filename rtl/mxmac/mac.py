@@ -35,10 +35,11 @@ def unit_latency_min(config: MacConfig) -> int:
 def result_queue_depth(config: MacConfig) -> int:
     """Results to make room for, so that dot products follow each other without a gap.
 
-    With a window they may be as short as a single beat; the other accumulators take their time over a dot product.
+    With a window they may be as short as a single beat, unless its results are kept in registers; the other accumulators take
+    their time over a dot product.
     """
     interval = {
-        Accumulator.WINDOW: config.beats if config.chunk_bits else 1,
+        Accumulator.WINDOW: config.window_dot_clocks,
         Accumulator.FP32: config.fp32_add_clocks,
         Accumulator.EXACT: max(config.beats, EXACT_DOT_CLOCKS),
     }

@@ -1,10 +1,11 @@
 """The command-line options that make up a configuration."""
 
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, TypeVar
 
 import typer
 
-from .config import Accumulator, MacConfig, format_named
+from .config import Accumulator, MacConfig, Storage, format_named
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
 
@@ -15,12 +16,15 @@ __all__ = [
     "FormatBOption",
     "LanesOption",
     "OutputOption",
+    "StorageOption",
     "WindowGuardOption",
     "WindowLsbOption",
     "WindowOption",
     "config_from",
     "refuse_options_before",
 ]
+
+_Kind = TypeVar("_Kind", bound=Enum)
 
 _PANEL = "Unit"
 _FORMATS = ", ".join(ELEMENT_FORMATS)
@@ -44,6 +48,13 @@ WindowLsbOption = Annotated[
     int | None,
     typer.Option(help="Exponent of the window's least significant bit, instead of an anchor.", rich_help_panel=_PANEL),
 ]
+StorageOption = Annotated[
+    str,
+    typer.Option(
+        help=f"What queues and exact sums are kept in: {', '.join(kind.value for kind in Storage)}; the latter for an ASIC.",
+        rich_help_panel=_PANEL,
+    ),
+]
 
 
 def config_from(
@@ -56,6 +67,7 @@ def config_from(
     window: int,
     window_guard: int,
     window_lsb: int | None,
+    storage: str = Storage.LUTRAM.value,
 ) -> MacConfig:
     """Make a configuration of what the options say.
 
@@ -64,21 +76,25 @@ def config_from(
     UserError
         If it is none; the error names the option.
     """
-    kinds = {kind.value: kind for kind in Accumulator}
-    kind = kinds.get(accumulator.lower())
-    if kind is None:
-        raise UserError("accumulator", f"There is no accumulator {accumulator!r}; choose one of {', '.join(kinds)}")
     return MacConfig(
         a=_formats(a, "a"),
         b=_formats(b, "b"),
         block=block,
         lanes=lanes,
-        accumulator=kind,
+        accumulator=_kind(Accumulator, accumulator, "accumulator"),
         output=format_named(output, RESULT_FORMATS, "output"),
         window=window,
         window_guard=window_guard,
         window_lsb=window_lsb,
+        storage=_kind(Storage, storage, "storage"),
     )
+
+
+def _kind(kinds: type[_Kind], name: str, option: str) -> _Kind:
+    values = [kind.value for kind in kinds]
+    if name.lower() not in values:
+        raise UserError(option, f"There is no {option} {name!r}; choose one of {', '.join(values)}")
+    return kinds(name.lower())
 
 
 def _formats(names: list[str], option: str) -> tuple[Format, ...]:

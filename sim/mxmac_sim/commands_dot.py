@@ -16,6 +16,7 @@ from mxmac.options import (
     AccumulatorOption,
     LanesOption,
     OutputOption,
+    StorageOption,
     WindowGuardOption,
     WindowLsbOption,
     WindowOption,
@@ -54,6 +55,7 @@ def dot(
     window: WindowOption = 80,
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
+    storage: StorageOption = "lutram",
 ) -> int:
     """Multiply A by the transpose of B on the simulated hardware, and hold every result against the golden model.
 
@@ -64,7 +66,7 @@ def dot(
     a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
     check_pair(a, b, a_file, b_file)
     names = [a.format.name], [b.format.name]
-    config = config_from(*names, a.block, lanes, accumulator, output, window, window_guard, window_lsb)
+    config = config_from(*names, a.block, lanes, accumulator, output, window, window_guard, window_lsb, storage)
     originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
     if output_file is not None:
         if output_file.suffix != ".npz":

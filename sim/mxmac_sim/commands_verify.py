@@ -20,6 +20,7 @@ from mxmac.options import (
     FormatBOption,
     LanesOption,
     OutputOption,
+    StorageOption,
     WindowGuardOption,
     WindowLsbOption,
     WindowOption,
@@ -66,6 +67,7 @@ def _verify(
     window: WindowOption = 80,
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
+    storage: StorageOption = "lutram",
     seed: _SeedOption = None,
     effort: _EffortOption = "normal",
     simulator: _SimulatorOption = "verilator",
@@ -80,7 +82,7 @@ def _verify(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
-    subject = unit_subject(config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb))
+    subject = unit_subject(config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage))
     return _run([], subject, seed, effort, simulator, bench, waves, work)
 
 

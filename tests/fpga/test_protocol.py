@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_fpga.protocol import END, ESC, FRAME_OVERHEAD, Decoder, ErrorCode, Facts, Frame, encode
 
@@ -85,6 +85,7 @@ def test_errors_that_name_no_request_are_those_of_the_link():
         MacConfig(a=(E2M1, E4M3), block=16, lanes=2, accumulator=Accumulator.FP32, output=RESULT_FORMATS["BF16"]),
         MacConfig(accumulator=Accumulator.WINDOW, window=60, window_guard=3),
         MacConfig(accumulator=Accumulator.WINDOW, window=60, window_lsb=-20),
+        MacConfig(storage=Storage.REGISTERS),
     ],
 )
 def test_a_configuration_comes_back_from_the_board(config):

@@ -13,7 +13,7 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 import oracle
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.top import MacTop
 from mxmac.verilog import generate
@@ -28,6 +28,8 @@ def unit(a, b, block, lanes, kind, **parameters):
 EXACT, WINDOW, FP32 = Accumulator.EXACT, Accumulator.WINDOW, Accumulator.FP32
 UNITS = {
     "e4m3-exact": unit("E4M3", "E4M3", 32, 8, EXACT),
+    "e4m3-exact-registers": unit("E4M3", "E4M3", 32, 8, EXACT, storage=Storage.REGISTERS),
+    "e4m3-window-registers": unit("E4M3", "E4M3", 32, 8, WINDOW, storage=Storage.REGISTERS),
     "e4m3-window": unit("E4M3", "E4M3", 32, 8, WINDOW, window=44, window_guard=1),
     "e4m3-fp32": unit("E4M3", "E4M3", 32, 8, FP32),
     "e5m2-window": unit("E5M2", "E5M2", 32, 2, WINDOW),

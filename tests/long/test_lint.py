@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyslang.driver import Driver
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
@@ -41,11 +41,16 @@ def units():
     yield unit("E5M2", "E5M2", 32, 8, Accumulator.WINDOW, window=70, window_guard=0)
     yield unit("E4M3", "E4M3", 32, 8, Accumulator.WINDOW, window=1024, window_lsb=-1024)
     yield unit("E4M3,E5M2", "E4M3,E5M2", 32, 4, Accumulator.WINDOW)
+    for lanes in (1, 8, 32):
+        yield unit("E4M3", "E4M3", 32, lanes, Accumulator.EXACT, storage=Storage.REGISTERS)
+    yield unit("E2M1", "E2M1", 32, 8, Accumulator.EXACT, storage=Storage.REGISTERS)
+    yield unit("E4M3", "E4M3", 32, 8, Accumulator.WINDOW, storage=Storage.REGISTERS)
 
 
 def described(config):
     a, b = ("+".join(fmt.name for fmt in formats) for formats in (config.a, config.b))
     extra = "" if config.window == 80 else f"-{config.window}"
+    extra += "" if config.storage is Storage.LUTRAM else f"-{config.storage.value}"
     return f"{a}x{b}-{config.accumulator.value}-block{config.block}-lanes{config.lanes}{extra}"
 
 

@@ -3,21 +3,27 @@
 import numpy as np
 import pytest
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac_sim.benches.dots import Dot, expected_results
 from shared_units import built, packed
 
 EXACT, WINDOW = Accumulator.EXACT, Accumulator.WINDOW
 BLOCK = 32
+#: Instead of a spread: every other block has the smallest scales, and the others the largest.
+ENDS = None
 
 
 def dots_of(config, rng, beats, count, spread):
-    """Dot products of so many beats each, of finite elements and with scales that lie that far from 1 at most."""
+    """Dot products of so many beats each, of finite elements, with scales that lie that far from 1 at most or at both ends."""
     blocks = -(-beats // config.beats)
     dots = []
     for _ in range(count):
         a, b = (rng.integers(0, 256, (blocks, BLOCK), np.uint8) & 0xF7 for _ in "ab")
-        scales = rng.integers(127 - spread, 128 + spread, (2, blocks))
+        scales = (
+            np.tile([0, 254], (2, blocks))[:, :blocks]
+            if spread is ENDS
+            else rng.integers(127 - spread, 128 + spread, (2, blocks))
+        )
         choice = np.zeros(blocks, np.intp)
         dots.append(Dot.of(config, "rate", ((a, choice), (b, choice)), scales, beats - (blocks - 1) * config.beats))
     return dots
@@ -35,10 +41,11 @@ def check(unit, rng, beats, count, spread, clocks=None):
     )
 
 
-@pytest.mark.parametrize("lanes", [1, 4, 8, 16, 32])
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16, 32])
 @pytest.mark.parametrize("kind", [EXACT, WINDOW], ids=lambda kind: kind.value)
-def test_one_beat_a_clock_is_sustained(kind, lanes, tmp_path, tmp_path_factory):
-    config = MacConfig(block=BLOCK, lanes=lanes, accumulator=kind)
+@pytest.mark.parametrize("storage", Storage, ids=lambda storage: storage.value)
+def test_one_beat_a_clock_is_sustained(storage, kind, lanes, tmp_path, tmp_path_factory):
+    config = MacConfig(block=BLOCK, lanes=lanes, accumulator=kind, storage=storage)
     unit, rng = built(config, tmp_path / "unit", tmp_path_factory), np.random.default_rng(lanes)
     interval = unit.design.manifest["initiation_interval"]
     assert interval["clocks_per_beat"] == 1
@@ -47,9 +54,12 @@ def test_one_beat_a_clock_is_sustained(kind, lanes, tmp_path, tmp_path_factory):
 
     # Whole blocks, one dot product right after the other, whatever their scales.
     whole = -(-shortest // config.beats)
-    for blocks in (whole, whole + 1, 12, 60):
+    for blocks in (whole, whole + 1, 3 * whole, 60):
         for spread in (0, 6, 127):
             check(unit, rng, blocks * config.beats, 4000 // blocks // config.beats + 8, spread)
+    if kind is EXACT and config.chunk_bits == 0:
+        for beats in (shortest, shortest + 1, whole * config.beats):
+            check(unit, rng, beats, 300, ENDS)
     # Dot products that end early, down to the shortest for which that is promised, and the clocks of shorter ones.
     for beats in (shortest, shortest + 1, 2 * shortest + 1):
         spare = -beats % config.beats if config.accumulator is WINDOW and shortest > 1 else 0

@@ -68,6 +68,7 @@ MISTAKES = {
     "same format in two options": ((*OUT, "--b", "e2m1", "--b", "E5M2,E2M1"), "--b", "^mxmac: --b: E2M1 .*once$"),
     "empty format": ((*OUT, "--a", ""), "--a", FORMATS),
     "unknown accumulator": ((*OUT, "--accumulator", "kulisch"), "--accumulator", "choose one of .*window, fp32"),
+    "unknown storage": ((*OUT, "--storage", "sram"), "--storage", "choose one of lutram, registers"),
     "unknown output": ((*OUT, "--output", "fp64"), "--output", "choose one of FP32, BF16, FP16"),
     "element format as output": ((*OUT, "--output", "E4M3"), "--output", "choose one of FP32, BF16, FP16"),
     "lanes do not divide": ((*OUT, "--lanes", "3"), "--lanes", "divide the block of 32"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mutants import Mutant
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer_config import QuantizerConfig
 from mxmac.scale_rules import Overflow, ScaleRule
@@ -23,6 +23,7 @@ CONFIGS = [
     *UNITS,
     MacConfig(a=FORMATS, b=FORMATS[2:], block=6, lanes=3, accumulator=Accumulator.WINDOW, window=99, window_lsb=-40),
     MacConfig(accumulator=Accumulator.WINDOW, window=64, window_guard=3),
+    MacConfig(storage=Storage.REGISTERS),
     QuantizerConfig(),
     QuantizerConfig(source=RESULT_FORMATS["BF16"], block=8, lanes=4, rules=tuple(ScaleRule), overflows=tuple(Overflow)),
 ]

@@ -8,15 +8,15 @@ already adds up in another part of the memories.
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..bits import delay, delay_valid, register, shift_left_stage
-from ..config import MacConfig
+from ..config import MacConfig, Storage
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..multiplier import SPECIALS
 from ..rounder import total_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
+from .word_memory import WordMemory
 
 __all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency", "exact_total_exp_min", "exact_total_layout", "word_bits"]
 
@@ -41,7 +41,7 @@ def _words(config: MacConfig) -> int:
 
 def _slots(config: MacConfig) -> int:
     """Dot products that the memories hold: one adds up while others wait for, or are in, their carrying out."""
-    return 4 if config.beats <= 8 else 2
+    return 4 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
 
 
 def _shift_clocks(config: MacConfig) -> int:
@@ -51,7 +51,9 @@ def _shift_clocks(config: MacConfig) -> int:
 
 def exact_dot_clocks(config: MacConfig) -> int:
     """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
-    return _words(config) + 1
+    # With two slots, the next but one waits for this one to have been added up, too.
+    wait = max(0, _shift_clocks(config) + 2 - config.beats) if _slots(config) == 2 else 0
+    return _words(config) + 1 + wait
 
 
 def exact_latency(config: MacConfig) -> tuple[int, int]:
@@ -172,7 +174,6 @@ class ExactAccumulator(wiring.Component):
         config, width = self.config, word_bits(self.config) + _GROWTH
         words, slots = _words(config), _slots(config)
         rows = -(-words // 2)
-        row_bits = (rows - 1).bit_length()
         low, high = chunks
         odd, row = word[0], word[1:]
         # Words that nothing has been added to hold what the last dot product left there.
@@ -186,22 +187,21 @@ class ExactAccumulator(wiring.Component):
         read_slot = Signal(range(slots))
         drained_words = []
         for parity, name in enumerate(("even", "odd")):
-            m.submodules[name] = memory = Memory(shape=width, depth=slots << row_bits, init=[])
-            read, write, drain = memory.read_port(domain="comb"), memory.write_port(), memory.read_port(domain="comb")
-            own_row = Signal(range(rows), name=f"{name}_row")
+            memory = WordMemory(width=width, words=-(-(words - parity) // 2), slots=slots, storage=config.storage)
+            m.submodules[name] = memory
             # An odd word's upper neighbour is the next even one.
-            m.d.comb += own_row.eq(row + odd if parity == 0 else row)
+            m.d.comb += memory.index.eq(row + odd if parity == 0 else row)
             addend = Mux(odd == parity, low, high)
-            kept = touched[add.slot].bit_select((own_row << 1) + parity, 1)
-            old = Mux(kept, read.data, 0)
+            kept = touched[add.slot].bit_select((memory.index << 1) + parity, 1)
+            old = Mux(kept, memory.read_data, 0)
             m.d.comb += [
-                read.addr.eq(Cat(own_row, Const(0, row_bits - len(own_row)), add.slot)),
-                write.addr.eq(read.addr),
-                write.en.eq(valid),
-                write.data.eq(old + addend),
-                drain.addr.eq(Cat(read_word[1:][:row_bits], Const(0, row_bits - len(read_word[1:][:row_bits])), read_slot)),
+                memory.slot.eq(add.slot),
+                memory.write_enable.eq(valid),
+                memory.write_data.eq(old + addend),
+                memory.drain_slot.eq(read_slot),
+                memory.drain_index.eq(read_word[1:]),
             ]
-            drained_words.append(drain.data)
+            drained_words.append(memory.drain_data)
         bits_set = Const(3, 2) << word
         with m.If(valid):
             m.d.sync += [

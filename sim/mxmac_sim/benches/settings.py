@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
 from mxmac.scale_rules import Overflow, ScaleRule
@@ -55,6 +55,7 @@ def config_from_dict(parameters: dict[str, Any]) -> MacConfig | QuantizerConfig:
         lanes=parameters["lanes"],
         accumulator=Accumulator(parameters["accumulator"]),
         output=RESULT_FORMATS[parameters["output"]],
+        storage=Storage(parameters.get("storage", Storage.LUTRAM.value)),
         **window,
     )
 

@@ -87,6 +87,11 @@ class Source:
         return len(self._items)
 
     @property
+    def waiting(self) -> bool:
+        """Whether an item is offered that was not taken so far."""
+        return self._waiting
+
+    @property
     def done(self) -> bool:
         """Whether everything has been taken."""
         return len(self.taken) == len(self._items)
@@ -154,6 +159,11 @@ class Sink:
         self._taking: bool | None = None if self._ready is not None else True
         self._held: tuple[_Item, int] | None = None
         self.taken: list[int] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an item was offered that is not taken yet."""
+        return self._held is not None
 
     def drive(self, _clock: int):
         """Drive the ready port for this clock."""

@@ -1,0 +1,89 @@
+"""Where the words of exact sums are kept: the storage of the exact accumulator, in a module of its own."""
+
+from amaranth.hdl import Array, Cat, Const, Module
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..config import Storage
+
+__all__ = ["WordMemory"]
+
+
+class WordMemory(wiring.Component):
+    """Words of several sums, of which one is added to and another is read, both at every clock.
+
+    Both ways of reading are asynchronous. What is written can be read one clock later.
+
+    Parameters
+    ----------
+    width : int
+        Bits of a word.
+    words : int
+        Words of a sum.
+    slots : int
+        Sums.
+    storage : Storage
+        One memory whose address is slot and word; or one for each slot, with as many places as there are words.
+
+    Members
+    -------
+    slot : In(range(slots))
+    index : In(range(words))
+        The word that is added to.
+    read_data : Out(width)
+    write_enable : In(1)
+    write_data : In(width)
+        Takes the place of the word, if enabled.
+    drain_slot : In(range(slots))
+    drain_index : In(range(words))
+        Another word, to be read.
+    drain_data : Out(width)
+    """
+
+    def __init__(self, *, width: int, words: int, slots: int, storage: Storage):
+        self._shape = width, words, slots
+        self._storage = storage
+        super().__init__(
+            {
+                "slot": In(range(slots)),
+                "index": In(range(words)),
+                "read_data": Out(width),
+                "write_enable": In(1),
+                "write_data": In(width),
+                "drain_slot": In(range(slots)),
+                "drain_index": In(range(words)),
+                "drain_data": Out(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Build the memory."""
+        m = Module()
+        _, words, slots = self._shape
+        address_bits = (words - 1).bit_length()
+        if self._storage is Storage.LUTRAM:
+            read, drain = self._memory(m, "words", slots << address_bits, self.write_enable)
+            filler = Const(0, address_bits - len(self.index))
+            m.d.comb += [
+                read.addr.eq(Cat(self.index, filler, self.slot)),
+                drain.addr.eq(Cat(self.drain_index, filler, self.drain_slot)),
+                self.read_data.eq(read.data),
+                self.drain_data.eq(drain.data),
+            ]
+            return m
+        kept, drained = [], []
+        for slot in range(slots):
+            read, drain = self._memory(m, f"words{slot}", words, self.write_enable & (self.slot == slot))
+            m.d.comb += [read.addr.eq(self.index), drain.addr.eq(self.drain_index)]
+            kept.append(read.data)
+            drained.append(drain.data)
+        m.d.comb += [self.read_data.eq(Array(kept)[self.slot]), self.drain_data.eq(Array(drained)[self.drain_slot])]
+        return m
+
+    def _memory(self, m: Module, name: str, depth: int, write_enable):
+        """Add a memory that is written where it is read, and return its two ways of reading."""
+        m.submodules[name] = memory = Memory(shape=self._shape[0], depth=depth, init=[])
+        write, read, drain = memory.write_port(), memory.read_port(domain="comb"), memory.read_port(domain="comb")
+        m.d.comb += [write.addr.eq(read.addr), write.en.eq(write_enable), write.data.eq(self.write_data)]
+        return read, drain

@@ -1,0 +1,115 @@
+"""Some dot products on their way through the unit, with everything about them checked that the port contract says."""
+
+import itertools
+from collections.abc import Callable
+
+from .dots import Dot, beat_fields, beats_of, expected_results
+from .report import shown_result
+from .streams import Pause, never
+from .testbench import Agent, Testbench
+
+__all__ = ["Passage"]
+
+
+class Passage:
+    """Some dot products, on their way through the unit.
+
+    Parameters
+    ----------
+    bench : Testbench
+    dots : list of Dot
+    idle, stall : Pause
+        How the two sides pause.
+    alone : bool
+        Whether there is just one dot product, for which nothing has to wait.
+
+    Members
+    -------
+    source : Source
+    sink : Sink
+    expected : list of (int, int)
+        Code and status flags of each dot product, by the golden model.
+    """
+
+    def __init__(self, bench: Testbench, dots: list[Dot], *, idle: Pause = never, stall: Pause = never, alone: bool = False):
+        self.bench, self.dots = bench, dots
+        self.expected = expected_results(dots, bench.config)
+        #: Number of the last beat of each dot product.
+        self.last_beats = list(itertools.accumulate((dot.beats(bench.config) for dot in dots), initial=-1))[1:]
+        self.source = bench.source("in", beat_fields(bench.config), idle=idle)
+        for dot in dots:
+            self.source.queue(beats_of(dot, bench.config, bench.numpy_rng))
+        self.sink = bench.sink("out", ("data", "status"), self.on_result, stall=stall)
+        least, most = (bench.settings.parameters[name] for name in ("latency_min", "latency"))
+        # A result waits for the one before it, if that is not taken at once.
+        self._latency = range(least, most + 1 if alone or (least == most and stall is never) else 1 << 62)
+
+    def agents(self) -> list[Agent]:
+        """Return who takes part in every clock, in order."""
+        return [self.source, self.sink]
+
+    async def run(self, *, clocks: int | None = None, until: Callable[[], bool] = lambda: False):
+        """Let all of them pass, and a while longer; or only so many clocks, or fewer if something is reached ``until`` then."""
+        bench, total = self.bench, len(self.source) + len(self.dots)
+        agents = self.agents()
+        start = bench.clock
+
+        def done() -> int:
+            return len(self.source.taken) + len(self.sink.taken)
+
+        await bench.run(
+            agents,
+            lambda: done() == total or (clocks is not None and (bench.clock - start == clocks or until())),
+            progress=lambda: done() / total,
+            patience=1000 + 4 * self._latency.start,
+        )
+        if clocks is None:
+            for _ in range(bench.settings.parameters["latency"] + 4):
+                await bench.step(agents)
+        beats = len(self.source.taken)
+        bench.report.beats += beats
+        bench.report.macs += beats * bench.config.lanes
+        bench.report.dots += len(self.sink.taken)
+
+    def check_clocks(self, most: int):
+        """See whether no more clocks lie between the first and the last beat: a queue may take the first blocks sooner."""
+        taken = self.source.taken[-1] - self.source.taken[0]
+        self.bench.check(
+            True,
+            len(self.source) - 1 <= taken <= most,
+            lambda: (
+                {"dot products": f"{len(self.dots)}", "beats": f"{len(self.source)}"},
+                {"clocks from the first beat to the last": f"{len(self.source) - 1} to {most}"},
+                {"clocks from the first beat to the last": f"{taken}"},
+            ),
+        )
+
+    def on_result(self, index: int, result: tuple[int, ...], clock: int):
+        """Compare a result, offered first in this clock, with what it should be, and its latency with what is stated."""
+        bench, output = self.bench, self.bench.config.output
+        code, status = result
+        if index >= len(self.dots):
+            bench.miss({}, {"results": f"{len(self.dots)}"}, {"one more": ""} | shown_result(code, status, output))
+            return
+        dot, expected = self.dots[index], self.expected[index]
+
+        def operands() -> dict[str, str]:
+            return {"dot product": f"{index}"} | dot.operands(bench.config)
+
+        bench.check(
+            expected,
+            result,
+            lambda: (operands(), shown_result(*expected, output), shown_result(code, status, output)),
+        )
+        last_beat = self.last_beats[index]
+        early = last_beat >= len(self.source.taken)
+        latency = -1 if early else clock - self.source.taken[last_beat]
+        bench.check(
+            True,
+            latency in self._latency,
+            lambda: (
+                operands(),
+                {"latency": f"{bench.settings.parameters['latency_min']} to {bench.settings.parameters['latency']} clocks"},
+                {"latency": "before its last beat" if early else f"{latency} clocks"},
+            ),
+        )
