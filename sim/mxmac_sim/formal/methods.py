@@ -1,0 +1,16 @@
+"""What a proof covers."""
+
+from enum import Enum
+
+__all__ = ["Method"]
+
+
+class Method(Enum):
+    """What a proof covers."""
+
+    #: All clocks from the given one on, whatever the registers held: what feeds forward forgets them.
+    ANY_STATE = "any state"
+    #: All clocks after a reset: true for the first ones, and for any one that follows so many for which it is true.
+    INDUCTION = "induction"
+    #: The given number of clocks after a reset, and no more.
+    BOUNDED = "bounded"

@@ -1,0 +1,31 @@
+"""A harness and the text it is about, flat, as BTOR2. Run as a program: Verilog file, name of the top module, BTOR2 file."""
+
+import sys
+
+from pyosys import libyosys as ys
+
+__all__ = ["main"]
+
+_PASSES = (
+    "hierarchy -check -top {top}",
+    "proc",
+    "flatten",
+    "opt_expr",
+    "opt_clean",
+    "memory_collect",
+    "memory_nordff",
+    "dffunmap",
+    "setundef -undriven -anyseq",
+    "opt_clean",
+)
+
+
+def main(verilog: str, top: str, btor: str):
+    """Read Verilog with Yosys, and write it as BTOR2. References into instances, ``unit.register``, are resolved."""
+    design = ys.Design()
+    for command in (f"read_verilog {verilog}", *(script.format(top=top) for script in _PASSES), f"write_btor {btor}"):
+        ys.Pass.call(design, f"tee -q -o {btor}.log {command}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,136 @@
+"""Proofs, some at a time, each in a process of its own."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..processes import Processes
+from .properties import Property
+
+__all__ = ["Outcome", "Prover"]
+
+#: Seconds between two looks at what is being done.
+_INTERVAL = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has become of a property.
+
+    Members
+    -------
+    claim : Property
+    seconds : float
+        Wall time, with reading the Verilog.
+    verdict : dict or None
+        As of :class:`~mxmac_sim.formal.engine.Verdict`; None if there is none.
+    problem : str
+        Why there is no proof and no counterexample either; empty if there is one of them.
+    waves : Path or None
+        Waveform of the counterexample.
+    """
+
+    claim: Property
+    seconds: float
+    verdict: dict | None
+    problem: str = ""
+    waves: Path | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether the claim is proved, to its depth."""
+        return bool(self.verdict and self.verdict["proved"])
+
+    @property
+    def counterexample(self) -> dict | None:
+        """Members of the :class:`~mxmac_sim.formal.engine.Counterexample`, if there is one."""
+        return self.verdict["counterexample"] if self.verdict else None
+
+
+class Prover:
+    """Proves properties.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything is written to.
+    jobs : int
+        Proofs at a time.
+    timeout : float
+        Seconds after which a proof is given up.
+    """
+
+    def __init__(self, folder: Path, *, jobs: int, timeout: float):
+        self._folder, self._jobs, self._timeout = folder, jobs, timeout
+        self._processes = Processes()
+        self._began: dict[str, float] = {}
+
+    def run(
+        self, makers: Mapping[str, Callable[[], Property]], on_progress: Callable[[str, str, Outcome | None], None]
+    ) -> list[Outcome]:
+        """Prove properties, and return what has become of them in their order.
+
+        Parameters
+        ----------
+        makers : mapping of str to callable
+            Make the properties, by name; called in this thread.
+        on_progress : callable
+            Called again and again with the name of a property, what is being done, and in the end with its outcome.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C, when all child processes have ended.
+        """
+        executor = ThreadPoolExecutor(self._jobs)
+        futures: dict[str, Future[Outcome]] = {}
+        told: set[str] = set()
+        try:
+            for name, make in makers.items():
+                futures[name] = executor.submit(self._prove, make())
+                self._tell(futures, told, on_progress)
+            while len(told) < len(futures):
+                wait([future for name, future in futures.items() if name not in told], timeout=_INTERVAL)
+                self._tell(futures, told, on_progress)
+        finally:
+            self._processes.stop()
+            executor.shutdown(cancel_futures=True)
+        return [future.result() for future in futures.values()]
+
+    def _tell(self, futures: Mapping[str, Future[Outcome]], told: set[str], on_progress):
+        for name, future in futures.items():
+            if name in told:
+                continue
+            if future.done():
+                told.add(name)
+                on_progress(name, "done", future.result())
+            elif name in self._began:
+                progress = self._file(name, ".progress")
+                on_progress(name, progress.read_text() if progress.exists() else "reading", None)
+
+    def _file(self, name: str, suffix: str) -> Path:
+        return self._folder / f"{name}{suffix}"
+
+    def _prove(self, claim: Property) -> Outcome:
+        for suffix in (".progress", ".json", ".vcd"):
+            self._file(claim.name, suffix).unlink(missing_ok=True)
+        verilog, log = self._file(claim.name, ".v"), self._file(claim.name, ".log")
+        verilog.write_text(claim.text)
+        began = self._began[claim.name] = time.monotonic()
+        command = [sys.executable, "-P", "-m", "mxmac_sim.formal.worker", verilog.name, claim.method.value]
+        command += [str(claim.depth), str(claim.seen_within), str(self._timeout)]
+        with log.open("w") as file:
+            status = self._processes.run(command, cwd=self._folder, env=os.environ, log=file)
+        seconds = time.monotonic() - began
+        result, waves = self._file(claim.name, ".json"), self._file(claim.name, ".vcd")
+        if status or not result.exists():
+            late = seconds >= self._timeout
+            problem = f"not decided in {self._timeout:.0f} s" if late else f"not decided: exit status {status}, see {log}"
+            return Outcome(claim, seconds, None, problem)
+        verdict = json.loads(result.read_text())
+        return Outcome(claim, seconds, verdict, verdict["problem"] or "", waves if waves.exists() else None)

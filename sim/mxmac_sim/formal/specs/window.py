@@ -1,0 +1,239 @@
+"""Specification of the window: where a block lands in it, and how blocks add up there (numerics, "window")."""
+
+from mxmac.config import MacConfig
+from mxmac.scale_applier import scale_applier_latency
+
+from ..harness import delayed, inner, instance, module_of
+
+__all__ = ["scale_applier_harness", "window_accumulator_harness"]
+
+
+def scale_applier_harness(config: MacConfig, text: str) -> tuple[str, int]:
+    """Harness of the scale applier: any blocks with any scales, with pauses and resets; and the depth of its induction."""
+    module, clocks = module_of(text, "datapath_scale_applier"), scale_applier_latency(config)
+    bits, window = config.block_sum_bits, config.window
+    wide = bits + window + 2
+    anchored = config.window_lsb is None
+    # Bits that the block's lowest bit lies above the window's.
+    place = (
+        f"(anchored ? exp - held : 0) + {config.window_guard}"
+        if anchored
+        else f"exp + {config.block_exp_min - (config.window_lsb or 0)}"
+    )
+    helps = "anchored_late == unit_anchored && (!anchored_late || held_1 == unit_held)" if anchored else "1'b1"
+    registers = inner("unit.anchored", 1) + inner("unit.held", 9) if anchored else ""
+    connections = {
+        "i__payload": "{scale_nan, scale, dot_last, specials, sum}",
+        "i__valid": "valid",
+        "o__payload": "payload",
+        "o__valid": "out_valid",
+    }
+    later = (
+        ("spec_value", window + 1),
+        ("spec_flags", 3),
+        ("spec_specials", 4),
+        ("spec_anchor", 9),
+        ("spec_last", 1),
+        ("spec_nan", 1),
+    )
+    v, n = window + 1, clocks
+    return (
+        f"""
+module prove (
+  input wire clk,
+  input wire rst,
+  input wire valid,
+  input wire signed [{bits - 1}:0] sum,
+  input wire [3:0] specials,
+  input wire dot_last,
+  input wire [8:0] scale,
+  input wire scale_nan,
+  output wire given_scale,
+  output wire ok_valid,
+  output wire ok_value,
+  output wire ok_lost,
+  output wire ok_beyond,
+  output wire ok_neg,
+  output wire ok_anchor,
+  output wire ok_specials,
+  output wire ok_last,
+  output wire ok_held,
+  output wire seen_lost,
+  output wire seen_beyond,
+  output wire seen_inside,
+  output wire [{window}:0] want_value,
+  output wire [{window}:0] got_value,
+  output wire [2:0] want_neg_beyond_lost,
+  output wire [2:0] got_neg_beyond_lost,
+  output wire [3:0] want_specials,
+  output wire [3:0] got_specials,
+  output wire [8:0] want_anchor,
+  output wire [8:0] got_anchor
+);
+  wire [{v + 16}:0] payload;
+  wire out_valid;
+{instance(text, module, "unit", connections)}
+  assign given_scale = scale_nan || scale <= {config.scale_sum_max};
+  // The anchor: the scale of the first block of the dot product whose sum is not zero. One before it is zero wherever it lies.
+  reg anchored;
+  reg [8:0] held;
+  wire signed [11:0] exp = $signed({{1'b0, scale}});
+  wire [8:0] anchor = anchored ? held : scale;
+  always @(posedge clk)
+    if (rst) anchored <= 0;
+    else if (valid) begin
+      held <= anchor;
+      anchored <= !dot_last && (anchored || sum != 0);
+    end
+  wire signed [11:0] held_exp = $signed({{1'b0, held}});
+  wire signed [11:0] place = {place.replace("held", "held_exp") if anchored else place};
+  // The block, moved to its place: floored to the window's last bit, and in as many bits as it takes.
+  wire signed [{wide - 1}:0] extended = sum;
+  wire signed [{wide - 1}:0] floored = extended >>> (place < -{bits} ? {bits} : -place);
+  wire signed [{wide - 1}:0] raised = extended << (place > {window + 1} ? {window + 1} : place);
+  wire signed [{wide - 1}:0] moved = place < 0 ? floored : raised;
+  wire [{v - 1}:0] spec_value = moved[{v - 1}:0];
+  wire fits = moved == $signed(spec_value);
+  wire [{bits - 1}:0] cut = sum & ~({{{bits}{{1'b1}}}} << (place < -{bits} ? {bits} : -place));
+  wire spec_lost = place < 0 && cut != 0;
+  wire [2:0] spec_flags = {{sum < 0, !fits, spec_lost}};
+  wire [3:0] spec_specials = scale_nan ? 4'b0001 : specials;
+  wire [8:0] spec_anchor = {"anchor" if anchored else "0"};
+  wire spec_last = dot_last;
+  wire spec_nan = scale_nan;
+  reg [{n}:0] spec_valid;
+  always @(posedge clk)
+    if (rst) spec_valid <= 0;
+    else spec_valid <= {{spec_valid[{n - 1}:0], valid}};
+  wire [{n}:0] valid_at = spec_valid;
+{"".join(delayed(name, width, clocks) for name, width in later)}
+{delayed("held", 9, 1)}{registers}
+  // Helps: the unit finds the anchor a clock later.
+  reg anchored_late;
+  always @(posedge clk) anchored_late <= !rst && anchored;
+  assign want_value = spec_value_{n};
+  assign got_value = payload[{v - 1}:0];
+  assign want_neg_beyond_lost = spec_flags_{n};
+  assign got_neg_beyond_lost = {{payload[{v + 2}], payload[{v + 1}], payload[{v}]}};
+  assign want_anchor = spec_anchor_{n};
+  assign got_anchor = payload[{v + 11}:{v + 3}];
+  assign want_specials = spec_specials_{n};
+  assign got_specials = payload[{v + 15}:{v + 12}];
+  wire due = valid_at[{n - 1}];
+  // The place of a block whose scale is NaN means nothing.
+  wire placed = due && !spec_nan_{n};
+  assign ok_valid = out_valid == due;
+  assign ok_beyond = !placed || got_neg_beyond_lost[1] == want_neg_beyond_lost[1];
+  assign ok_value = !placed || want_neg_beyond_lost[1] || got_value == want_value;
+  assign ok_lost = !placed || got_neg_beyond_lost[0] == want_neg_beyond_lost[0];
+  assign ok_neg = !due || got_neg_beyond_lost[2] == want_neg_beyond_lost[2];
+  assign ok_anchor = !due || got_anchor == want_anchor;
+  assign ok_specials = !due || got_specials == want_specials;
+  assign ok_last = !due || payload[{v + 16}] == spec_last_{n};
+  assign ok_held = {helps};
+  assign seen_lost = placed && got_neg_beyond_lost[0];
+  assign seen_beyond = placed && got_neg_beyond_lost[1];
+  assign seen_inside = placed && got_neg_beyond_lost[1:0] == 0 && got_value != 0{" && got_anchor != 0" if anchored else ""};
+endmodule
+""",
+        clocks + 1,
+    )
+
+
+def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
+    """Harness of the window accumulator: any blocks, with pauses and resets; and the depth of its induction."""
+    module, window = module_of(text, "datapath_accumulator"), config.window
+    v, wide = window + 1, window + 3
+    held = ("total", window), ("inexact", 1), ("overflow", 1), ("any", 4), ("last_anchor", 9)
+    later = "".join(delayed(name, width, 1) for name, width in held) + inner("unit.fresh", 1)
+    connections = {
+        "i__payload": "{dot_last, specials, anchor, neg, beyond, lost, value}",
+        "i__valid": "valid",
+        "o__payload": "payload",
+        "o__valid": "out_valid",
+    }
+    return (
+        f"""
+module prove (
+  input wire clk,
+  input wire rst,
+  input wire valid,
+  input wire signed [{v - 1}:0] value,
+  input wire lost,
+  input wire beyond,
+  input wire neg,
+  input wire [8:0] anchor,
+  input wire [3:0] specials,
+  input wire dot_last,
+  output wire ok_valid,
+  output wire ok_sum,
+  output wire ok_flags,
+  output wire ok_specials,
+  output wire ok_anchor,
+  output wire ok_begins,
+  output wire seen_clamped_up,
+  output wire seen_clamped_down,
+  output wire seen_later_block,
+  output wire signed [{window - 1}:0] want_sum,
+  output wire signed [{window - 1}:0] got_sum,
+  output wire [1:0] want_overflow_inexact,
+  output wire [1:0] got_overflow_inexact,
+  output wire [3:0] want_specials,
+  output wire [3:0] got_specials
+);
+  wire [{window + 14}:0] payload;
+  wire out_valid;
+{instance(text, module, "unit", connections)}
+  localparam signed [{wide - 1}:0] LARGEST = {{{wide - window + 1}'d0, {{{window - 1}{{1'b1}}}}}};
+  localparam signed [{wide - 1}:0] LEAST = {{{{{wide - window + 1}{{1'b1}}}}, {window - 1}'d0}};
+  // The sum so far, its flags, and whether a dot product has begun.
+  reg signed [{window - 1}:0] total;
+  reg inexact, overflow, inside, known, done;
+  reg [3:0] any;
+  reg [8:0] last_anchor;
+  wire signed [{wide - 1}:0] before = inside ? total : 0;
+  wire signed [{wide - 1}:0] after = before + value;
+  // A block that does not even fit is further out than any sum could bring back.
+  wire too_high = beyond ? !neg : after > LARGEST;
+  wire too_low = beyond ? neg : after < LEAST;
+  always @(posedge clk) begin
+    done <= !rst && valid && dot_last;
+    if (rst) begin
+      inside <= 0;
+      known <= 0;
+    end else if (valid) begin
+      inside <= !dot_last;
+      known <= 1;
+      total <= too_high ? LARGEST : too_low ? LEAST : after;
+      overflow <= inside && overflow || too_high || too_low;
+      inexact <= inside && inexact || lost || too_high || too_low;
+      any <= specials | (inside ? any : 4'd0);
+      last_anchor <= anchor;
+    end
+  end
+{later}
+  reg shown, due;
+  always @(posedge clk) begin
+    shown <= !rst && known;
+    due <= !rst && done;
+  end
+  assign want_sum = total_1;
+  assign got_sum = payload[{window - 1}:0];
+  assign want_overflow_inexact = {{overflow_1, inexact_1}};
+  assign got_overflow_inexact = payload[{window + 10}:{window + 9}];
+  assign want_specials = any_1;
+  assign got_specials = payload[{window + 14}:{window + 11}];
+  assign ok_valid = out_valid == due;
+  assign ok_sum = !shown || got_sum == want_sum;
+  assign ok_flags = !shown || got_overflow_inexact == want_overflow_inexact;
+  assign ok_specials = !shown || got_specials == want_specials;
+  assign ok_anchor = !shown || payload[{window + 8}:{window}] == last_anchor_1;
+  // Helps: both know when a dot product begins.
+  assign ok_begins = unit_fresh == !inside && (!inside || known);
+  assign seen_clamped_up = due && got_overflow_inexact[1] && !got_sum[{window - 1}];
+  assign seen_clamped_down = due && got_overflow_inexact[1] && got_sum[{window - 1}];
+  assign seen_later_block = due && got_overflow_inexact == 2'b01 && got_sum != 0;
+endmodule
+""",
+        2,
+    )

@@ -1,0 +1,46 @@
+"""One proof in a process of its own: ``python -m mxmac_sim.formal.worker FILE.v METHOD DEPTH SEEN_WITHIN SECONDS``.
+
+Beside the file it leaves what it is doing (``.progress``), the verdict (``.json``), and a counterexample's waveform
+(``.vcd``).
+"""
+
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from . import netlist
+from .btor import Circuit
+from .engine import Method, check
+from .vcd import vcd
+
+__all__ = ["main"]
+
+#: Name of the harness.
+TOP = "prove"
+
+
+def main(file: str, method: str, depth: str, seen_within: str, seconds: str) -> int:
+    """Prove what is in a Verilog file, in so many seconds or not at all."""
+    # The alarm ends the process, whatever the solver is at.
+    signal.setitimer(signal.ITIMER_REAL, float(seconds))
+    verilog = Path(file)
+    progress, btor = verilog.with_suffix(".progress"), verilog.with_suffix(".btor")
+
+    def tell(doing: str):
+        progress.write_text(doing)
+
+    tell("reading")
+    netlist.main(str(verilog), TOP, str(btor))
+    verdict = check(Circuit.read(btor.read_text()), Method(method), int(depth), seen_within=int(seen_within), tell=tell)
+    result = asdict(verdict)
+    if verdict.counterexample is not None:
+        verilog.with_suffix(".vcd").write_text(vcd(verdict.counterexample))
+        del result["counterexample"]["trace"]
+    verilog.with_suffix(".json").write_text(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,81 @@
+"""What the tests of ``mxmac prove`` share: how it is run, a unit that is proved fast, and Verilog that is wrong."""
+
+import re
+
+import pytest
+
+from mxmac import cli
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+
+__all__ = ["CONFIG", "EXACT", "SMALL", "WRONG", "WRONG_WORDS", "prove", "wrong"]
+
+#: A unit that is proved fast, and its options.
+CONFIG = MacConfig(
+    a=[ELEMENT_FORMATS["E2M1"]],
+    b=[ELEMENT_FORMATS["E2M1"]],
+    block=4,
+    lanes=2,
+    accumulator=Accumulator.WINDOW,
+    window=24,
+    output=RESULT_FORMATS["FP16"],
+)
+SMALL = [
+    "--a",
+    "E2M1",
+    "--b",
+    "E2M1",
+    "--block",
+    "4",
+    "--lanes",
+    "2",
+    "--accumulator",
+    "window",
+    "--window",
+    "24",
+    "--output",
+    "fp16",
+]
+
+#: By the property that has to fail: the module that is wrong, what is replaced in it, and by what.
+WRONG = {
+    "multiplier": ("multiplier", r"shamt_d2\[0\] \?", "shamt_d2[1] ?"),
+    "scales": ("scale_sum", r"8'hff", "8'hfe"),
+    "tree": ("tree", r" \+ ", " - "),
+    "block": ("block_adder", r" \+ ", " - "),
+    "scale_applier": ("scale_applier", r"anchored \| nonzero", "anchored"),
+    "window": ("accumulator", r"= lost \| overflow", "= lost | lost"),
+    "rounder": ("rounder", r"(\w+_normal\[0\]) \| \w+_sticky", r"\1"),
+    "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
+    "held": ("results", r"assign fetch = waiting_left & \w+", "assign fetch = waiting_left"),
+    "places": ("mac", r"result_taken \^ dot_ends", "result_taken | dot_ends"),
+    "answers": ("accumulator", r"o__valid <= done", "o__valid <= 1'h0"),
+    "reset": ("mac", r"if \(rst\) beat_index <= \S+;\n    else if", "if"),
+}
+
+#: Options of a unit with an exact accumulator, and mistakes in it that the property of its words has to find, by what they are.
+EXACT = ["--a", "E2M1", "--b", "E2M1", "--block", "4", "--lanes", "2"]
+WRONG_WORDS = {
+    "what is added": ("accumulator", r"shamt\[0\] \?", "shamt[1] ?"),
+    "a word that is not cleared": ("accumulator", r"done_valid \?", "1'h0 ?"),
+    "a slot that is used too soon": ("accumulator", r"(assign o__ready = )~ \w+", r"\g<1>1'h1"),
+    "the highest word": ("accumulator", r"if \(add_valid_d\d\) highest0 <=", "if (1'h0) highest0 <="),
+    "where it is written": ("accumulator_odd", r"words\[\{ slot, index \}\] <=", "words[{ slot, index } ^ 1] <="),
+}
+
+
+def wrong(text, name, mistakes=WRONG):
+    """The text of a unit with the one mistake that the property of that name has to find."""
+    module, pattern, replacement = mistakes[name]
+    start = re.search(rf"^module \w+_{module} \(", text, re.M).start()
+    end = text.index("endmodule", start)
+    body, count = re.subn(pattern, replacement, text[start:end])
+    assert count, f"There is no {pattern} in {module} any more"
+    return text[:start] + body + text[end:]
+
+
+def prove(capsys, *arguments):
+    """Exit status, standard output and standard error of ``mxmac prove``, in this process."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(["prove", *map(str, arguments)])
+    return end.value.code, *capsys.readouterr()
