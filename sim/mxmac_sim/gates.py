@@ -1,0 +1,261 @@
+"""Units after synthesis, cell by cell, through the vectors: ``python -m mxmac_sim.gates`` writes build/gates.json.
+
+Each unit is synthesized for three families of FPGAs and with a library of standard cells, and simulated with models of their
+cells. Results and flags have to be the golden model's, and clocks those of the unit before synthesis. A netlist in which the
+function of one cell is another has to fail.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mxmac import __version__
+from mxmac.config import Accumulator, MacConfig
+from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+from mxmac.verilog import generate
+
+from .bulk import BulkUnit, SimulationError
+from .netlists import LIBERTY, TARGETS, Netlist, synthesized, with_changes
+from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
+from .yosys import YosysError
+
+__all__ = ["SMALL", "UNITS", "GateResult", "Subject", "main"]
+
+_E = ELEMENT_FORMATS
+_ALL = tuple(_E.values())
+_CORE = "core"
+#: The least of them.
+SMALL = "E2M1, window to BF16, 1 lane"
+#: What is synthesized, by name.
+UNITS: dict[str, MacConfig] = {
+    SMALL: MacConfig(
+        a=(_E["E2M1"],),
+        b=(_E["E2M1"],),
+        block=4,
+        lanes=1,
+        accumulator=Accumulator.WINDOW,
+        window=32,
+        window_guard=8,
+        output=RESULT_FORMATS["BF16"],
+    ),
+    "exact, 1 lane": MacConfig(lanes=1),
+    "exact, 4 lanes": MacConfig(lanes=4),
+    "exact, 8 lanes": MacConfig(lanes=8),
+    "window, 8 lanes": MacConfig(lanes=8, accumulator=Accumulator.WINDOW),
+    "fp32, 4 lanes": MacConfig(lanes=4, accumulator=Accumulator.FP32),
+    "all formats at run time, 1 lane": MacConfig(a=_ALL, b=_ALL, block=8, lanes=1),
+    "E2M1, exact, 8 lanes": MacConfig(a=(_E["E2M1"],), b=(_E["E2M1"],), lanes=8),
+}
+#: Cells of each netlist that are changed, one at a time.
+_CHANGES = 12
+#: Share of them that have to be noticed: some logic only matters in states that a unit cannot be in.
+_NOTICED = 0.75
+#: Columns of a table that goes to a file.
+_WIDTH = 120
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What became of a netlist.
+
+    Members
+    -------
+    unit, target : str
+        Names in ``UNITS`` and ``TARGETS``.
+    cells : int
+    dots : int
+        Dot products in a passage.
+    problem : str or None
+        The first thing that was not as it should be.
+    changes : dict of str or None
+        The same, or None, of the netlist with one changed cell; by that cell.
+    seconds : float
+    """
+
+    unit: str
+    target: str
+    cells: int
+    dots: int
+    problem: str | None
+    changes: dict[str, str | None]
+    seconds: float
+
+    @property
+    def unnoticed(self) -> list[str]:
+        """Changed cells with which the netlist passes."""
+        return [cell for cell, problem in self.changes.items() if problem is None]
+
+    @property
+    def expected(self) -> bool:
+        """Whether the netlist passes, and with most of the changed cells does not."""
+        return self.problem is None and len(self.unnoticed) <= (1 - _NOTICED) * len(self.changes)
+
+
+class Subject:
+    """A unit with its vectors, ready to be compared with its netlists.
+
+    Parameters
+    ----------
+    name : str
+    config : MacConfig
+    folder : Path
+        Where to work.
+    randoms : int
+        Random dot products besides the directed ones.
+    library : sequence of Path
+        As :class:`~mxmac_sim.bulk.BulkUnit` takes it.
+
+    Raises
+    ------
+    SimulationError
+        If the unit before synthesis fails.
+    """
+
+    def __init__(self, name: str, config: MacConfig, folder: Path, *, randoms: int, library: Sequence[Path] = ()):
+        self.name, self.config, self.folder = name, config, folder
+        self.design = generate(config, _CORE)
+        self._around = with_reset_at_work(self.design)
+        self.vectors: Vectors = make_vectors(config, randoms=randoms, seed=1)
+        unit = BulkUnit(config, folder / "generated", text=self._around + self.design.text, library=library)
+        self.library = library or unit.library
+        self._clocks = clocks_of(unit, self.vectors)
+        problem = first_mismatch(unit, self.vectors, self._clocks)
+        if problem:
+            raise SimulationError(f"{name} before synthesis: {problem}")
+
+    def netlist(self, target: str, liberty: Path) -> Netlist:
+        """Synthesize the unit."""
+        return synthesized(self.design.text, _CORE, target, self.folder / target, liberty=liberty)
+
+    def check(self, netlist: Netlist, changes: int) -> GateResult:
+        """Run the vectors through a netlist as it is, and with one of so many cells changed."""
+        start = time.monotonic()
+        changeable, cells = with_changes(netlist, changes)
+        folder = self.folder / f"{netlist.target}-simulation"
+        unit = BulkUnit(self.config, folder, text=self._around + changeable.text + changeable.models, library=self.library)
+        problem, *found = (
+            first_mismatch(unit, self.vectors, self._clocks, plusargs=[f"change={number}"]) for number in range(changes + 1)
+        )
+        return GateResult(
+            unit=self.name,
+            target=netlist.target,
+            cells=sum(netlist.cells.values()),
+            dots=len(self.vectors.dots),
+            problem=problem,
+            changes=dict(zip(cells, found, strict=True)),
+            seconds=time.monotonic() - start,
+        )
+
+
+def check_unit(
+    subject: Subject, targets: Sequence[str], liberty: Path, say: Callable[[GateResult], object]
+) -> list[GateResult]:
+    """Run the netlists of a unit for some targets."""
+    results = []
+    # The next netlist is made while one is simulated.
+    with ThreadPoolExecutor(1) as pool:
+        for future in [pool.submit(subject.netlist, target, liberty) for target in targets]:
+            results.append(subject.check(future.result(), _CHANGES))
+            say(results[-1])
+    return results
+
+
+def _table(results: Sequence[GateResult], targets: Sequence[str]) -> Table:
+    table = Table("Unit", *(TARGETS[target].title for target in targets), title="Cells of netlists", title_justify="left")
+    for unit in dict.fromkeys(result.unit for result in results):
+        row = []
+        for target in targets:
+            found = [result for result in results if (result.unit, result.target) == (unit, target)]
+            wrong = [result for result in found if not result.expected]
+            row.append("[red]FAILED[/]" if wrong else f"{found[0].cells:,}" if found else "")
+        table.add_row(escape(unit), *row)
+    return table
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.gates", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--unit", action="append", choices=UNITS, metavar="NAME", help=f"one of: {'; '.join(UNITS)} (all)")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="what to synthesize for (all)")
+    parser.add_argument("--liberty", type=Path, help=f"standard cells for the target asic ({LIBERTY})")
+    parser.add_argument("--random", type=int, default=1500, help="dot products besides the directed ones (%(default)s)")
+    parser.add_argument("--work", type=Path, default=Path("build/gates"), help="where to work (%(default)s)")
+    parser.add_argument("--json", type=Path, default=Path("build/gates.json"), help="where the results go (%(default)s)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all netlists; return 1 if one fails, or one with a changed cell does not, 2 on a mistake in what was given."""
+    given = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    began = time.monotonic()
+    units, targets = given.unit or list(UNITS), given.target or list(TARGETS)
+    try:
+        liberty, skipped = given.liberty or LIBERTY, {}
+        if not liberty.is_file():
+            missing = f"There is no file {str(liberty)!r}; install qflow-tech-osu018, or name another library with --liberty"
+            skipped = {target: missing for target in targets if TARGETS[target].needs_liberty}
+            if skipped and (given.liberty or given.target):
+                raise UserError("liberty", missing)
+        given.work.mkdir(parents=True, exist_ok=True)
+        check_writable(given.json)
+    except UserError as error:
+        print(f"gates: {error.what}: {error}", file=sys.stderr)
+        return 2
+    for target, reason in skipped.items():
+        console.print(f"[yellow]{target} skipped[/]: {escape(reason)}")
+        targets.remove(target)
+
+    def say(result: GateResult):
+        verdict = f"[red]{escape(result.problem)}[/]" if result.problem else "passes"
+        noticed = f"{len(result.changes) - len(result.unnoticed)} of {len(result.changes)} changed cells noticed"
+        console.print(f"{result.unit}, {result.target}: {result.cells:,} cells, {verdict}, {noticed}, {result.seconds:.0f} s")
+        for cell in result.unnoticed:
+            console.print(f"[red]Not noticed[/]: {escape(cell)}")
+
+    results: list[GateResult] = []
+    library: Sequence[Path] = ()
+    try:
+        for number, name in enumerate(units):
+            for storage in dict.fromkeys(TARGETS[target].storage for target in targets):
+                own = [target for target in targets if TARGETS[target].storage is storage]
+                config, folder = replace(UNITS[name], storage=storage), given.work / f"{number}-{storage.value}"
+                with console.status(f"{name}, storage {storage.value}"):
+                    subject = Subject(name, config, folder, randoms=given.random, library=library)
+                    library = subject.library
+                    results += check_unit(subject, own, liberty, say)
+    except (SimulationError, YosysError) as error:
+        console.print(f"[red]{escape(str(error))}[/]")
+        return 1
+    console.print(_table(results, targets))
+    result = {
+        "date": date.today().isoformat(),
+        "version": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()} {platform.system()}",
+        "command": "make gates",
+        "seconds": round(time.monotonic() - began, 1),
+        "skipped": skipped,
+        "targets": {target: TARGETS[target].title for target in targets},
+        "results": [asdict(result) for result in results],
+    }
+    with written_whole(given.json) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    return 0 if all(result.expected for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

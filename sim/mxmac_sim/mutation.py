@@ -1,0 +1,194 @@
+"""Hardware with one thing wrong, many times over, to see whether the vectors and the proofs tell.
+
+Yosys changes one bit at one port of an operator or register at a time: stuck at 0 or 1, inverted, or inverted by another bit.
+Many mutants are in one simulation, told apart by a number, so that they are compiled once.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from mxmac.config import Accumulator, MacConfig
+from mxmac.errors import UserError
+from mxmac.netlist import tidied
+from mxmac.verilog import generate
+
+from .bulk import BulkUnit, SimulationError
+from .formal.properties import TOP, unit_properties
+from .formal.prover import Prover
+from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
+
+__all__ = ["Mutant", "MutatedUnit"]
+
+_MUTATE, _EQUIVALENCE = (Path(__file__).with_name(name).resolve() for name in ("mutate_pass.py", "equivalence_pass.py"))
+_SELECTOR_BITS = 16
+#: What is proved of all that a module does, by the end of the module's name.
+_PROPERTIES = {
+    "multiplier": "multiplier",
+    "decoder_a": "multiplier",
+    "decoder_b": "multiplier",
+    "scale_sum": "scales",
+    "tree": "tree",
+    "block_adder": "block",
+    "scale_applier": "scale_applier",
+    "rounder": "rounder",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of the hardware.
+
+    Members
+    -------
+    number : int
+        From 1 up; selects it.
+    mode : str
+        What happens to the bit: const0, const1, inv, cnot0 or cnot1.
+    module : str
+        Path of the instance that it is in.
+    line : int
+        Of the generated text.
+    place : str
+        Signal, bit and port of the cell.
+    command : str
+        Yosys' command for it.
+    """
+
+    number: int
+    mode: str
+    module: str
+    line: int
+    place: str
+    command: str
+
+    @classmethod
+    def parse(cls, command: str) -> "Mutant":
+        """Read a line of Yosys' list."""
+        options = dict(re.findall(r"-(mode|cell|port|portbit|wire|wirebit) (\S+)", command))
+        number = re.search(r"-ctrl mutant \d+ (\d+)", command)
+        lines = re.findall(r"\.v:(\d+)", command)
+        cell = options["cell"].removeprefix("$flatten")
+        path = re.match(r"(?:\\\w+\.)+", cell)
+        module = path[0].replace("\\", "").rstrip(".") if path else ""
+        if "wire" in options:
+            signal = f"{options['wire'].removeprefix(f'{module}.')}[{options['wirebit']}]"
+        else:
+            signal = f"{cell[len(path[0]) if path else 0 :]}[{options['portbit']}]"
+        place = f"{signal}, {options['port']}"
+        return cls(int(number[1]) if number else 0, options["mode"], module, int(lines[-1]) if lines else 0, place, command)
+
+    def __str__(self) -> str:
+        """Say what is wrong, and where."""
+        return f"{self.module}: {self.mode} of {self.place} (line {self.line})"
+
+
+class MutatedUnit:
+    """A unit with many mutants.
+
+    Parameters
+    ----------
+    config : MacConfig
+    folder : Path
+        Where to work; it is made if it does not exist.
+    count : int
+        Mutants.
+    seed : int
+        Of their choice.
+
+    Raises
+    ------
+    SimulationError
+        If it does not compile.
+    """
+
+    def __init__(self, config: MacConfig, folder: Path, *, count: int, seed: int):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._config, self._folder = config, folder.resolve()
+        self._design = generate(config, TOP)
+        (folder / "text.v").write_text(self._design.text)
+        self._yosys(_MUTATE, "text.v", TOP, "mutants.v", "mutations.txt", str(count), str(seed))
+        inner = replace(self._design, manifest={**self._design.manifest, "top": "mutants"})
+        top = with_reset_at_work(inner, selector=_SELECTOR_BITS)
+        self._unit = BulkUnit(config, folder, text=f"{top}\n{(folder / 'mutants.v').read_text()}")
+        self._vectors: list[tuple[Vectors, list[int]]] = []
+
+    @cached_property
+    def mutants(self) -> list[Mutant]:
+        """All that are in it."""
+        return [Mutant.parse(line) for line in (self._folder / "mutations.txt").read_text().splitlines()]
+
+    def use_vectors(self, *, randoms: int, seed: int):
+        """Use other vectors from now on: the directed ones, and so many random ones of each kind.
+
+        Raises
+        ------
+        SimulationError
+            If the unit does not pass them itself.
+        """
+        vectors = make_vectors(self._config, randoms=randoms, seed=seed)
+        clocks = clocks_of(self._unit, vectors)
+        if mismatch := first_mismatch(self._unit, vectors, clocks):
+            raise SimulationError(f"The unit is not golden even without a mutation: {mismatch}")
+        self._vectors = [(vectors, clocks)]
+
+    def killed_by_vectors(self, mutant: Mutant) -> str | None:
+        """Return in words what tells a mutant from the unit, or None if it passes."""
+        for vectors, clocks in self._vectors:
+            if found := first_mismatch(self._unit, vectors, clocks, plusargs=[f"mutant={mutant.number}"]):
+                return found
+        return None
+
+    def survivors(
+        self, mutants: Sequence[Mutant], kill: Callable[[Mutant], str | None], jobs: int, told: Callable[[], None]
+    ) -> list[Mutant]:
+        """Return those that are not killed, ``jobs`` at a time; ``told`` is called after each."""
+        left = []
+        with ThreadPoolExecutor(jobs) as pool:
+            for mutant, cause in zip(mutants, pool.map(kill, mutants), strict=True):
+                told()
+                if not cause:
+                    left.append(mutant)
+        return left
+
+    def same_step(self, mutant: Mutant) -> bool:
+        """Whether SAT proves that a mutant does the same as the unit, from every state and for every input."""
+        return bool(self._yosys(_EQUIVALENCE, "mutants.v", str(mutant.number)))
+
+    def proof(self, mutant: Mutant, *, timeout: float) -> bool | None:
+        """Hold a mutant against the specification of its module: whether it satisfies that, or None if there is none.
+
+        None, too, if it is not decided in ``timeout`` seconds.
+        """
+        name = _PROPERTIES.get(re.sub(r"\d+$", "", mutant.module.rpartition(".")[2]), "")
+        if mutant.module.endswith(".accumulator") and self._config.accumulator is Accumulator.WINDOW:
+            name = "window"
+        if name not in unit_properties(self._config):
+            return None
+        folder = self._folder / f"mutant{mutant.number}"
+        folder.mkdir(exist_ok=True)
+        try:
+            self._yosys(_MUTATE, "text.v", TOP, f"{folder.name}/text.v", mutant.command)
+        except SimulationError:
+            return None
+        makers = unit_properties(self._config, [name], tidied((folder / "text.v").read_text(), TOP))
+        try:
+            (outcome,) = Prover(folder, jobs=1, timeout=timeout).run(makers, lambda *_: None)
+        except UserError:
+            # The change is to something that the property has to find in the text.
+            return None
+        if outcome.proved:
+            return True
+        return False if outcome.counterexample else None
+
+    def _yosys(self, program: Path, *arguments: str) -> str:
+        command = [sys.executable, "-P", str(program), *arguments]
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False, process_group=0)
+        if done.returncode:
+            raise SimulationError(f"Yosys failed: {done.stderr.strip() or done.returncode}")
+        return done.stdout

@@ -1,0 +1,175 @@
+"""The vectors that whatever claims to be a unit has to pass: netlists after synthesis, but not units with a mistake.
+
+Directed and random dot products, with and without pauses, right after reset and after a reset at work.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxmac.config import MacConfig
+from mxmac.verilog import Design
+
+from .benches.directed_dots import directed_dots, sums_of_powers
+from .benches.dots import Dot, expected_results
+from .benches.random_dots import random_dot
+from .bulk import BulkRun, BulkUnit, SimulationError, packed
+
+__all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "make_vectors", "with_reset_at_work"]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A way to run vectors: chances of a pause on either side, and clocks of work before the reset that counts."""
+
+    idle: float = 0
+    stall: float = 0
+    work: int = 0
+
+
+#: The ways that vectors are run, in this order.
+PASSAGES = (Passage(), Passage(work=400), Passage(idle=0.4, stall=0.2), Passage(stall=0.85, work=37), Passage(idle=0.9))
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Dot products with what the golden model makes of them.
+
+    Members
+    -------
+    dots : sequence of Dot
+    beats : ndarray of uint8
+        Of all of them, as bulk.cpp takes them.
+    data : ndarray of uint32, shape (dots,)
+    status : ndarray of uint8, shape (dots,)
+    """
+
+    dots: Sequence[Dot]
+    beats: NDArray[np.uint8]
+    data: NDArray[np.uint32]
+    status: NDArray[np.uint8]
+
+
+def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
+    """Make all directed dot products and so many random ones, in random order.
+
+    Then as many of a beat or two each, one after the other.
+    """
+    rng = np.random.default_rng(seed)
+    dots = directed_dots(config, rng) + [random_dot(config, rng) for _ in range(randoms // 2)]
+    dots += sums_of_powers(config, rng, randoms // 2)
+    dots = [dots[index] for index in rng.permutation(len(dots))]
+    short = [min(int(beats), config.beats) for beats in rng.integers(1, 3, randoms)]
+    dots += [random_dot(config, rng, blocks=1, last_beats=beats) for beats in short]
+    expected = expected_results(dots, config)
+    data, status = (np.array(column) for column in zip(*expected, strict=True))
+    return Vectors(dots, packed(dots, config, rng), data.astype(np.uint32), status.astype(np.uint8))
+
+
+def clocks_of(unit: BulkUnit, vectors: Vectors) -> list[int]:
+    """Return the sum of the clocks in which results are taken, by passage.
+
+    Parameters
+    ----------
+    unit : BulkUnit
+        Of what :func:`with_reset_at_work` makes of the generated Verilog.
+    vectors : Vectors
+
+    Raises
+    ------
+    SimulationError
+        If it gets stuck.
+    """
+    return [_run(unit, vectors, seed, ()).result_clocks for seed, _ in enumerate(PASSAGES)]
+
+
+def first_mismatch(unit: BulkUnit, vectors: Vectors, clocks: Sequence[int], *, plusargs: Sequence[str] = ()) -> str | None:
+    """Run vectors until something is not as it should be; return in words what, or None if all is well.
+
+    Parameters
+    ----------
+    unit : BulkUnit
+        Of Verilog from :func:`with_reset_at_work`.
+    vectors : Vectors
+    clocks : sequence of int
+        As :func:`clocks_of` has them of the unit that is right.
+    plusargs : sequence of str
+        More of them than ``work``.
+    """
+    for number, passage in enumerate(PASSAGES):
+        where = f"pauses {passage.idle:.0%} and {passage.stall:.0%}, {passage.work} clocks of work before the reset"
+        try:
+            run = _run(unit, vectors, number, plusargs)
+        except SimulationError as error:
+            return f"{where}: {error}"
+        wrong = np.flatnonzero((run.data != vectors.data) | (run.status != vectors.status))
+        if wrong.size:
+            index = int(wrong[0])
+            have, want = (
+                f"0x{int(data[index]):08x}, flags {int(status[index]):05b}"
+                for data, status in ((run.data, run.status), (vectors.data, vectors.status))
+            )
+            return f"{where}: {have}, not {want}, for {vectors.dots[index].kind!r}, dot product {index}"
+        if run.result_clocks != clocks[number]:
+            return f"{where}: results in other clocks, by {run.result_clocks - clocks[number]:+,} in all"
+    return None
+
+
+def _run(unit: BulkUnit, vectors: Vectors, number: int, plusargs: Sequence[str]) -> BulkRun:
+    passage = PASSAGES[number]
+    return unit.run_beats(
+        vectors.beats,
+        len(vectors.data),
+        idle=passage.idle,
+        stall=passage.stall,
+        seed=number + 1,
+        plusargs=[f"work={passage.work}", *plusargs],
+    )
+
+
+def with_reset_at_work(design: Design, *, selector: int = 0) -> str:
+    """Return Verilog of a module ``unit`` around the one of a design, which is reset once more while it is at work.
+
+    Before anything else the unit inside gets noise for as many clocks as the plusarg ``work`` says, and then a clock of reset.
+
+    Parameters
+    ----------
+    design : Design
+        Only its manifest counts: the text of its top module, or a netlist of it, is another file.
+    selector : int
+        Width of one more input of the module inside, ``mutant``, which gets the value of the plusarg of that name.
+    """
+    ports = [port for port in design.manifest["ports"] if port["name"] not in ("clk", "rst")]
+    held = {"in_ready": "ready && left == 0", "out_valid": "valid && left == 0"}
+    noise = {"in_valid": "noise[0] || noise[9]", "out_ready": "noise[3] && noise[17]", "in_last": "noise[5] && noise[11]"}
+    inner = {"in_ready": "ready", "out_valid": "valid", "rst": "rst || left == 1"}
+    lines = [
+        "module unit(" + ", ".join(f"{port['direction']} [{port['width'] - 1}:0] {port['name']}" for port in ports),
+        "  , input clk, input rst);",
+        "  reg [15:0] work, left; reg [63:0] noise; wire ready, valid;",
+        '  initial begin left = 0; noise = 64\'h9e3779b97f4a7c15; if (!$value$plusargs("work=%d", work)) work = 0; end',
+        "  wire [63:0] one = noise ^ (noise << 13), two = one ^ (one >> 7);",
+        "  always @(posedge clk) begin",
+        "    noise <= two ^ (two << 17);",
+        "    left <= rst ? work : left == 0 ? 0 : left - 1;",
+        "  end",
+        *(f"  assign {name} = {value};" for name, value in held.items()),
+    ]
+    for number, port in enumerate(ports):
+        name, width = port["name"], port["width"]
+        if port["direction"] == "input":
+            spread = f"{{{-(-(width + 7 * number) // 64)}{{noise}}}} >> {7 * number}"
+            lines.append(f"  wire [{width - 1}:0] to_{name} = left == 0 ? {name} : ({noise.get(name, spread)});")
+            inner[name] = f"to_{name}"
+    connected = [f".{port['name']}({inner.get(port['name'], port['name'])})" for port in ports]
+    if selector:
+        lines += [
+            f"  reg [{selector - 1}:0] mutant;",
+            '  initial if (!$value$plusargs("mutant=%d", mutant)) mutant = 0;',
+        ]
+        connected.append(".mutant(mutant)")
+    connected += [".clk(clk)", f".rst({inner['rst']})"]
+    lines += [f"  {design.manifest['top']} inner({', '.join(connected)});", "endmodule", ""]
+    return "\n".join(lines)
