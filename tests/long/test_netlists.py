@@ -1,4 +1,4 @@
-"""Netlists for every target, the one of standard cells with a library of four."""
+"""Netlists for every target, the one of standard cells with a library of five."""
 
 import json
 
@@ -14,8 +14,9 @@ from mxmac_sim.benches.quantizer_blocks import Choices, expected_blocks, mixed_b
 from mxmac_sim.netlists import TARGETS, synthesized, with_changes
 from quantizer_units import Units
 
-LIBRARY = """library (four) {
+LIBRARY = """library (five) {
   cell (INV) { area : 1; pin (A) { direction : input; } pin (Y) { direction : output; function : "(!A)"; } }
+  cell (BUF) { area : 2; pin (A) { direction : input; } pin (Y) { direction : output; function : "A"; } }
   cell (NAND2) { area : 2; pin (A) { direction : input; } pin (B) { direction : input; }
     pin (Y) { direction : output; function : "(!(A B))"; } }
   cell (NOR2) { area : 2; pin (A) { direction : input; } pin (B) { direction : input; }
@@ -40,7 +41,7 @@ CHANGES = 6
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_netlist_of_a_small_unit_passes_but_not_with_a_changed_cell(target, tmp_path):
-    library, results = tmp_path / "four.lib", tmp_path / "gates.json"
+    library, results = tmp_path / "five.lib", tmp_path / "gates.json"
     library.write_text(LIBRARY)
     arguments = ["--unit", gates.SMALL, "--target", target, "--liberty", str(library), "--random", "60"]
     assert gates.main([*arguments, "--work", str(tmp_path / "work"), "--json", str(results)]) == 0
@@ -53,7 +54,7 @@ def test_the_netlist_of_a_small_unit_passes_but_not_with_a_changed_cell(target, 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_netlist_of_a_quantizer_passes_but_not_with_a_changed_cell(target, tmp_path):
-    library = tmp_path / "four.lib"
+    library = tmp_path / "five.lib"
     library.write_text(LIBRARY)
 
     def text_of(config, top):
