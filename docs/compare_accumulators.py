@@ -19,6 +19,7 @@ from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim import golden
+from mxmac_sim.netlists import LIBERTY
 from mxmac_sim.quantize import dequantize, quantize
 from mxmac_sim.tensors import MxTensor
 from mxmac_sim.truncating import tensor_core
@@ -26,8 +27,6 @@ from mxmac_sim.truncating import tensor_core
 TILE = Path(__file__).parents[1] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 #: Every finite value of a tensor is an integer times this.
 _UNIT_EXP = -200
-#: As Debian's package qflow-tech-osu018 installs it.
-LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 
 
 def operands(join: int) -> tuple[MxTensor, MxTensor]:

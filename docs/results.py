@@ -1,30 +1,14 @@
 """Puts the figures of a long campaign into its page, between two marks that the page has for them."""
 
 import json
-import platform
 import re
-from datetime import date
 from pathlib import Path
-
-from mxmac import __version__
 
 DOCS = Path(__file__).parent
 #: Where campaigns leave what they found, as JSON.
 BUILD = DOCS.parent / "build"
 
 _MARKS = ("<!-- results -->", "<!-- end of results -->")
-
-
-def provenance(command: str, seconds: float) -> dict[str, str | float]:
-    """Return what a campaign's JSON says of its run: date, version, Python, machine, command and duration."""
-    return {
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()} {platform.system()}",
-        "command": command,
-        "seconds": round(seconds, 1),
-    }
 
 
 def read(name: str) -> dict:

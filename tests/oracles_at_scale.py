@@ -5,13 +5,11 @@ is installed; and the rounding of elements against ml_dtypes and integers, for e
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from datetime import date
 from itertools import product
 from pathlib import Path
 
@@ -22,12 +20,11 @@ from rich.table import Table
 
 import outside
 from fast_oracle import fast_dots
-from mxmac import __version__
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import written_whole
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.quantize import Overflow, encode, quantize
+from mxmac_sim.record import write_record
 from mxmac_sim.stimulus import random_batch
 from mxmac_sim.tensors import ELEMENT_DTYPES
 
@@ -214,11 +211,7 @@ def main(arguments=None):
         console.print(table)
         console.print("Real dot products that are the same, though MLX rounds each addition:", shares)
 
-    result = {
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "command": " ".join(["python tests/oracles_at_scale.py", *(sys.argv[1:] if arguments is None else arguments)]),
-        "seconds": round(time.monotonic() - start, 1),
+    figures = {
         "dots": tallies,
         "rounding": rounding,
         "mlx": mlx,
@@ -226,8 +219,9 @@ def main(arguments=None):
         "real": shares,
     }
     given.json.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(given.json) as file:
-        file.write_text(json.dumps(result, indent=1) + "\n")
+    write_record(
+        given.json, "python tests/oracles_at_scale.py", sys.argv[1:] if arguments is None else arguments, start, figures
+    )
     console.print("Nothing differs." if not wrong else f"{wrong:,} results differ.", style="green" if not wrong else "red")
     return 1 if wrong else 0
 

@@ -5,8 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bits import delay, register, shift_left_stage
-from .config import MacConfig, Operand
+from .config import MacConfig
 from .decoder import Decoder
+from .operand import Operand
 
 __all__ = ["SPECIALS", "Multiplier", "multiplier_latency", "product_layout"]
 

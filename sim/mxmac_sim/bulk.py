@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.verilog import Design, generate
 
-from .benches.dots import Dot, beat_fields, beats_of
 from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
-__all__ = ["BulkRun", "BulkUnit", "SimulationError", "packed"]
+__all__ = ["BulkRun", "BulkUnit", "SimulationError"]
 
 #: Bytes of a result: the data, then the status.
 _RESULT = np.dtype([("data", "<u4"), ("status", "u1")])
@@ -104,7 +103,7 @@ class BulkUnit:
         ]  # fmt: skip
         if text != self.design.text:
             # Compilers take very long for functions as long as those of a netlist.
-            arguments += ["-Wno-fatal", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
+            arguments += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
         if library:
             arguments += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(str(file.resolve()) for file in library)]
         done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
@@ -211,19 +210,6 @@ class BulkUnit:
             results = np.fromfile(results_file, _RESULT)
         clocks, drain, when = map(int, done.stdout.split())
         return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, when, seconds)
-
-
-def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Beats of dot products as the benches make them, for :meth:`BulkUnit.run_beats`; what is not read is random."""
-    sides = [-(-operand.width * config.lanes // 8) for operand in (config.operand_a, config.operand_b)]
-    names, found = beat_fields(config), bytearray()
-    for dot in dots:
-        for values in beats_of(dot, config, rng):
-            beat = dict(zip(names, values, strict=True))
-            for side, size in zip(("a", "b"), sides, strict=True):
-                found += beat[side].to_bytes(size, "little")
-            found += bytes(beat.get(name, 0) for name in ("scale_a", "scale_b", "format_a", "format_b", "last"))
-    return np.frombuffer(bytes(found), np.uint8)
 
 
 def _packed(codes: NDArray[np.uint8], lanes: int, width: int) -> NDArray[np.uint8]:

@@ -6,28 +6,25 @@ function of one cell is another has to fail.
 """
 
 import argparse
-import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mxmac import __version__
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.errors import UserError, check_writable
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 
 from .bulk import BulkUnit, SimulationError
 from .netlists import LIBERTY, TARGETS, Netlist, synthesized, with_changes
+from .record import write_record
 from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 from .yosys import YosysError
 
@@ -197,7 +194,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all netlists; return 1 if one fails, or one with a changed cell does not, 2 on a mistake in what was given."""
-    given = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = _parser().parse_args(words)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
@@ -241,19 +239,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"[red]{escape(str(error))}[/]")
         return 1
     console.print(_table(results, targets))
-    result = {
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()} {platform.system()}",
-        "command": "make gates",
-        "seconds": round(time.monotonic() - began, 1),
+    figures = {
         "skipped": skipped,
         "targets": {target: TARGETS[target].title for target in targets},
         "results": [asdict(result) for result in results],
     }
-    with written_whole(given.json) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    write_record(given.json, "python -m mxmac_sim.gates", words, began, figures)
     return 0 if all(result.expected for result in results) else 1
 
 

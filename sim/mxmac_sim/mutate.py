@@ -6,13 +6,10 @@ be; and else it *survives*, and is listed.
 """
 
 import argparse
-import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +18,13 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from mxmac import __version__
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.errors import UserError, check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
 from .bulk import SimulationError
 from .mutation import Mutant, MutatedUnit
+from .record import write_record
 from .runner import config_slug
 
 __all__ = ["UNITS", "campaign", "main"]
@@ -137,18 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"  survived: {escape(unit['unit'])}: {escape(survivor)}", soft_wrap=True)
     reached = 100 * score(units)
     console.print(f"Killed or equivalent: {reached:.1f} %", style="green" if reached >= given.score else "red")
-    result = {
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()} {platform.system()}",
-        "command": " ".join(["python -m mxmac_sim.mutate", *words]) if words else "make mutate",
-        "seconds": round(time.monotonic() - began, 1),
-        "score_percent": round(reached, 2),
-        "units": units,
-    }
-    with written_whole(given.json) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    figures = {"score_percent": round(reached, 2), "units": units}
+    write_record(given.json, "python -m mxmac_sim.mutate", words, began, figures)
     return 0 if reached >= given.score else 1
 
 

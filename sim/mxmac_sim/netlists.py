@@ -51,7 +51,10 @@ TARGETS = {
     "ecp5": Target("Lattice ECP5", ("synth_ecp5 -nodsp -nowidelut -top {top}",), models="ecp5/cells_sim.v", luts={"LUT4": "Z"}),
     "ice40": Target("Lattice iCE40", ("synth_ice40 -top {top}",), models="ice40/cells_sim.v", luts={"SB_LUT4": "O"}),
     "gowin": Target(
-        "Gowin", ("synth_gowin -top {top}",), models="gowin/cells_sim.v", luts={f"LUT{inputs}": "F" for inputs in (2, 3, 4)}
+        "Gowin",
+        ("synth_gowin -nodsp -top {top}",),
+        models="gowin/cells_sim.v",
+        luts={f"LUT{inputs}": "F" for inputs in (2, 3, 4)},
     ),
     "asic": Target(
         "standard cells",

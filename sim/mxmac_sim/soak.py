@@ -5,35 +5,29 @@ compiled code, it computes many more dot products with pauses. Every result and 
 """
 
 import argparse
-import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mxmac import __version__
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, written_whole
+from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
-from . import golden
-from .benches.catalogue import unit_subject
 from .benches.coverage import EXCLUSIONS, reachable
 from .benches.report import progress_file
-from .benches.soak import coverage_file
 from .bulk import BulkUnit, SimulationError
-from .runner import BenchRun, Runner, config_slug
-from .stimulus import random_batch
+from .record import write_record
+from .runner import config_slug
+from .soak_runs import ENOUGH, UnitResult, soak_bulk, soak_clocks
 
-__all__ = ["UNITS", "Covered", "UnitResult", "main", "soak_bulk", "soak_clocks"]
+__all__ = ["UNITS", "main"]
 
 _E = ELEMENT_FORMATS
 _ALL = tuple(_E.values())
@@ -54,148 +48,14 @@ UNITS: dict[str, MacConfig] = {
         a=(_E["INT8"],), b=(_E["INT8"],), block=8, lanes=2, accumulator=Accumulator.WINDOW, output=RESULT_FORMATS["FP16"]
     ),
 }
-#: Share of the reachable bins of each unit that have to be hit.
-_ENOUGH = 0.99
 #: Bins, and beats of a block, that the clocks which are asked for are meant for.
 _BINS, _BEATS = 500, 8
-#: Dot products that the compiled driver gets at a time.
-_AT_A_TIME = 4000
-#: Chances of a pause in a clock, of which both sides choose anew for every such part.
-_CHANCES = (0.0, 0.0, 0.05, 0.5, 0.9)
 #: The clock whose time simulated clocks are told in.
 _HERTZ = 100e6
 #: Columns that the table takes where no terminal says how many there are.
 _WIDTH = 120
 #: Seconds between two looks at the progress of a bench.
 _INTERVAL = 0.2
-
-
-@dataclass(frozen=True)
-class Covered:
-    """Reachable bins of one cross.
-
-    Members
-    -------
-    reachable : int
-    holes : list of str
-        Those that were not hit.
-    """
-
-    reachable: int
-    holes: list[str]
-
-    @property
-    def hit(self) -> int:
-        """How many were hit."""
-        return self.reachable - len(self.holes)
-
-
-@dataclass
-class UnitResult:
-    """What came of a unit.
-
-    Members
-    -------
-    clocks, dots, misses : int
-        Of the run in cocotb.
-    problem : str or None
-        What else went wrong there.
-    coverage : dict of Covered
-        By cross.
-    bulk_clocks, bulk_dots, bulk_misses : int
-        Of the run that is driven from compiled code.
-    """
-
-    clocks: int
-    dots: int
-    misses: int
-    problem: str | None
-    coverage: dict[str, Covered]
-    bulk_clocks: int = 0
-    bulk_dots: int = 0
-    bulk_misses: int = 0
-
-    @property
-    def share(self) -> float:
-        """Share of the reachable bins that were hit."""
-        total = sum(cross.reachable for cross in self.coverage.values())
-        return sum(cross.hit for cross in self.coverage.values()) / total if total else 0.0
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing went wrong and enough is covered."""
-        return not (self.misses or self.problem or self.bulk_misses) and self.share >= _ENOUGH
-
-
-def soak_clocks(
-    config: MacConfig, clocks: int, work: Path, *, seed: int = 1, on_start: Callable[[Path], None] = lambda _folder: None
-) -> tuple[UnitResult, BenchRun]:
-    """Run a unit in cocotb, with pauses and resets.
-
-    Parameters
-    ----------
-    config : MacConfig
-    clocks : int
-        Clocks to run at least.
-    work : Path
-        Where to build.
-    seed : int
-    on_start : callable
-        Called when the build is done, with the folder where the bench reports its progress.
-    """
-    whole = unit_subject(config).benches["mac"]()
-    design = replace(whole, modules=("soak",), parameters=whole.parameters | {"clocks": clocks})
-    runner, folders = Runner(work), [work]
-
-    def started(folder: Path):
-        folders.append(folder)
-        on_start(folder)
-
-    run = runner.run("soak", design, config, seed=seed, on_start=started)
-    coverage: dict[str, Covered] = {}
-    file = coverage_file(folders[-1])
-    if file.exists():
-        coverage = {cross: Covered(**found) for cross, found in json.loads(file.read_text()).items()}
-    report = run.report
-    return UnitResult(report.clocks, report.dots, report.misses, run.problem, coverage), run
-
-
-def soak_bulk(
-    unit: BulkUnit, dots: int, *, seed: int = 1, advance: Callable[[int], object] = lambda dots: None
-) -> tuple[int, int]:
-    """Run dot products driven from compiled code, with pauses; return clocks and mismatches.
-
-    Parameters
-    ----------
-    unit : BulkUnit
-    dots : int
-    seed : int
-    advance : callable
-        Called with the number of dot products that are done, each time that some are.
-    """
-    config, rng = unit.config, np.random.default_rng(seed)
-    clocks = misses = 0
-    for start in range(0, dots, _AT_A_TIME):
-        count, blocks = min(_AT_A_TIME, dots - start), int(rng.choice([1, 2, 2, 3, 4, 6]))
-        last_beats = np.where(rng.random(count) < 0.5, config.beats, rng.integers(1, config.beats + 1, count))
-        batch = random_batch(config, rng, count, blocks).cut(last_beats * config.lanes)
-        operands = batch.a, batch.scale_a, batch.b, batch.scale_b
-        format_a, format_b = batch.format_a, batch.format_b
-        idle, stall = rng.choice(_CHANCES, 2)
-        run = unit.run(
-            *operands,
-            format_a=format_a,
-            format_b=format_b,
-            last_beats=last_beats,
-            idle=idle,
-            stall=stall,
-            seed=int(rng.integers(1 << 30)),
-        )
-        data, status = golden.dot(*operands, config, format_a=format_a, format_b=format_b)
-        clocks += run.clocks
-        misses += int(np.count_nonzero((run.data != data) | (run.status != status)))
-        advance(count)
-    return clocks, misses
 
 
 def _soak_unit(
@@ -259,17 +119,13 @@ def _table(results: dict[str, UnitResult]) -> Table:
     return table
 
 
-def _as_json(results: dict[str, UnitResult], command: str, seconds: float) -> dict[str, object]:
+def _figures(results: dict[str, UnitResult]) -> dict[str, object]:
     units = {
         name: {"config": UNITS[name].as_dict(), "share": result.share, "passed": result.passed} | asdict(result)
         for name, result in results.items()
     }
     clocks = sum(result.clocks + result.bulk_clocks for result in results.values())
     return {
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "command": command,
-        "seconds": round(seconds, 1),
         "clocks": clocks,
         "dots": sum(result.dots + result.bulk_dots for result in results.values()),
         "seconds_at_100_mhz": clocks / _HERTZ,
@@ -287,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--unit", action="append", choices=list(UNITS), help="one only; may be repeated")
     parser.add_argument("--work", type=Path, default=Path("build/soak"), help="where to build (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("build/soak.json"), help="where figures go (%(default)s)")
-    given = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = parser.parse_args(words)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
@@ -303,9 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     name, UNITS[name], given.clocks, given.dots, given.work, given.seed, progress, console
                 )
                 progress.advance(task)
-        command = " ".join(["python -m mxmac_sim.soak", *(sys.argv[1:] if arguments is None else arguments)])
-        with written_whole(given.json) as file:
-            file.write_text(json.dumps(_as_json(results, command, time.monotonic() - start), indent=1) + "\n")
+        write_record(given.json, "python -m mxmac_sim.soak", words, start, _figures(results))
     except UserError as error:
         print(f"soak: {error.what}: {error}", file=sys.stderr)
         return 2
@@ -320,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     passed = all(result.passed for result in results.values())
     clocks = sum(result.clocks + result.bulk_clocks for result in results.values())
     console.print(f"{clocks:,} clocks, {clocks / _HERTZ:.2f} s at 100 MHz, in {time.monotonic() - start:.0f} s.")
-    verdict = f"Every result and flag is the golden model's, and at least {_ENOUGH:.0%} is covered" if passed else "Not passed"
+    verdict = f"Every result and flag is the golden model's, and at least {ENOUGH:.0%} is covered" if passed else "Not passed"
     console.print(f"{verdict}.", style="green" if passed else "red")
     return 0 if passed else 1
 

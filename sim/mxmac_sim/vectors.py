@@ -3,7 +3,7 @@
 Directed and random dot products, with and without pauses, right after reset and after a reset at work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,12 @@ from mxmac.config import MacConfig
 from mxmac.verilog import Design
 
 from .benches.directed_dots import directed_dots, sums_of_powers
-from .benches.dots import Dot, expected_results
+from .benches.dots import Dot, beat_fields, beats_of, expected_results
 from .benches.random_dots import random_dot
-from .bulk import BulkRun, BulkUnit, SimulationError, packed
+from .bulk import BulkRun, BulkUnit, SimulationError
+from .stimulus import random_batch
 
-__all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "make_vectors", "with_reset_at_work"]
+__all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "make_vectors", "packed", "with_reset_at_work"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Passage:
     work: int = 0
 
 
-#: The ways that vectors are run, in this order.
-PASSAGES = (Passage(), Passage(work=400), Passage(idle=0.4, stall=0.2), Passage(stall=0.85, work=37), Passage(idle=0.9))
+#: The ways that vectors are run, in this order. In one of them results wait until there is no more room for them.
+PASSAGES = (Passage(), Passage(work=400), Passage(idle=0.4, stall=0.2), Passage(stall=0.98, work=37), Passage(idle=0.9))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +53,47 @@ class Vectors:
     status: NDArray[np.uint8]
 
 
+def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return beats of dot products in the layout that bulk.cpp describes; what is not read is random."""
+    sides = [-(-operand.width * config.lanes // 8) for operand in (config.operand_a, config.operand_b)]
+    names, found = beat_fields(config), bytearray()
+    for dot in dots:
+        for values in beats_of(dot, config, rng):
+            beat = dict(zip(names, values, strict=True))
+            for side, size in zip(("a", "b"), sides, strict=True):
+                found += beat[side].to_bytes(size, "little")
+            found += bytes(beat.get(name, 0) for name in ("scale_a", "scale_b", "format_a", "format_b", "last"))
+    return np.frombuffer(bytes(found), np.uint8)
+
+
 def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
     """Make all directed dot products and so many random ones, in random order.
 
-    Then as many of a beat or two each, one after the other.
+    Of these, thirds are plain, sums of a few powers of two, and biased towards what is rare. Then come as many of a beat or two
+    each, one after the other.
     """
     rng = np.random.default_rng(seed)
-    dots = directed_dots(config, rng) + [random_dot(config, rng) for _ in range(randoms // 2)]
-    dots += sums_of_powers(config, rng, randoms // 2)
+    dots = directed_dots(config, rng) + [random_dot(config, rng) for _ in range(randoms // 3)]
+    dots += [*sums_of_powers(config, rng, randoms // 3), *_rare(config, rng, randoms - 2 * (randoms // 3))]
     dots = [dots[index] for index in rng.permutation(len(dots))]
     short = [min(int(beats), config.beats) for beats in rng.integers(1, 3, randoms)]
     dots += [random_dot(config, rng, blocks=1, last_beats=beats) for beats in short]
     expected = expected_results(dots, config)
     data, status = (np.array(column) for column in zip(*expected, strict=True))
     return Vectors(dots, packed(dots, config, rng), data.astype(np.uint32), status.astype(np.uint8))
+
+
+def _rare(config: MacConfig, rng: np.random.Generator, count: int) -> Iterator[Dot]:
+    """As those of long campaigns: specials, blocks that cancel the one before, sums at the ends of the result's range."""
+    lengths = (1, 2, 3, 5)
+    for index, blocks in enumerate(lengths):
+        dots = (count + index) // len(lengths)
+        last_beats = np.where(rng.random(dots) < 0.5, config.beats, rng.integers(1, config.beats + 1, dots))
+        batch = random_batch(config, rng, dots, blocks).cut(last_beats * config.lanes)
+        for dot in range(dots):
+            sides = ((batch.a[dot], batch.format_a[dot]), (batch.b[dot], batch.format_b[dot]))
+            scales = (batch.scale_a[dot], batch.scale_b[dot])
+            yield Dot.of(config, f"rare, {blocks} blocks", sides, scales, int(last_beats[dot]))
 
 
 def clocks_of(unit: BulkUnit, vectors: Vectors) -> list[int]:

@@ -10,10 +10,11 @@ import pytest
 from mutants import Mutant
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import soak
+from mxmac_sim import golden, soak
 from mxmac_sim.benches.coverage import CROSSES, EXCLUSIONS, Coverage, reachable
 from mxmac_sim.benches.elements import elements
-from mxmac_sim.soak import UNITS, Covered, UnitResult
+from mxmac_sim.soak import UNITS
+from mxmac_sim.soak_runs import Covered, UnitResult, soak_bulk
 from mxmac_sim.stimulus import CLASSES, REGIONS, element_classes, random_batch
 from shared_units import all_formats_unit
 from verify_checks import shared_folder
@@ -62,7 +63,7 @@ def test_hardware_that_is_wrong_fails(small, capsys, monkeypatch, tmp_path):
 
 
 def test_the_compiled_run_passes_what_is_right(tmp_path_factory):
-    clocks, misses = soak.soak_bulk(all_formats_unit(tmp_path_factory), 6000)
+    clocks, misses = soak_bulk(all_formats_unit(tmp_path_factory), 6000)
     assert clocks > 6000
     assert misses == 0
 
@@ -72,11 +73,11 @@ def test_the_compiled_run_counts_what_golden_does_not_say(monkeypatch):
         config = SMALL
 
         def run(self, *operands, **options):
-            data, status = soak.golden.dot(*operands, SMALL)
+            data, status = golden.dot(*operands, SMALL)
             data[::100] ^= 1
             return type("Run", (), {"data": data, "status": status, "clocks": 7})
 
-    assert soak.soak_bulk(Unit(), 5000) == (14, 50)
+    assert soak_bulk(Unit(), 5000) == (14, 50)
 
 
 def test_less_than_enough_does_not_pass():

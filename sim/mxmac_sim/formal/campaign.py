@@ -1,22 +1,19 @@
 """Proofs of several units and of all multipliers, to be left in build/prove.json: ``python -m mxmac_sim.formal.campaign``."""
 
 import argparse
-import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
-from mxmac import __version__
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.errors import UserError, check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
+from ..record import write_record
 from ..runner import config_slug
 from .console import prove_and_show, rows
 from .properties import all_pairings, unit_properties
@@ -63,18 +60,7 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
         seconds = round(time.monotonic() - start, 1)
         units.append({"unit": name, "config": parameters, "seconds": seconds, "properties": rows(outcomes)})
         all_proved = all_proved and all(outcome.proved for outcome in outcomes)
-    result = {
-        "date": date.today().isoformat(),
-        "version": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()} {platform.system()}",
-        "command": " ".join(["python -m mxmac_sim.formal.campaign", *words]) if words else "make prove",
-        "seconds": round(time.monotonic() - began, 1),
-        "jobs": given.jobs,
-        "units": units,
-    }
-    with written_whole(given.json) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    write_record(given.json, "python -m mxmac_sim.formal.campaign", words, began, {"jobs": given.jobs, "units": units})
     return 0 if all_proved else 1
 
 

@@ -1,0 +1,154 @@
+"""One unit kept busy for long: in cocotb, with pauses and resets at any time, and driven from compiled code, for volume."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mxmac.config import MacConfig
+
+from . import golden
+from .benches.catalogue import unit_subject
+from .benches.soak import coverage_file
+from .bulk import BulkUnit
+from .runner import BenchRun, Runner
+from .stimulus import random_batch
+
+__all__ = ["ENOUGH", "Covered", "UnitResult", "soak_bulk", "soak_clocks"]
+
+#: Share of the reachable bins of each unit that have to be hit.
+ENOUGH = 0.99
+#: Dot products that the compiled driver gets at a time.
+_AT_A_TIME = 4000
+#: Chances of a pause in a clock, of which both sides choose anew for every such part.
+_CHANCES = (0.0, 0.0, 0.05, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Reachable bins of one cross.
+
+    Members
+    -------
+    reachable : int
+    holes : list of str
+        Those that were not hit.
+    """
+
+    reachable: int
+    holes: list[str]
+
+    @property
+    def hit(self) -> int:
+        """How many were hit."""
+        return self.reachable - len(self.holes)
+
+
+@dataclass
+class UnitResult:
+    """What came of a unit.
+
+    Members
+    -------
+    clocks, dots, misses : int
+        Of the run in cocotb.
+    problem : str or None
+        What else went wrong there.
+    coverage : dict of Covered
+        By cross.
+    bulk_clocks, bulk_dots, bulk_misses : int
+        Of the run that is driven from compiled code.
+    """
+
+    clocks: int
+    dots: int
+    misses: int
+    problem: str | None
+    coverage: dict[str, Covered]
+    bulk_clocks: int = 0
+    bulk_dots: int = 0
+    bulk_misses: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share of the reachable bins that were hit."""
+        total = sum(cross.reachable for cross in self.coverage.values())
+        return sum(cross.hit for cross in self.coverage.values()) / total if total else 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing went wrong and enough is covered."""
+        return not (self.misses or self.problem or self.bulk_misses) and self.share >= ENOUGH
+
+
+def soak_clocks(
+    config: MacConfig, clocks: int, work: Path, *, seed: int = 1, on_start: Callable[[Path], None] = lambda _folder: None
+) -> tuple[UnitResult, BenchRun]:
+    """Run a unit in cocotb, with pauses and resets.
+
+    Parameters
+    ----------
+    config : MacConfig
+    clocks : int
+        Clocks to run at least.
+    work : Path
+        Where to build.
+    seed : int
+    on_start : callable
+        Called when the build is done, with the folder where the bench reports its progress.
+    """
+    whole = unit_subject(config).benches["mac"]()
+    design = replace(whole, modules=("soak",), parameters=whole.parameters | {"clocks": clocks})
+    runner, folders = Runner(work), [work]
+
+    def started(folder: Path):
+        folders.append(folder)
+        on_start(folder)
+
+    run = runner.run("soak", design, config, seed=seed, on_start=started)
+    coverage: dict[str, Covered] = {}
+    file = coverage_file(folders[-1])
+    if file.exists():
+        coverage = {cross: Covered(**found) for cross, found in json.loads(file.read_text()).items()}
+    report = run.report
+    return UnitResult(report.clocks, report.dots, report.misses, run.problem, coverage), run
+
+
+def soak_bulk(
+    unit: BulkUnit, dots: int, *, seed: int = 1, advance: Callable[[int], object] = lambda dots: None
+) -> tuple[int, int]:
+    """Run dot products driven from compiled code, with pauses; return clocks and mismatches.
+
+    Parameters
+    ----------
+    unit : BulkUnit
+    dots : int
+    seed : int
+    advance : callable
+        Called with the number of dot products that are done, each time that some are.
+    """
+    config, rng = unit.config, np.random.default_rng(seed)
+    clocks = misses = 0
+    for start in range(0, dots, _AT_A_TIME):
+        count, blocks = min(_AT_A_TIME, dots - start), int(rng.choice([1, 2, 2, 3, 4, 6]))
+        last_beats = np.where(rng.random(count) < 0.5, config.beats, rng.integers(1, config.beats + 1, count))
+        batch = random_batch(config, rng, count, blocks).cut(last_beats * config.lanes)
+        operands = batch.a, batch.scale_a, batch.b, batch.scale_b
+        format_a, format_b = batch.format_a, batch.format_b
+        idle, stall = rng.choice(_CHANCES, 2)
+        run = unit.run(
+            *operands,
+            format_a=format_a,
+            format_b=format_b,
+            last_beats=last_beats,
+            idle=idle,
+            stall=stall,
+            seed=int(rng.integers(1 << 30)),
+        )
+        data, status = golden.dot(*operands, config, format_a=format_a, format_b=format_b)
+        clocks += run.clocks
+        misses += int(np.count_nonzero((run.data != data) | (run.status != status)))
+        advance(count)
+    return clocks, misses
