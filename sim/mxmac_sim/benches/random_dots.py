@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
-from mxmac.formats import SCALE_BIAS, SCALE_NAN
+from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 
 from .dots import Dot
 from .elements import Elements, elements
@@ -41,36 +41,37 @@ def _special(rng: _Rng, kit: Elements, shape: tuple[int, ...]) -> _Codes:
     return codes
 
 
-def _near(rng: _Rng, blocks: int) -> NDArray[np.int64]:
+def _near(rng: _Rng, blocks: int, _output: Format) -> NDArray[np.int64]:
     return rng.integers(SCALE_BIAS - 6, SCALE_BIAS + 7, (2, blocks))
 
 
-def _anywhere(rng: _Rng, blocks: int) -> NDArray[np.int64]:
+def _anywhere(rng: _Rng, blocks: int, _output: Format) -> NDArray[np.int64]:
     return rng.integers(0, _TOP + 1, (2, blocks))
 
 
-def _extreme(rng: _Rng, blocks: int) -> NDArray[np.int64]:
+def _extreme(rng: _Rng, blocks: int, _output: Format) -> NDArray[np.int64]:
     return rng.choice(np.array([0, 1, 2, _TOP - 2, _TOP - 1, _TOP]), (2, blocks))
 
 
-def _opposite(rng: _Rng, blocks: int) -> NDArray[np.int64]:
+def _opposite(rng: _Rng, blocks: int, _output: Format) -> NDArray[np.int64]:
     scale_a = rng.integers(0, _TOP + 1, blocks)
     return np.stack([scale_a, np.clip(_TOP - scale_a + rng.integers(-4, 5, blocks), 0, _TOP)])
 
 
-def _at_an_end(rng: _Rng, blocks: int) -> NDArray[np.int64]:
-    """Such that sums come out at the lower or upper end of binary32."""
-    total = int(rng.choice([2 * SCALE_BIAS - 140, 2 * SCALE_BIAS + 110])) + rng.integers(-16, 17, blocks)
+def _at_an_end(rng: _Rng, blocks: int, output: Format) -> NDArray[np.int64]:
+    """Such that sums come out at the lower or upper end of the results."""
+    end = int(rng.choice([output.emin - 14, output.emax - 17]))
+    total = 2 * SCALE_BIAS + end + rng.integers(-16, 17, blocks)
     scale_a = np.clip(rng.integers(0, _TOP + 1, blocks), total - _TOP, total)
     return np.stack([scale_a, total - scale_a])
 
 
-def _with_nan(rng: _Rng, blocks: int) -> NDArray[np.int64]:
-    return np.where(rng.random((2, blocks)) < 0.1, SCALE_NAN, _near(rng, blocks))
+def _with_nan(rng: _Rng, blocks: int, output: Format) -> NDArray[np.int64]:
+    return np.where(rng.random((2, blocks)) < 0.1, SCALE_NAN, _near(rng, blocks, output))
 
 
 _ELEMENTS: tuple[Callable[[_Rng, Elements, tuple[int, ...]], _Codes], ...] = (_any, _any, _close, _close, _sparse, _special)
-_SCALES: tuple[Callable[[_Rng, int], NDArray[np.int64]], ...] = (
+_SCALES: tuple[Callable[[_Rng, int, Format], NDArray[np.int64]], ...] = (
     _near, _near, _anywhere, _extreme, _opposite, _at_an_end, _at_an_end, _with_nan,
 )  # fmt: skip
 
@@ -98,6 +99,6 @@ def random_dot(config: MacConfig, rng: _Rng, *, blocks: int | None = None, last_
         sides.append((np.stack([make_elements(rng, elements(formats[index]), (config.block,)) for index in choice]), choice))
     if rng.random() < 0.15:
         sides[0][0][rng.integers(blocks)] = 0
-    scales = make_scales(rng, blocks)
+    scales = make_scales(rng, blocks, config.output)
     kind = f"random: {make_elements.__name__} elements, {make_scales.__name__} scales".replace(" _", " ")
     return Dot.of(config, kind, sides, (scales[0], scales[1]), last_beats)
