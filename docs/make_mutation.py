@@ -2,7 +2,14 @@
 
 import results
 
-_COLUMNS = ("mutants", "killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by proof")
+_COLUMNS = (
+    "mutants",
+    "killed by vectors",
+    "killed by proof",
+    "equivalent by SAT",
+    "equivalent by induction",
+    "equivalent by proof",
+)
 
 
 def table(result: dict) -> str:

@@ -1,8 +1,8 @@
 """The mutation campaign: ``python -m mxmac_sim.mutate`` leaves its results in build/mutate.json.
 
 Each mutant is *killed* by a result, a flag or a clock that is not the unit's, or by a proof that does not hold for it; it is
-*equivalent* if SAT proves that it does the same in every state, or a proof that it still is what its module is specified to
-be; and else it *survives*, and is listed.
+*equivalent* if SAT proves that it does the same in every state, induction that it does in every one that can be, or a proof
+that it still is what its module is specified to be; and else it *survives*, and is listed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from .mutation import Mutant, MutatedUnit
 from .record import write_record
 from .runner import config_slug
 
-__all__ = ["UNITS", "campaign", "main"]
+__all__ = ["KINDS", "UNITS", "campaign", "main"]
 
 _E4M3, _E5M2 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2"))
 #: Units, and the share of the mutants that each of them gets.
@@ -40,8 +40,10 @@ UNITS = [
 ]
 #: Random vectors of each kind: for all mutants, and for those that are left.
 _RANDOMS = (300, 4000)
-#: Seconds for the proof of one mutant.
-_TIMEOUT = 120
+#: What becomes of mutants that do not survive.
+KINDS = ("killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by induction", "equivalent by proof")
+#: Seconds for the proof of one mutant, and for the search for its invariants.
+_TIMEOUT, _INVARIANTS_TIMEOUT = 120, 60
 
 
 def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: int, progress: Progress) -> dict:
@@ -50,8 +52,7 @@ def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: in
     Returns
     -------
     dict
-        Numbers of mutants ``killed by vectors``, ``killed by proof``, ``equivalent by SAT`` and ``equivalent by proof``,
-        and ``survivors`` in words.
+        Numbers of ``mutants`` and of those of each of the ``KINDS``, and ``survivors`` in words.
 
     Raises
     ------
@@ -75,6 +76,11 @@ def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: in
     before = len(left)
     step("the same step by SAT", lambda mutant: "same" if unit.same_step(mutant) else None)
     found["equivalent by SAT"] = before - len(left)
+    before = len(left)
+    if left:
+        unit.prepare_sequences()
+    step("induction", lambda mutant: "same" if unit.same_sequences(mutant, timeout=_INVARIANTS_TIMEOUT) else None)
+    found["equivalent by induction"] = before - len(left)
     verdicts: dict[Mutant, bool | None] = {}
     step("proofs", lambda mutant: verdicts.setdefault(mutant, unit.proof(mutant, timeout=_TIMEOUT)) is not None and "decided")
     found["killed by proof"] = sum(verdict is False for verdict in verdicts.values())
@@ -91,7 +97,7 @@ def score(units: Sequence[dict]) -> float:
 
 def _table(units: Sequence[dict]) -> Table:
     table = Table(title="Mutants", title_justify="left")
-    names = ["mutants", "killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by proof"]
+    names = ["mutants", *KINDS]
     table.add_column("Unit")
     for name in (*names, "survived"):
         table.add_column(name.capitalize(), justify="right")
@@ -114,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, began = Console(highlight=False), time.monotonic()
     units = []
     try:
+        given.work.mkdir(parents=True, exist_ok=True)
         check_writable(given.json)
         shares = sum(share for _, share in UNITS)
         with Progress(console=console) as progress:

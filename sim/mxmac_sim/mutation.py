@@ -21,11 +21,14 @@ from mxmac.verilog import generate
 from .bulk import BulkUnit, SimulationError
 from .formal.properties import TOP, unit_properties
 from .formal.prover import Prover
+from .sequences import SequenceError, SequentialUnit
 from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 
 __all__ = ["Mutant", "MutatedUnit"]
 
-_MUTATE, _EQUIVALENCE = (Path(__file__).with_name(name).resolve() for name in ("mutate_pass.py", "equivalence_pass.py"))
+_MUTATE, _EQUIVALENCE, _SEQUENCE = (
+    Path(__file__).with_name(f"{name}_pass.py").resolve() for name in ("mutate", "equivalence", "sequence")
+)
 _SELECTOR_BITS = 16
 #: What is proved of all that a module does, by the end of the module's name.
 _PROPERTIES = {
@@ -159,6 +162,25 @@ class MutatedUnit:
     def same_step(self, mutant: Mutant) -> bool:
         """Whether SAT proves that a mutant does the same as the unit, from every state and for every input."""
         return bool(self._yosys(_EQUIVALENCE, "mutants.v", str(mutant.number)))
+
+    @cached_property
+    def _sequences(self) -> SequentialUnit:
+        self._yosys(_SEQUENCE, "mutants.v", "mutants.aag")
+        return SequentialUnit(self._folder / "mutants.aag")
+
+    def prepare_sequences(self):
+        """Make what :meth:`same_sequences` needs, once, before several threads call it."""
+        _ = self._sequences
+
+    def same_sequences(self, mutant: Mutant, *, timeout: float) -> bool:
+        """Whether induction proves that a mutant does the same as the unit in all that can come after a reset.
+
+        In the ``timeout``, in seconds, invariants are looked for.
+        """
+        try:
+            return self._sequences.same(mutant.number, self._folder / f"mutant{mutant.number}.aig", timeout=timeout)
+        except SequenceError as error:
+            raise SimulationError(str(error)) from error
 
     def proof(self, mutant: Mutant, *, timeout: float) -> bool | None:
         """Hold a mutant against the specification of its module: whether it satisfies that, or None if there is none.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.verilog import Design
 
+from .benches.close_dots import near_ties, remainders
 from .benches.directed_dots import directed_dots, sums_of_powers
 from .benches.dots import Dot, beat_fields, beats_of, expected_results
 from .benches.random_dots import random_dot
@@ -69,12 +70,14 @@ def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> 
 def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
     """Make all directed dot products and so many random ones, in random order.
 
-    Of these, thirds are plain, sums of a few powers of two, and biased towards what is rare. Then come as many of a beat or two
-    each, one after the other.
+    Of these, some are plain, some biased towards what is rare, and the others sums of powers of two: any, next to a tie, and
+    what is left when larger ones cancel. Then come as many of a beat or two each, one after the other.
     """
     rng = np.random.default_rng(seed)
-    dots = directed_dots(config, rng) + [random_dot(config, rng) for _ in range(randoms // 3)]
-    dots += [*sums_of_powers(config, rng, randoms // 3), *_rare(config, rng, randoms - 2 * (randoms // 3))]
+    share = randoms // 5
+    dots = directed_dots(config, rng) + [random_dot(config, rng) for _ in range(randoms - 4 * share)]
+    for make in (_rare, sums_of_powers, near_ties, remainders):
+        dots += make(config, rng, share)
     dots = [dots[index] for index in rng.permutation(len(dots))]
     short = [min(int(beats), config.beats) for beats in rng.integers(1, 3, randoms)]
     dots += [random_dot(config, rng, blocks=1, last_beats=beats) for beats in short]

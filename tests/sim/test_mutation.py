@@ -5,7 +5,7 @@ from rich.progress import Progress
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.mutate import campaign, score
+from mxmac_sim.mutate import KINDS, campaign, score
 from mxmac_sim.mutation import Mutant, MutatedUnit
 
 E2M1 = ELEMENT_FORMATS["E2M1"]
@@ -41,6 +41,13 @@ def test_sat_calls_no_mistake_equivalent(unit):
     assert not unit.same_step(killed)
 
 
+def test_induction_calls_no_mistake_equivalent_and_whatever_sat_does(unit):
+    killed = [mutant for mutant in unit.mutants if unit.killed_by_vectors(mutant)]
+    assert not any(unit.same_sequences(mutant, timeout=5) for mutant in killed[:3])
+    same = next(mutant for mutant in unit.mutants if mutant not in killed and unit.same_step(mutant))
+    assert unit.same_sequences(same, timeout=5)
+
+
 def test_a_constant_that_stays_what_it_is_is_equivalent(unit):
     left = [mutant for mutant in unit.mutants if not unit.killed_by_vectors(mutant)]
     assert any(unit.same_step(mutant) for mutant in left)
@@ -59,6 +66,6 @@ def test_the_score_counts_what_is_left():
 def test_a_campaign_accounts_for_every_mutant(tmp_path, unit):
     with Progress(disable=True) as progress:
         found = campaign(SMALL, tmp_path, count=12, seed=3, jobs=2, progress=progress)
-    decided = sum(found[kind] for kind in ("killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by proof"))
+    decided = sum(found[kind] for kind in KINDS)
     assert found["mutants"] == 12 == decided + len(found["survivors"])
     assert found["killed by vectors"] > 6

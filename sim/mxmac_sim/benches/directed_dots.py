@@ -11,7 +11,7 @@ from mxmac.formats import SCALE_BIAS, SCALE_NAN
 from .dots import Dot
 from .elements import Elements, elements
 
-__all__ = ["directed_dots", "sums_of_powers"]
+__all__ = ["Kit", "directed_dots", "sums_of_powers"]
 
 _Codes = NDArray[np.uint8]
 #: A signed power of two: its sign, 1 or -1, and its exponent.
@@ -26,7 +26,7 @@ def directed_dots(config: MacConfig, rng: np.random.Generator) -> list[Dot]:
     dots = []
     for choice_a in range(len(config.a)):
         for choice_b in range(len(config.b)):
-            kit = _Kit(config, rng, choice_a, choice_b)
+            kit = Kit(config, rng, choice_a, choice_b)
             for kinds in (_ranges, _extremes, _specials, _cancellations, _roundings, _windows):
                 dots += [dot for dot in kinds(kit) if dot is not None]
     return dots
@@ -42,7 +42,7 @@ def sums_of_powers(config: MacConfig, rng: np.random.Generator, count: int) -> I
     count : int
         How many.
     """
-    kits = [_Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
+    kits = [Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
     low, high = config.block_exp_min, config.block_exp_min + config.scale_sum_max + config.block_sum_bits
     while count:
         kit = kits[rng.integers(len(kits))]
@@ -55,7 +55,7 @@ def sums_of_powers(config: MacConfig, rng: np.random.Generator, count: int) -> I
             count -= 1
 
 
-class _Kit:
+class Kit:
     """Makes dot products of one pairing of formats."""
 
     def __init__(self, config: MacConfig, rng: np.random.Generator, choice_a: int, choice_b: int):
@@ -104,14 +104,20 @@ class _Kit:
 
         A term goes into the same block as the one before, unless that is full or does not reach so far.
         """
+        return self.sum_of_blocks(kind, [terms])
+
+    def sum_of_blocks(self, kind: str, groups: Sequence[Sequence[_Term]]) -> Dot | None:
+        """Make the same of several groups of terms, each of which begins a block."""
         blocks: list[tuple[int, list[_Term]]] = []
-        for sign, exp in terms:
-            if not blocks or len(blocks[-1][1]) == self.config.block or not self.low <= exp - blocks[-1][0] <= self.high:
-                shift = min(max(exp - self.high, -2 * SCALE_BIAS), 2 * SCALE_BIAS)
-                if not self.low <= exp - shift <= self.high:
-                    return None
-                blocks.append((shift, []))
-            blocks[-1][1].append((sign, exp - blocks[-1][0]))
+        for group in groups:
+            for index, (sign, exp) in enumerate(group):
+                full = not blocks or len(blocks[-1][1]) == self.config.block
+                if index == 0 or full or not self.low <= exp - blocks[-1][0] <= self.high:
+                    shift = min(max(exp - self.high, -2 * SCALE_BIAS), 2 * SCALE_BIAS)
+                    if not self.low <= exp - shift <= self.high:
+                        return None
+                    blocks.append((shift, []))
+                blocks[-1][1].append((sign, exp - blocks[-1][0]))
         a, b, scales = [], [], []
         for shift, block in blocks:
             pairs = [self._product(*term) for term in block]
@@ -128,7 +134,7 @@ class _Kit:
         return int(code[0] if sign > 0 else self.a.negated(code)[0]), self.b.powers[exp_b]
 
 
-def _ranges(kit: _Kit) -> Iterator[Dot | None]:
+def _ranges(kit: Kit) -> Iterator[Dot | None]:
     """Zeros, subnormals and the largest numbers, alone and in whole blocks."""
     middle = (SCALE_BIAS, SCALE_BIAS)
     count = kit.config.block
@@ -151,7 +157,7 @@ def _ranges(kit: _Kit) -> Iterator[Dot | None]:
     yield kit.dot("one beat more", [first[0], second[0]], [first[1], second[1]], [middle, middle], beats=1)
 
 
-def _extremes(kit: _Kit) -> Iterator[Dot | None]:
+def _extremes(kit: Kit) -> Iterator[Dot | None]:
     """Every corner of the scales, overflow and underflow with them, and zeros that must not care."""
     count = kit.config.block
     corners = [(0, 0), (0, _TOP), (_TOP, 0), (_TOP, _TOP)]
@@ -168,7 +174,7 @@ def _extremes(kit: _Kit) -> Iterator[Dot | None]:
     yield kit.dot("zeros at the largest scale last", [a, zeros], [b, b], [(100, 130), (_TOP, _TOP)])
 
 
-def _specials(kit: _Kit) -> Iterator[Dot | None]:
+def _specials(kit: Kit) -> Iterator[Dot | None]:
     """NaN and infinities, and which of them wins."""
     config, rng = kit.config, kit.rng
     count, middle, last = config.block, (SCALE_BIAS, SCALE_BIAS), config.block - 1
@@ -213,7 +219,7 @@ def _specials(kit: _Kit) -> Iterator[Dot | None]:
         yield kit.dot("NaN in the last lane", [a], [b], [middle])
 
 
-def _cancellations(kit: _Kit) -> Iterator[Dot | None]:
+def _cancellations(kit: Kit) -> Iterator[Dot | None]:
     """Sums that vanish, or nearly so."""
     config = kit.config
     count, scales = config.block, kit.split(int(kit.rng.integers(180, 330)))
@@ -232,7 +238,7 @@ def _cancellations(kit: _Kit) -> Iterator[Dot | None]:
     yield kit.sum_of("a large number passes", [(1, exp), (1, exp + top + 30), (-1, exp + top + 30)])
 
 
-def _roundings(kit: _Kit) -> Iterator[Dot | None]:
+def _roundings(kit: Kit) -> Iterator[Dot | None]:
     """Ties and their neighbours, at ordinary exponents and where results become subnormal, zero or infinite."""
     output = kit.config.output
     precision = output.man_bits + 1
@@ -265,7 +271,7 @@ def _roundings(kit: _Kit) -> Iterator[Dot | None]:
         yield kit.sum_of(f"{kind}, negative", [(-sign, exp) for sign, exp in terms])
 
 
-def _windows(kit: _Kit) -> Iterator[Dot | None]:
+def _windows(kit: Kit) -> Iterator[Dot | None]:
     """Blocks that lie at, above and below the ends of a window, and long sums."""
     config = kit.config
     width = config.window if config.accumulator is Accumulator.WINDOW else 64

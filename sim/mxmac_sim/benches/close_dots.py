@@ -1,0 +1,97 @@
+"""Random dot products in which a single bit decides: sums next to a tie, and what is left when larger numbers cancel."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mxmac.config import MacConfig
+
+from .directed_dots import Kit
+from .dots import Dot
+
+__all__ = ["near_ties", "remainders"]
+
+_Rng = np.random.Generator
+_Term = tuple[int, int]
+
+
+def near_ties(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
+    """Make sums that lie halfway between two results, or a single power of two, however small, beside that.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Its output says where halfway is; some of the sums are at its ends, and subnormal.
+    rng : numpy.random.Generator
+    count : int
+        How many.
+    """
+    output = config.output
+    kits = _kits(config, rng)
+    while count:
+        kit, top = kits[rng.integers(len(kits))], _exponent(config, rng)
+        half = max(top - output.man_bits, output.lsb_exp) - 1
+        sign = int(rng.choice([1, -1]))
+        terms = _copies(rng, sign, top)
+        # An odd neighbour, which a tie goes away from.
+        terms += [(sign, half + 1)] * int(rng.integers(0, 2))
+        terms.append((sign * int(rng.choice([1, 1, -1])), half - int(rng.choice([0, 0, 0, 1]))))
+        terms += [(int(rng.choice([1, -1])), half - int(rng.integers(1, kit.high - kit.low + 8)))] * int(rng.random() < 0.8)
+        if rng.random() < 0.2:
+            terms = [terms[index] for index in rng.permutation(len(terms))]
+        dot = kit.sum_of("next to a tie", terms)
+        if dot is not None:
+            yield dot
+            count -= 1
+
+
+def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
+    """Make sums of which a block takes away all that was there before, and leaves something smaller by any distance.
+
+    Parameters
+    ----------
+    config : MacConfig
+    rng : numpy.random.Generator
+    count : int
+        How many.
+    """
+    kits = _kits(config, rng)
+    while count:
+        kit, top, sign = kits[rng.integers(len(kits))], _exponent(config, rng), int(rng.choice([1, -1]))
+        largest = [
+            (sign, top),
+            *((int(rng.choice([1, -1])), top - int(rng.integers(1, 24))) for _ in range(rng.integers(0, 3))),
+        ]
+        left = top - int(rng.integers(0, kit.high - kit.low + 1))
+        rest = [(int(rng.choice([1, -1])), left)]
+        rest += [(int(rng.choice([1, -1])), left - int(rng.integers(0, 40))) for _ in range(rng.integers(0, 3))]
+        # A block of its own is what the next one takes away; what is left may come in that one, or in a third.
+        opposite = [(-each, exp) for each, exp in largest]
+        groups = [largest, [*opposite, *rest]] if rng.random() < 0.7 else [largest, opposite, rest]
+        dot = kit.sum_of_blocks("what is left of larger numbers", groups)
+        if dot is not None:
+            yield dot
+            count -= 1
+
+
+def _kits(config: MacConfig, rng: _Rng) -> list[Kit]:
+    return [Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
+
+
+def _copies(rng: _Rng, sign: int, exp: int) -> list[_Term]:
+    """A power of two as a sum of so many equal ones that a block's sum comes to where no product does."""
+    doublings = int(rng.choice([0, 0, 1, 2, 3]))
+    return [(sign, exp - doublings)] * (1 << doublings)
+
+
+def _exponent(config: MacConfig, rng: _Rng) -> int:
+    """Exponent of the largest term: ordinary, near one of the ends of the result's range, or any that a block has."""
+    output = config.output
+    match rng.integers(4):
+        case 0:
+            return int(rng.integers(-40, 41))
+        case 1:
+            return output.emin + int(rng.integers(-output.man_bits - 4, 70))
+        case 2:
+            return output.emax + int(rng.integers(-4, 3))
+    return int(rng.integers(config.block_exp_min, config.block_exp_min + config.scale_sum_max + config.block_sum_bits))
