@@ -1,21 +1,17 @@
 """The element multiplier: an exact product, as an integer."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, register, shift_left_stage
+from .bits import register, shift_left_stage
 from .config import MacConfig
-from .decoder import Decoder
-from .operand import Operand
+from .product import PRODUCT_CLOCKS, SPECIALS, ElementProduct, element_ports, exp_bits, float_product_layout
 
-__all__ = ["SPECIALS", "Multiplier", "multiplier_latency", "product_layout"]
+__all__ = ["SPECIALS", "Multiplier", "ProductShifter", "multiplier_latency", "product_layout"]
 
-#: What a product may be besides a finite number: NaN because an element is, NaN because it is Inf times 0, plus or minus Inf.
-SPECIALS = data.StructLayout({"nan": 1, "invalid": 1, "pos_inf": 1, "neg_inf": 1})
-
-#: Levels of the barrel shifter between two registers.
-SHIFT_LEVELS_PER_CLOCK = 2
+#: Levels of the fine shift between two registers.
+_SHIFT_LEVELS_PER_CLOCK = 2
 
 
 def product_layout(config: MacConfig) -> data.StructLayout:
@@ -32,20 +28,123 @@ def product_layout(config: MacConfig) -> data.StructLayout:
     return data.StructLayout({"ones": config.product_bits + 1, "neg": 1})
 
 
-def _shift_bits(config: MacConfig) -> int:
-    most = (1 << config.operand_a.exp_bits) + (1 << config.operand_b.exp_bits) - 2
-    return most.bit_length()
+def _fine_bits(config: MacConfig) -> int:
+    """Bits of the exponent that are shifted by level for level.
+
+    What comes of it is no more than two strides wide, so that coarse shifting finds at most two candidates for each place.
+    """
+    sig_bits = config.operand_a.sig_bits + config.operand_b.sig_bits
+    return min(exp_bits(config), (sig_bits - 2).bit_length())
+
+
+def _shifter_clocks(config: MacConfig) -> int:
+    fine = -(-_fine_bits(config) // _SHIFT_LEVELS_PER_CLOCK)
+    return max(1, fine + (exp_bits(config) > _fine_bits(config)))
 
 
 def multiplier_latency(config: MacConfig) -> int:
-    """Clocks from element codes to their product: decode, two rows, their sum, and the shifter."""
-    return 3 + max(1, -(-_shift_bits(config) // SHIFT_LEVELS_PER_CLOCK))
+    """Clocks from element codes to their product as an integer."""
+    return PRODUCT_CLOCKS + _shifter_clocks(config)
+
+
+class ProductShifter(wiring.Component):
+    """Moves a product up by its exponent, and complements it if it is negative. One product a clock.
+
+    Fine steps come first, level for level. Then the product is put at one of a few places, a stride apart; every bit has
+    two candidates at most, and with what it is if neither comes, the sign, two bits of control for each place are enough:
+    together the inputs of one LUT.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: the formats of the operands.
+
+    Members
+    -------
+    i : In(float_product_layout(config))
+    product : Out(product_layout(config))
+        ``multiplier_latency(config) - PRODUCT_CLOCKS`` later.
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        super().__init__({"i": In(float_product_layout(config)), "product": Out(product_layout(config))})
+
+    def elaborate(self, platform):
+        """Build the shifter."""
+        m = Module()
+        config, fine = self.config, _fine_bits(self.config)
+        value, exp, neg = self.i.sig, self.i.exp, self.i.neg
+        coarse = len(exp) > fine
+        for level in range(fine):
+            value = shift_left_stage(value, 1 << level, exp[0], len(value) + (1 << level))
+            exp = exp[1:]
+            last = level == fine - 1
+            if last:
+                # A 2:1 multiplexer has an input to spare.
+                value = value ^ neg.replicate(len(value))
+            if (level % _SHIFT_LEVELS_PER_CLOCK == _SHIFT_LEVELS_PER_CLOCK - 1 and not last) or (last and coarse):
+                value = register(m, value, name=f"shifted{level}")
+                if last:
+                    break
+                exp, neg = register(m, exp, name=f"exp{level}"), register(m, neg, name=f"neg{level}")
+        if fine == 0:
+            value = value ^ neg.replicate(len(value))
+        # No exponent of a floating-point element is 0, so the lowest places of the grid stay empty.
+        zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
+        width = config.product_bits + zeros
+        if coarse:
+            value, neg = self._place(m, value, exp, neg, width)
+        value = Cat(value, neg.replicate(max(0, width - len(value))))[zeros:width]
+        m.d.sync += [self.product.ones.eq(Cat(value, neg)), self.product.neg.eq(neg)]
+        return m
+
+    def _place(self, m: Module, value, position, neg, width: int):
+        """Bits of ``value``, which is a register, at one of the places; ``position`` and ``neg`` are one clock earlier."""
+        stride = 1 << _fine_bits(self.config)
+        places = 1 << len(position)
+        sign = register(m, neg, name="sign")
+        held = register(m, position, name="position")
+        controls: dict[int, tuple[Signal, Signal]] = {}
+
+        def control(place: int):
+            """Whether either candidate comes, and whether it is the one for this place; if neither, the sign."""
+            if place not in controls:
+                here, below = position == place, (position == place - 1 if place else Const(0))
+                comes = register(m, here | below, name=f"comes{place}")
+                which = register(m, Mux(here | below, here, neg), name=f"which{place}")
+                controls[place] = comes, which
+            return controls[place]
+
+        bits = []
+        for index in range(width):
+            place, offset = divmod(index, stride)
+            # What comes here if the product is put at this place, and if it is put at the one below.
+            here = value[offset] if place < places else None
+            below = value[offset + stride] if place and offset + stride < len(value) else None
+            single = here is None or below is None
+            if here is None and below is None:
+                bits.append(sign)
+            elif places > (4 if single else 2):
+                comes, which = control(place)
+                if single:
+                    chosen = Mux(which, sign, below) if here is None else Mux(which, here, sign)
+                else:
+                    chosen = Mux(which, here, below)
+                bits.append(Mux(comes, chosen, which))
+            else:
+                # Few enough inputs to do without.
+                bit = sign
+                if below is not None:
+                    bit = Mux(held == place - 1, below, bit)
+                if here is not None:
+                    bit = Mux(held == place, here, bit)
+                bits.append(bit)
+        return Cat(*bits), sign
 
 
 class Multiplier(wiring.Component):
-    """Multiplier of two elements. One pair a clock.
-
-    Significands are multiplied in two rows, and the product moved up by the sum of the exponents, fine steps first.
+    """Multiplier of two elements whose product is an integer. One pair a clock.
 
     Parameters
     ----------
@@ -66,74 +165,19 @@ class Multiplier(wiring.Component):
 
     def __init__(self, config: MacConfig):
         self.config = config
-        ports = {"product": Out(product_layout(config)), "specials": Out(SPECIALS)}
-        for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
-            ports[side] = In(operand.width)
-            if len(operand.formats) > 1:
-                ports[f"format_{side}"] = In(range(len(operand.formats)))
-        super().__init__(ports)
+        outputs = {"product": Out(product_layout(config)), "specials": Out(SPECIALS)}
+        super().__init__({**element_ports(config), **outputs})
 
     def elaborate(self, platform):
         """Build the multiplier."""
         m = Module()
-        config = self.config
-        a, b = (self._decode(m, side, operand) for side, operand in (("a", config.operand_a), ("b", config.operand_b)))
-        m.d.sync += [
-            self.specials.nan.eq(a.nan | b.nan),
-            self.specials.invalid.eq((a.inf & b.zero) | (a.zero & b.inf)),
+        m.submodules.element_product = multiply = ElementProduct(self.config)
+        m.submodules.shifter = shifter = ProductShifter(self.config)
+        for name in element_ports(self.config):
+            m.d.comb += getattr(multiply, name).eq(getattr(self, name))
+        m.d.comb += [
+            self.specials.eq(multiply.specials),
+            shifter.i.eq(multiply.product),
+            self.product.eq(shifter.product),
         ]
-        inf = (a.inf & ~b.zero & ~b.nan) | (b.inf & ~a.zero & ~a.nan)
-        neg = a.neg ^ b.neg
-        m.d.sync += [self.specials.pos_inf.eq(inf & ~neg), self.specials.neg_inf.eq(inf & neg)]
-
-        sig_a, sig_b = register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b")
-        shamt = Signal(_shift_bits(config), reset_less=True)
-        m.d.sync += shamt.eq(a.exp + b.exp)
-        value = self._multiply(m, sig_a, sig_b)
-        shamt = delay(m, shamt, 2, name="shamt")
-        neg = delay(m, neg, 3, name="neg")
-        self._shift(m, value, shamt, neg)
         return m
-
-    def _decode(self, m: Module, side: str, operand: Operand):
-        decoder = Decoder(operand)
-        m.submodules[f"decoder_{side}"] = decoder
-        m.d.comb += decoder.code.eq(getattr(self, side))
-        if len(operand.formats) > 1:
-            m.d.comb += decoder.format.eq(getattr(self, f"format_{side}"))
-        return decoder.element
-
-    def _multiply(self, m: Module, sig_a: Signal, sig_b: Signal) -> Signal:
-        half = len(sig_b) // 2
-        row_low = Signal(len(sig_a) + half, reset_less=True)
-        row_high = Signal(len(sig_a) + len(sig_b) - half, reset_less=True)
-        product = Signal(len(sig_a) + len(sig_b), name="sig_product", reset_less=True)
-        m.d.sync += [
-            row_low.eq(sig_a * sig_b[:half]),
-            row_high.eq(sig_a * sig_b[half:]),
-            product.eq(Cat(row_low[:half], row_low[half:] + row_high)),
-        ]
-        return product
-
-    def _shift(self, m: Module, value, shamt, neg):
-        """Move up by ``shamt``, and complement in the last level if ``neg``: a 2:1 multiplexer has an input to spare."""
-        config = self.config
-        # No exponent of a floating-point element is 0, so the lowest places of the grid stay empty.
-        zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
-        width = config.product_bits + zeros
-        levels = len(shamt)
-        for level in range(levels - 1):
-            moved = Signal(min(len(value) + (1 << level), width), name=f"shifted{level}")
-            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved)))
-            value, shamt = moved, shamt[1:]
-            if level % SHIFT_LEVELS_PER_CLOCK == SHIFT_LEVELS_PER_CLOCK - 1:
-                value = register(m, value, name=f"shifted{level}_q")
-                shamt = register(m, shamt, name=f"shamt{level}_q")
-                neg = register(m, neg, name=f"neg{level}_q")
-        if levels:
-            value = shift_left_stage(value, 1 << (levels - 1), shamt[0], width)
-        value = Cat(value, Const(0, max(0, width - len(value))))[zeros:width]
-        m.d.sync += [
-            self.product.ones.eq(Cat(value ^ neg.replicate(len(value)), neg)),
-            self.product.neg.eq(neg),
-        ]

@@ -1,0 +1,131 @@
+"""The product of two elements as their formats have it: sign, significand, exponent and class."""
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .bits import delay, register
+from .config import MacConfig
+from .decoder import Decoder
+from .operand import Operand
+
+__all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "element_ports", "exp_bits", "float_product_layout"]
+
+#: What a product may be besides a finite number: NaN because an element is, NaN because it is Inf times 0, plus or minus Inf.
+SPECIALS = data.StructLayout({"nan": 1, "invalid": 1, "pos_inf": 1, "neg_inf": 1})
+
+#: Clocks from element codes to their product: decode, two rows, their sum.
+PRODUCT_CLOCKS = 3
+
+
+def exp_bits(config: MacConfig) -> int:
+    """Bits of the exponent of a product; 0 if neither operand has one."""
+    most = (1 << config.operand_a.exp_bits) + (1 << config.operand_b.exp_bits) - 2
+    return most.bit_length()
+
+
+def float_product_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of a finite product: ``(-1)^neg * sig * 2^(exp + operand_a.grid + operand_b.grid)``.
+
+    Members
+    -------
+    sig : operand_a.sig_bits + operand_b.sig_bits
+    exp : exp_bits(config)
+    neg : 1
+    """
+    return data.StructLayout({"sig": config.operand_a.sig_bits + config.operand_b.sig_bits, "exp": exp_bits(config), "neg": 1})
+
+
+def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
+    """Ports that take two elements: ``a`` and ``b``, and where there is a choice of formats ``format_a`` and ``format_b``."""
+    ports = {}
+    for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
+        ports[side] = In(operand.width)
+        if len(operand.formats) > 1:
+            ports[f"format_{side}"] = In(range(len(operand.formats)))
+    return ports
+
+
+class ElementProduct(wiring.Component):
+    """Decodes two elements and multiplies their significands, in two rows. One pair a clock.
+
+    Parameters
+    ----------
+    config : MacConfig
+        Of it: the formats of the operands.
+
+    Members
+    -------
+    a, b : In(operand.width)
+        Element codes.
+    format_a, format_b : In(range(len(operand.formats)))
+        Index of the code's format; there only with more than one.
+    product : Out(float_product_layout(config))
+        ``PRODUCT_CLOCKS`` later. It means nothing if one of ``specials`` is set.
+    specials : Out(SPECIALS)
+        One clock later already, for there is nothing to multiply.
+    """
+
+    def __init__(self, config: MacConfig):
+        self.config = config
+        outputs = {"product": Out(float_product_layout(config)), "specials": Out(SPECIALS)}
+        super().__init__({**element_ports(config), **outputs})
+
+    def elaborate(self, platform):
+        """Build the multiplier."""
+        m = Module()
+        config = self.config
+        a, b = (self._decode(m, side, operand) for side, operand in (("a", config.operand_a), ("b", config.operand_b)))
+        m.d.sync += [
+            self.specials.nan.eq(a.nan | b.nan),
+            self.specials.invalid.eq((a.inf & b.zero) | (a.zero & b.inf)),
+        ]
+        inf = (a.inf & ~b.zero & ~b.nan) | (b.inf & ~a.zero & ~a.nan)
+        neg = a.neg ^ b.neg
+        m.d.sync += [self.specials.pos_inf.eq(inf & ~neg), self.specials.neg_inf.eq(inf & neg)]
+
+        exp = Signal(exp_bits(config), reset_less=True)
+        m.d.sync += exp.eq(a.exp + b.exp)
+        sig_a, sig_b = register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b")
+        m.d.comb += [
+            self.product.sig.eq(self._multiply(m, sig_a, sig_b)),
+            self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 1, name="exp")),
+            self.product.neg.eq(delay(m, neg, PRODUCT_CLOCKS, name="neg")),
+        ]
+        return m
+
+    def _decode(self, m: Module, side: str, operand: Operand):
+        decoder = Decoder(operand)
+        m.submodules[f"decoder_{side}"] = decoder
+        m.d.comb += decoder.code.eq(getattr(self, side))
+        if len(operand.formats) > 1:
+            m.d.comb += decoder.format.eq(getattr(self, f"format_{side}"))
+        return decoder.element
+
+    @staticmethod
+    def _multiply(m: Module, sig_a: Signal, sig_b: Signal) -> Signal:
+        """Product of two significands, of which the shorter one makes up the rows, two clocks later."""
+        long, short = (sig_a, sig_b) if len(sig_a) >= len(sig_b) else (sig_b, sig_a)
+        half = len(short) // 2
+        low, high = short[:half], short[half:]
+        row_low = Signal(len(long) + len(low), reset_less=True)
+        row_high = Signal(len(long) + len(high), reset_less=True)
+        product = Signal(len(long) + len(short), name="sig_product", reset_less=True)
+        m.d.sync += [
+            row_low.eq(_row(long, low)),
+            row_high.eq(_row(long, high)),
+            product.eq(Cat(row_low[:half], row_low[half:] + row_high)),
+        ]
+        return product
+
+
+def _row(value: Value, by: Value) -> Value:
+    """Product with a few bits. Two of them are written out as gates, which takes a LUT less for each bit than a carry chain."""
+    if len(by) != 2:
+        return value * by
+    once, twice = (Cat(bit & by[index] for bit in value) for index in range(2))
+    bits, carry = [once[0]], Const(0)
+    for x, y in zip(Cat(once[1:], Const(0, 1)), twice, strict=True):
+        bits.append(x ^ y ^ carry)
+        carry = (x & y) | (carry & (x ^ y))
+    return Cat(*bits, carry)
