@@ -16,13 +16,12 @@ from .config import Accumulator, MacConfig
 from .credit_queue import QUEUE_CLOCKS
 from .formats import SCALE_WIDTH
 from .multiplier import SPECIALS, Multiplier, multiplier_latency
-from .rounder import Rounder, result_layout
+from .rounder import Rounder, result_layout, rounder_clocks
 from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
 
-__all__ = ["NARROW_CLOCKS", "ROUND_CLOCKS", "Datapath", "beat_in_layout", "block_queue_depth", "datapath_latency"]
+__all__ = ["NARROW_CLOCKS", "Datapath", "beat_in_layout", "block_queue_depth", "datapath_latency", "total_of"]
 
-#: Clocks of the last rounding, and of the one from binary32 to a narrower format.
-ROUND_CLOCKS = 6
+#: Clocks of the rounding from binary32 to a narrower format.
 NARROW_CLOCKS = 3
 
 
@@ -57,6 +56,18 @@ def _front_latency(config: MacConfig) -> int:
     return multiplier_latency(config) + adder_tree_latency(config)
 
 
+def total_of(config: MacConfig) -> tuple[data.StructLayout, int]:
+    """Layout of a sum on its way to being rounded at once, and its ``exp_min``."""
+    if config.accumulator is Accumulator.EXACT:
+        return exact_total_layout(config), exact_total_exp_min(config)
+    return window_total_layout(config), config.window_exp_min
+
+
+def _round_clocks(config: MacConfig) -> int:
+    total, exp_min = total_of(config)
+    return rounder_clocks(config.output, width=total["value"].width, exp_min=exp_min)
+
+
 def datapath_latency(config: MacConfig) -> tuple[int, int]:
     """Least and largest number of clocks from the last beat of a dot product to its rounded sum."""
     front = _front_latency(config) + 1
@@ -70,13 +81,13 @@ def datapath_latency(config: MacConfig) -> tuple[int, int]:
             fixed = serial_window_latency(config)
             back = fixed, fixed + config.beats - 1
         case Accumulator.WINDOW:
-            fixed = scale_applier_latency(config) + WindowAccumulator.latency + ROUND_CLOCKS
+            fixed = scale_applier_latency(config) + WindowAccumulator.latency + _round_clocks(config)
             back = fixed, fixed
         case Accumulator.EXACT if config.chunk_bits:
             back = serial_exact_latency(config, queue=block_queue_depth(config))
         case Accumulator.EXACT:
             least, most = exact_latency(config)
-            back = least + ROUND_CLOCKS, most + ROUND_CLOCKS
+            back = least + _round_clocks(config), most + _round_clocks(config)
     return front + back[0], front + back[1]
 
 
@@ -183,7 +194,7 @@ class Datapath(wiring.Component):
         m.submodules.accumulator = accumulator = WindowAccumulator(self.config)
         self._apply_scale(m, block_adder, scale, applier.i)
         wiring.connect(m, applier.o, accumulator.i)
-        self._round(m, accumulator, window_total_layout(self.config), self.config.window_exp_min)
+        self._round(m, accumulator)
 
     def _serial_window(self, m: Module, block_adder: BlockAdder, scale):
         m.submodules.accumulator = accumulator = SerialWindow(self.config)
@@ -204,15 +215,13 @@ class Datapath(wiring.Component):
         m.submodules.accumulator = accumulator = ExactAccumulator(self.config, queue=block_queue_depth(self.config))
         self._apply_scale(m, block_adder, scale, accumulator.i)
         m.d.comb += self.block_taken.eq(accumulator.taken)
-        self._round(m, accumulator, exact_total_layout(self.config), exact_total_exp_min(self.config))
+        self._round(m, accumulator)
 
-    def _round(self, m: Module, accumulator, total: data.StructLayout, exp_min: int):
+    def _round(self, m: Module, accumulator):
+        total, exp_min = total_of(self.config)
+        width, exp_bits = total["value"].width, total["exp"].width
         m.submodules.rounder = rounder = Rounder(
-            self.config.output,
-            width=total["value"].width,
-            exp_bits=total["exp"].width,
-            exp_min=exp_min,
-            clocks=ROUND_CLOCKS,
+            self.config.output, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=_round_clocks(self.config)
         )
         wiring.connect(m, accumulator.o, rounder.i)
         wiring.connect(m, rounder.o, wiring.flipped(self.o))

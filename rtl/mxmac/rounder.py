@@ -1,5 +1,8 @@
 """Exact value to floating point, with status flags."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,7 +11,11 @@ from .bits import delay_valid
 from .formats import Format
 from .multiplier import SPECIALS
 
-__all__ = ["STATUS", "Rounder", "pack_result", "result_layout", "total_layout"]
+__all__ = ["STATUS", "Rounder", "pack_result", "result_layout", "rounder_clocks", "total_layout"]
+
+#: Levels of logic between two registers, and those of preparing the rounding addition, of itself, and of packing.
+_LEVELS_PER_CLOCK = 4
+_LAST_LEVELS = (3, 3, 3)
 
 #: Status flags in the order of RISC-V's fflags, least significant first.
 STATUS = data.StructLayout({"nx": 1, "uf": 1, "of": 1, "dz": 1, "nv": 1})
@@ -69,12 +76,58 @@ def pack_result(m: Module, output: Format, state: dict, specials: data.View) -> 
     return result, status
 
 
+def _headroom(output: Format, width: int, exp_min: int) -> int:
+    return max(0, min(output.man_bits + 2, output.emin - (exp_min + width - 2)))
+
+
+def _shift_levels(output: Format, width: int, exp_min: int) -> int:
+    return (width - 1 + _headroom(output, width, exp_min)).bit_length()
+
+
+def _look_levels(count: int) -> list[int]:
+    """Levels of LUTs with four inputs that it takes to see what to do, for each level of shifting from the widest on."""
+    return [-(-level // 2) + 1 for level in reversed(range(count))]
+
+
+def _ends(levels: Sequence[int], most: int) -> list[int]:
+    """Indices of the steps after which a register is needed so that there are never more than ``most`` levels of logic."""
+    ends, so_far = [], 0
+    for index, here in enumerate(levels):
+        if so_far + here > most:
+            ends.append(index - 1)
+            so_far = 0
+        so_far += here
+    return ends
+
+
+def _register_after(levels: Sequence[int], clocks: int) -> list[int]:
+    """Indices of steps with a register behind: ``clocks`` of them, with as few levels of logic between as can be."""
+    if not clocks:
+        return []
+    ends = next(ends for most in range(max(levels), sum(levels) + 1) if len(ends := _ends(levels, most)) < clocks)
+    # There is one behind the last step in any case, and if there are more than needed, those go there, too.
+    return ends + [len(levels) - 1] * (clocks - len(ends))
+
+
+def rounder_clocks(output: Format, *, width: int, exp_min: int) -> int:
+    """Latency with which a :class:`Rounder` is as fast as other parts of a unit."""
+    count = _shift_levels(output, width, exp_min)
+    levels = [0]
+    for look in _look_levels(count):
+        levels += [look, 1]
+    return len(_ends(levels + list(_LAST_LEVELS), _LEVELS_PER_CLOCK)) + 1
+
+
 class Rounder(wiring.Component):
     """Rounds to nearest, ties to even (IEEE 754, 4.3.1), subnormals included. One value a clock.
 
     The value's leading zeros are shifted out level by level. How far the shift may go is limited by the exponent of the
     smallest normal number, so that a subnormal result ends up in place without a second shift: as long as the levels taken
     so far spell the same number as the limit, a level may only be taken if the limit's bit is set.
+
+    A negative value is only complemented. What its one's complement lacks to the magnitude, one in the lowest place, is the
+    same as ones without end below that place: they follow when it is moved up. If all that is cut off is ones, then the
+    rounding addition makes up for it.
 
     Parameters
     ----------
@@ -83,7 +136,7 @@ class Rounder(wiring.Component):
     width, exp_bits, exp_min : int
         Of the input: see ``total_layout``.
     clocks : int
-        Latency. The levels of logic are spread evenly over it.
+        Latency, over which the levels of logic are spread; as many as ``rounder_clocks`` says make it fast.
 
     Members
     -------
@@ -107,24 +160,20 @@ class Rounder(wiring.Component):
 
         More than the significand and its round bit are never needed: what lies lower is sticky wherever it stands.
         """
-        top = self.exp_min + self.width - 1
-        return max(0, min(self.output.man_bits + 2, self.output.emin - top))
+        return _headroom(self.output, self.width, self.exp_min)
 
     def elaborate(self, platform):
         """Build the rounder."""
         m = Module()
-        shift_levels = (self.width + self.headroom - 1).bit_length()
-        steps = [self._magnitude]
-        steps += [self._normalise(level) for level in reversed(range(shift_levels))]
-        steps += [self._prepare, self._round, self._pack]
-
         total = self.i.payload
         state = {"value": total.value, "exp": total.exp, "inexact": total.inexact, "overflow": total.overflow}
         state |= {flag: total.specials[flag] for flag in SPECIALS.members}
-        for index, step in enumerate(steps):
-            state = step(m, state, shift_levels)
-            if (index + 1) * self.clocks // len(steps) > index * self.clocks // len(steps):
-                state = self._register(m, state, f"step{index}")
+        steps = self._steps()
+        ends = _register_after([levels for _, levels in steps], self.clocks)
+        for index, (step, _) in enumerate(steps):
+            state = step(m, state)
+            for number in range(ends.count(index)):
+                state = self._register(m, state, f"step{index}" + "_more" * number)
         m.d.comb += [
             self.o.valid.eq(delay_valid(m, self.i.valid, self.clocks, name="valid")),
             self.o.payload.data.eq(state["data"]),
@@ -132,80 +181,86 @@ class Rounder(wiring.Component):
         ]
         return m
 
+    def _steps(self):
+        """Functions that each do a step, with the levels of logic that it takes."""
+        count = _shift_levels(self.output, self.width, self.exp_min)
+        steps = [(partial(self._begin, count=count), 0)]
+        for level, levels in zip(reversed(range(count)), _look_levels(count), strict=True):
+            steps += [(partial(self._look, level=level), levels), (partial(self._move, level=level), 1)]
+        last = (self._prepare, self._round, self._pack)
+        return steps + list(zip(last, _LAST_LEVELS, strict=True))
+
     @staticmethod
     def _register(m: Module, state: dict, name: str) -> dict:
         held = {key: Signal(value.shape(), name=f"{name}_{key}", reset_less=True) for key, value in state.items()}
         m.d.sync += [held[key].eq(value) for key, value in state.items()]
         return held
 
-    def _magnitude(self, m: Module, state: dict, shift_levels: int) -> dict:
-        """Sign and magnitude, and how far the magnitude may be moved up."""
-        value = state.pop("value")
+    def _begin(self, m: Module, state: dict, *, count: int) -> dict:
+        """Magnitude, all but one, and how far it may be moved up."""
+        value, exp = state.pop("value"), state.pop("exp")
         neg = value[-1]
-        magnitude = Signal(self.width)
-        m.d.comb += magnitude.eq((value.as_unsigned() ^ neg.replicate(self.width)) + neg)
-        offset = self.exp_min + self.width + self.headroom - 1 - self.output.emin
-        exp = state.pop("exp")
+        offset = self.exp_min + self.width - 1 + self.headroom - 1 - self.output.emin
         limit = exp + offset
         if offset < 0:
             limit = Mux(limit < 0, 0, limit)
-        limit_bits = max(shift_levels, (max(0, (1 << len(exp)) - 1 + offset)).bit_length())
+        limit_bits = max(count, (max(0, (1 << len(exp)) - 1 + offset)).bit_length())
         limit_value = Signal(limit_bits, name="limit")
         m.d.comb += limit_value.eq(limit)
         return state | {
             "neg": neg,
-            "normal": Cat(magnitude, Const(0, self.headroom)),
+            "normal": Cat(value[:-1].as_unsigned() ^ neg.replicate(self.width - 1), Const(0, self.headroom)),
             "limit": limit_value,
-            "free": limit_value[shift_levels:].any(),
+            "free": limit_value[count:].any(),
             "taken": Const(0, 0),
             "sticky": Const(0, 1),
         }
 
-    def _normalise(self, level: int):
-        def step(m: Module, state: dict, shift_levels: int) -> dict:
-            amount = 1 << level
-            value, limit, free = state["normal"], state["limit"], state["free"]
-            clear = ~value[-amount:].any() if amount < len(value) else ~value.any()
-            take = Signal(name=f"take{level}")
-            m.d.comb += take.eq(clear & (limit[level] | free))
-            # The levels to come can use this much below the significand, its round bit and one more.
-            keep = min(len(value), self.output.man_bits + 3 + amount - 1)
-            moved = Signal(len(value), name=f"normal{level}")
-            m.d.comb += moved.eq(Mux(take, value << amount, value))
-            cut = len(value) - keep
-            return state | {
-                "normal": moved[cut:],
-                "sticky": state["sticky"] | moved[:cut].any() if cut else state["sticky"],
-                "free": free | (limit[level] & ~clear),
-                "taken": Cat(take, state["taken"]),
-            }
+    @staticmethod
+    def _look(m: Module, state: dict, *, level: int) -> dict:
+        """See whether the value is to be moved up by 2^level."""
+        amount, value, limit, free = 1 << level, state["normal"], state["limit"], state["free"]
+        clear = ~value[-amount:].any() if amount < len(value) else ~value.any()
+        take = Signal(name=f"take{level}")
+        m.d.comb += take.eq(clear & (limit[level] | free))
+        return state | {"free": free | (limit[level] & ~clear), "taken": Cat(take, state["taken"])}
 
-        return step
+    def _move(self, m: Module, state: dict, *, level: int) -> dict:
+        """Move the value up by 2^level, if so it was seen, and forget what no longer matters but as a whole."""
+        amount, value, neg = 1 << level, state["normal"], state["neg"]
+        # The levels to come can use this much below the significand, its round bit and one more.
+        keep = min(len(value), self.output.man_bits + 3 + amount - 1)
+        moved = Signal(len(value), name=f"normal{level}")
+        m.d.comb += moved.eq(Mux(state["taken"][0], Cat(neg.replicate(amount), value), value))
+        cut = len(value) - keep
+        lost = moved[:cut] ^ neg.replicate(cut)
+        return state | {"normal": moved[cut:], "sticky": state["sticky"] | lost.any() if cut else state["sticky"]}
 
-    def _prepare(self, m: Module, state: dict, shift_levels: int) -> dict:
+    def _prepare(self, m: Module, state: dict) -> dict:
         """Everything the rounding addition needs."""
-        kept = self.output.man_bits + 3
-        normal = Cat(Const(0, max(0, kept - len(state["normal"]))), state["normal"])[-kept:]
+        kept, neg, sticky = self.output.man_bits + 3, state["neg"], state.pop("sticky")
+        normal = Cat(neg.replicate(max(0, kept - len(state["normal"]))), state["normal"])[-kept:]
         half_half, half, sig = normal[0], normal[1], normal[2:]
-        below = half_half | state["sticky"]
+        # Whether what lies below the round bit is more than nothing: in a one's complement, not all ones.
+        below = (half_half ^ neg) | sticky
         hidden = sig[-1]
         # Rounded with an unbounded exponent, a subnormal reaches the smallest normal number only from here on up.
-        reaches_normal = sig[:-1].all() & half & half_half
+        reaches_normal = sig[:-1].all() & half & (half_half | (neg & ~sticky))
         limit = state.pop("limit")
         exp = Signal(len(limit), name="exp_field")
         m.d.comb += exp.eq(Mux(hidden, (limit - state.pop("taken"))[: len(limit)], 0))
-        nonzero = normal.any() | state.pop("sticky")
+        nonzero = neg | normal.any() | sticky
         del state["normal"], state["free"]
-        inexact = state["inexact"] | half | below
+        inexact = state["inexact"] | (half ^ neg) | below
         return state | {
             "exp_field": exp,
             "sig": sig,
-            "up": half & (below | sig[0]),
+            "up": Mux(neg, half | (~below & sig[0]), half & (below | sig[0])),
             "inexact": inexact,
             "underflow": inexact & nonzero & ~hidden & ~reaches_normal,
         }
 
-    def _round(self, m: Module, state: dict, shift_levels: int) -> dict:
+    def _round(self, m: Module, state: dict) -> dict:
         """Add the rounding bit to exponent and fraction at once: a carry out of the fraction is what the exponent lacks."""
         man_bits = self.output.man_bits
         exp, sig = state.pop("exp_field"), state.pop("sig")
@@ -213,7 +268,7 @@ class Rounder(wiring.Component):
         m.d.comb += code.eq(Cat(Const(0, man_bits), exp) + sig + state.pop("up"))
         return state | {"code": code}
 
-    def _pack(self, m: Module, state: dict, shift_levels: int) -> dict:
+    def _pack(self, m: Module, state: dict) -> dict:
         specials = data.View(SPECIALS, Cat(state[flag] for flag in SPECIALS.members))
         packed, status = pack_result(m, self.output, state, specials)
         return {"data": packed, "status": status.as_value()}

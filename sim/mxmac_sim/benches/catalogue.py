@@ -11,21 +11,20 @@ from mxmac.accumulator.exact import (
     ExactAccumulator,
     exact_latency,
     exact_total_exp_min,
-    exact_total_layout,
     word_bits,
 )
 from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from mxmac.accumulator.serial_exact import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
 from mxmac.accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from mxmac.accumulator.window import WindowAccumulator, window_total_layout
+from mxmac.accumulator.window import WindowAccumulator
 from mxmac.config import Accumulator, MacConfig
-from mxmac.datapath import NARROW_CLOCKS, ROUND_CLOCKS
+from mxmac.datapath import NARROW_CLOCKS, total_of
 from mxmac.mac import unit_latency, unit_latency_min
 from mxmac.multiplier import Multiplier, multiplier_latency
 from mxmac.netlist import component_verilog
 from mxmac.quantizer import quantizer_latency
 from mxmac.quantizer_config import QuantizerConfig
-from mxmac.rounder import Rounder
+from mxmac.rounder import Rounder, rounder_clocks
 from mxmac.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
 from mxmac.verilog import generate, generate_quantizer
 
@@ -160,14 +159,12 @@ def _rounder(config: MacConfig) -> Design:
             output = FP32
             width = max(config.block_sum_bits, output.sig_bits) + 6
             exp_bits, exp_min = (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
-        case Accumulator.WINDOW:
-            width, exp_min = config.window, config.window_exp_min
-            exp_bits = window_total_layout(config)["exp"].width
-        case Accumulator.EXACT:
-            total, exp_min = exact_total_layout(config), exact_total_exp_min(config)
+        case _:
+            total, exp_min = total_of(config)
             width, exp_bits = total["value"].width, total["exp"].width
-    rounder = Rounder(output, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=ROUND_CLOCKS)
-    return _component("rounder", {"": rounder}, "rounder", latency=ROUND_CLOCKS, output=output.name, exp_min=exp_min)
+    clocks = rounder_clocks(output, width=width, exp_min=exp_min)
+    rounder = Rounder(output, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=clocks)
+    return _component("rounder", {"": rounder}, "rounder", latency=clocks, output=output.name, exp_min=exp_min)
 
 
 _ACCUMULATORS = {

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from mxmac.accumulator.exact import exact_total_exp_min, exact_total_layout
-from mxmac.accumulator.window import window_total_layout
 from mxmac.config import Accumulator, MacConfig, Storage
-from mxmac.datapath import ROUND_CLOCKS
+from mxmac.datapath import total_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac.rounder import rounder_clocks
 from mxmac.verilog import generate
 
 from .harness import module_of
@@ -98,18 +97,16 @@ def _exact_words(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _rounder(config: MacConfig, text: str, name: str) -> Property:
-    if config.accumulator is Accumulator.WINDOW:
-        total, exp_min = window_total_layout(config), config.window_exp_min
-    else:
-        total, exp_min = exact_total_layout(config), exact_total_exp_min(config)
+    total, exp_min = total_of(config)
+    width, exp_bits = total["value"].width, total["exp"].width
     harness, clocks = rounder_harness(
         text,
         module_of(text, "datapath_rounder"),
         config.output,
-        width=total["value"].width,
-        exp_bits=total["exp"].width,
+        width=width,
+        exp_bits=exp_bits,
         exp_min=exp_min,
-        clocks=ROUND_CLOCKS,
+        clocks=rounder_clocks(config.output, width=width, exp_min=exp_min),
     )
     return Property(name, f"rounding to {config.output.name}, flags: any sum", Method.ANY_STATE, clocks, text + harness, clocks)
 
