@@ -4,14 +4,16 @@ import typer
 
 from .commands_build import build, flash
 from .commands_run import run
+from .report.commands import report_app
 
 __all__ = ["add_commands"]
 
 
 def add_commands(app: typer.Typer):
-    """Add ``fpga`` with its sub-commands."""
+    """Add ``fpga`` with its sub-commands, and ``report``."""
     group = typer.Typer(help="Build for an FPGA board, flash it, and run dot products on it or its simulation.")
     group.command("build")(build)
     group.command("flash")(flash)
     group.command("run")(run)
     app.add_typer(group, name="fpga")
+    app.add_typer(report_app, name="report")

@@ -19,7 +19,7 @@ from mxmac_sim.processes import Processes
 
 from .board_top import BoardTop
 
-__all__ = ["TOOLCHAINS", "BuildError", "Routed", "Toolchain", "Tools", "package_versions"]
+__all__ = ["TOOLCHAINS", "BuildError", "Routed", "Toolchain", "Tools", "package_versions", "run_program"]
 
 _NAME = "mxmac"
 
@@ -200,17 +200,37 @@ class Tools:
         return (self._folder / f"{_NAME}{self._toolchain.suffix}").read_bytes()
 
     def _run(self, name: str, program: str, arguments: Sequence[str] = ()):
-        """Run a program in a process of its own, in the folder: the tools are told no other paths."""
-        # Their temporary files go there too, and Python's sets have one order.
-        environment = {**os.environ, "TMPDIR": str(self._folder), "PYTHONHASHSEED": "0"}
-        log = self._folder / f"{name}.log"
-        with log.open("w") as file:
-            command = [sys.executable, "-P", "-c", program, *arguments]
-            status = self._processes.run(command, cwd=self._folder, env=environment, log=file)
-        if status:
-            lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else f"exit status {status}")
-            raise BuildError(f"{name} failed: {' '.join(told.split())}")
+        run_program(name, program, arguments, self._folder, self._processes)
+
+
+def run_program(name: str, program: str, arguments: Sequence[str], folder: Path, processes: Processes):
+    """Run a program in a process of its own, in a folder: the tools are told no other paths.
+
+    Parameters
+    ----------
+    name : str
+        What it is called; ``NAME.log`` in the folder gets what it says.
+    program : str
+        Python text.
+    arguments : sequence of str
+    folder : Path
+    processes : Processes
+
+    Raises
+    ------
+    BuildError
+        If it fails.
+    """
+    # Their temporary files go there too, and Python's sets have one order.
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONHASHSEED": "0"}
+    log = folder / f"{name}.log"
+    with log.open("w") as file:
+        command = [sys.executable, "-P", "-c", program, *arguments]
+        status = processes.run(command, cwd=folder, env=environment, log=file)
+    if status:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else f"exit status {status}")
+        raise BuildError(f"{name} failed: {' '.join(told.split())}")
 
 
 def _himbaechel(arguments: list[str]) -> list[str]:

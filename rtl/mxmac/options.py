@@ -1,6 +1,9 @@
 """The command-line options that make up a configuration."""
 
+import inspect
+from collections.abc import Callable
 from enum import Enum
+from functools import wraps
 from typing import Annotated, TypeVar
 
 import typer
@@ -22,6 +25,7 @@ __all__ = [
     "WindowOption",
     "config_from",
     "refuse_options_before",
+    "with_unit_options",
 ]
 
 _Kind = TypeVar("_Kind", bound=Enum)
@@ -58,16 +62,16 @@ StorageOption = Annotated[
 
 
 def config_from(
-    a: list[str],
-    b: list[str],
-    block: int,
-    lanes: int,
-    accumulator: str,
-    output: str,
-    window: int,
-    window_guard: int,
-    window_lsb: int | None,
-    storage: str = Storage.LUTRAM.value,
+    a: FormatAOption = ["E4M3"],  # noqa: B006 - typer reads it, nobody changes it
+    b: FormatBOption = ["E4M3"],  # noqa: B006
+    block: BlockOption = 32,
+    lanes: LanesOption = 8,
+    accumulator: AccumulatorOption = "exact",
+    output: OutputOption = "fp32",
+    window: WindowOption = 80,
+    window_guard: WindowGuardOption = 16,
+    window_lsb: WindowLsbOption = None,
+    storage: StorageOption = "lutram",
 ) -> MacConfig:
     """Make a configuration of what the options say.
 
@@ -88,6 +92,27 @@ def config_from(
         window_lsb=window_lsb,
         storage=_kind(Storage, storage, "storage"),
     )
+
+
+def with_unit_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options of a unit: all that ``config_from`` takes.
+
+    Parameters
+    ----------
+    command : callable
+        Its parameter ``config`` gets the configuration that the options make.
+    """
+    own, unit = (dict(inspect.signature(function, eval_str=True).parameters) for function in (command, config_from))
+    del own["config"]
+
+    @wraps(command)
+    def run(**given):
+        config = config_from(**{name: given.pop(name) for name in unit})
+        return command(config=config, **given)
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*unit.values(), *own.values())]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
 
 
 def _kind(kinds: type[_Kind], name: str, option: str) -> _Kind:

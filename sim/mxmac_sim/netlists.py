@@ -26,7 +26,10 @@ class Target:
     title : str
         For people.
     commands : sequence of str
-        Of Yosys; ``{top}`` and ``{liberty}`` stand for the top module and the library of cells.
+        Of Yosys; ``{top}`` and ``{liberty}`` stand for the top module and the library of cells, ``{dsp}`` for what decides on
+        multipliers.
+    dsp : tuple of str
+        The option that leaves multipliers to LUTs, and the one that has DSP blocks do them.
     models : str
         File of models in Yosys's own folder; empty if they are made from the library.
     luts : dict of str
@@ -37,6 +40,7 @@ class Target:
 
     title: str
     commands: Sequence[str]
+    dsp: tuple[str, str] = ("", "")
     models: str = ""
     luts: Mapping[str, str] = field(default_factory=dict)
     storage: Storage = Storage.LUTRAM
@@ -46,13 +50,30 @@ class Target:
         """Whether it takes a file of cells that Yosys does not bring along."""
         return not self.models
 
+    def script(self, top: str, *, liberty: Path = LIBERTY, dsp: bool = False) -> list[str]:
+        """Commands of Yosys for the top module of that name; see :func:`synthesized` for what else they take."""
+        return [re.sub(" +", " ", command.format(top=top, liberty=liberty, dsp=self.dsp[dsp])) for command in self.commands]
+
 
 TARGETS = {
-    "ecp5": Target("Lattice ECP5", ("synth_ecp5 -nodsp -nowidelut -top {top}",), models="ecp5/cells_sim.v", luts={"LUT4": "Z"}),
-    "ice40": Target("Lattice iCE40", ("synth_ice40 -top {top}",), models="ice40/cells_sim.v", luts={"SB_LUT4": "O"}),
+    "ecp5": Target(
+        "Lattice ECP5",
+        ("synth_ecp5 {dsp} -nowidelut -top {top}",),
+        dsp=("-nodsp", ""),
+        models="ecp5/cells_sim.v",
+        luts={"LUT4": "Z"},
+    ),
+    "ice40": Target(
+        "Lattice iCE40",
+        ("synth_ice40 {dsp} -top {top}",),
+        dsp=("", "-dsp"),
+        models="ice40/cells_sim.v",
+        luts={"SB_LUT4": "O"},
+    ),
     "gowin": Target(
         "Gowin",
-        ("synth_gowin -nodsp -top {top}",),
+        ("synth_gowin {dsp} -top {top}",),
+        dsp=("-nodsp", ""),
         models="gowin/cells_sim.v",
         luts={f"LUT{inputs}": "F" for inputs in (2, 3, 4)},
     ),
@@ -92,7 +113,7 @@ class Netlist:
     cells: dict[str, int]
 
 
-def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: Path = LIBERTY) -> Netlist:
+def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: Path = LIBERTY, dsp: bool = False) -> Netlist:
     """Synthesize a unit.
 
     Parameters
@@ -106,6 +127,8 @@ def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: P
         Where to work; it is made if it does not exist.
     liberty : Path
         Library of cells, for the target that needs one: flip-flops among them.
+    dsp : bool
+        Whether DSP blocks multiply.
 
     Raises
     ------
@@ -115,7 +138,7 @@ def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: P
     what, place = TARGETS[target], liberty.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "source.v").write_text(verilog)
-    commands = [command.format(top=top, liberty=place) for command in what.commands]
+    commands = what.script(top, liberty=place, dsp=dsp)
     run_yosys(["read_verilog source.v", *commands, f"check -assert {top}", "write_verilog -noattr netlist.v"], folder)
     text = (folder / "netlist.v").read_text()
     if what.needs_liberty:

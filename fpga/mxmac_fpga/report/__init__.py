@@ -1,0 +1,1 @@
+"""Area and speed of units and their parts, by the open tools."""

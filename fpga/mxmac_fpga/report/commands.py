@@ -1,0 +1,153 @@
+"""``mxmac report``: area and speed of a unit, of a part of it, or of a quantizer.
+
+The docstrings of the commands are their help.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mxmac.config import MacConfig
+from mxmac.errors import check_writable, written_whole
+from mxmac.options import refuse_options_before, with_unit_options
+from mxmac.options_quantizer import (
+    BlockOption,
+    LanesOption,
+    OverflowOption,
+    RuleOption,
+    SourceOption,
+    ToOption,
+    quantizer_config_from,
+)
+from mxmac_sim.netlists import TARGETS
+from mxmac_sim.yosys import YosysError
+
+from ..toolchains import BuildError
+from .console import described, table
+from .measure import Settings, measure
+from .options import (
+    FreqOption,
+    JobsOption,
+    LibertyOption,
+    PartOption,
+    RouteOption,
+    SeedsOption,
+    TargetOption,
+    checked_freq,
+    checked_jobs,
+    checked_seeds,
+    checked_target,
+    existing_liberty,
+)
+from .parts import QUANTIZER, Part, part_named
+
+__all__ = ["report_app"]
+
+_SEEDS = "1,2,3"
+_FREQ = 400.0
+#: Columns of a table that goes to a file.
+_WIDTH = 120
+
+_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_FileOption = Annotated[Path | None, typer.Option("-o", metavar="FILE.json", help="Write the results as JSON, too.")]
+
+report_app = typer.Typer(invoke_without_command=True)
+
+
+@report_app.callback()
+@with_unit_options
+def _report(
+    context: typer.Context,
+    config: MacConfig,
+    target: TargetOption = "ecp5",
+    part: PartOption = "unit",
+    seeds: SeedsOption = _SEEDS,
+    freq: FreqOption = _FREQ,
+    route: RouteOption = True,
+    jobs: JobsOption = None,
+    liberty: LibertyOption = None,
+    as_json: _JsonOption = False,
+    output_file: _FileOption = None,
+) -> int:
+    """Measure the area and speed of a unit, or of a part of it, with open tools.
+
+    It is synthesized as it is, which gives its area, and between registers, which are placed and routed with it for its
+    speed. Exit status 1 if a tool fails.
+    """
+    if context.invoked_subcommand is not None:
+        refuse_options_before(context)
+        return 0
+    settings = _settings(target, seeds, freq, route, jobs, liberty)
+    source = context.get_parameter_source("storage")
+    if source is None or source.name != "COMMANDLINE":
+        config = replace(config, storage=TARGETS[settings.target].storage)
+    return _measure_and_show(part.lower(), part_named(part), config, settings, as_json, output_file)
+
+
+@report_app.command("quantizer")
+def _quantizer(
+    source: SourceOption = "fp32",
+    to: ToOption = "E4M3",
+    block: BlockOption = 32,
+    lanes: LanesOption = 8,
+    rule: RuleOption = ["rceil"],  # noqa: B006 - typer reads it, nobody changes it
+    overflow: OverflowOption = ["sat"],  # noqa: B006
+    target: TargetOption = "ecp5",
+    seeds: SeedsOption = _SEEDS,
+    freq: FreqOption = _FREQ,
+    route: RouteOption = True,
+    jobs: JobsOption = None,
+    liberty: LibertyOption = None,
+    as_json: _JsonOption = False,
+    output_file: _FileOption = None,
+) -> int:
+    """Measure the area and speed of a quantizer."""
+    config = quantizer_config_from(source, to, block, lanes, rule, overflow)
+    settings = _settings(target, seeds, freq, route, jobs, liberty)
+    return _measure_and_show("quantizer", QUANTIZER, config, settings, as_json, output_file)
+
+
+def _settings(target: str, seeds: str, freq: float, route: bool, jobs: int | None, liberty: Path | None) -> Settings:
+    return Settings(
+        target=checked_target(target),
+        seeds=checked_seeds(seeds) if route else (),
+        freq_mhz=checked_freq(freq),
+        jobs=checked_jobs(jobs, os.cpu_count() or 1),
+        liberty=existing_liberty(liberty),
+    )
+
+
+def _measure_and_show(name: str, part: Part, config: Any, settings: Settings, as_json: bool, output_file: Path | None) -> int:
+    if output_file is not None:
+        check_writable(output_file)
+    progress, console = Console(stderr=True, highlight=False), Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    started = time.perf_counter()
+    title = f"{part.about}, {described(config.as_dict())}"
+    with progress.status(title):
+
+        def told(step: str):
+            progress.print(f"{step} ({time.perf_counter() - started:.0f} s)", soft_wrap=True)
+
+        try:
+            result = measure(name, part, config, settings, told)
+        except (YosysError, BuildError) as error:
+            progress.print(f"mxmac: {error}", soft_wrap=True, markup=False)
+            return 1
+    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    if output_file is not None:
+        with written_whole(output_file) as temporary:
+            temporary.write_text(text)
+    if as_json:
+        sys.stdout.write(text)
+    else:
+        console.print(table(result))
+    return 0

@@ -1,0 +1,79 @@
+"""A measurement as a table for people."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+__all__ = ["table"]
+
+#: Prefixes of units.
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+
+
+def scaled(value: float, unit: str) -> str:
+    """Write a rate with a prefix."""
+    factor, prefix = next((each for each in _PREFIXES if value >= each[0]), _PREFIXES[-1])
+    return f"{value / factor:.3g} {prefix}{unit}"
+
+
+def described(config: dict[str, Any]) -> str:
+    """Write a configuration in a line."""
+    return ", ".join(f"{key} {'/'.join(value) if isinstance(value, list) else value}" for key, value in config.items())
+
+
+def table(result: dict[str, Any]) -> Table:
+    """Lay out what was measured."""
+    found = Table(show_header=False, title=f"Report: {result['about']}", title_justify="left")
+    found.add_column(style="bold")
+    found.add_column()
+
+    def row(name: str, value: object):
+        found.add_row(name, escape(str(value)))
+
+    row("Configuration", described(result["config"]))
+    if "cells" in result:
+        _fpga_rows(result, row)
+    else:
+        _gate_rows(result, row)
+    row("Tools", ", ".join(f"{name} {version}" for name, version in result["versions"].items()))
+    return found
+
+
+def _fpga_rows(result: dict[str, Any], row):
+    cells = dict(result["cells"])
+    luts, operation = cells.pop("LUTs"), result["operation"]
+    logic, carry, *_ = cells
+    factor = (luts - cells[logic]) // cells[carry] if cells[carry] else 0
+    row("LUTs", f"{luts:,}" + (f" = {logic} + {factor} × {carry}" if factor else ""))
+    for kind, count in cells.items():
+        row(f"  {kind}", f"{count:,}")
+    row(f"LUTs per {'lane' if result['lanes'] > 1 else operation}", f"{luts / result['lanes']:,.1f}")
+    if "device" in result:
+        row("Device", result["device"])
+    if "does_not_fit" in result:
+        row("Fmax", f"does not fit: {result['does_not_fit']}")
+    if "fmax_mhz" in result:
+        limit = ", or more: the registers around it are slowest" if result["limited_by_frame"] else ""
+        row("Fmax", f"{result['fmax_mhz']['median']:.2f} MHz median, {result['fmax_mhz']['best']:.2f} MHz best{limit}")
+        row("  seeds", ", ".join(f"{seed}: {mhz:.2f}" for seed, mhz in result["seeds"].items()))
+        path = result["slowest_path"]
+        row("  slowest path", f"{path['from']} → {path['to']}")
+        row("", f"{path['levels']} levels, {path['logic_ns']:.2f} ns logic, {path['routing_ns']:.2f} ns routing")
+        row("Rate", f"{scaled(result['per_second'], f'{operation}/s')}, {result['per_clock']:g} a clock")
+        if result["per_second_and_lut"] is not None:
+            row("Rate per LUT", scaled(result["per_second_and_lut"], f"{operation}/s"))
+    row("Synthesis", "; ".join(result["synthesis"]))
+    if "place_and_route" in result:
+        row("Place and route", result["place_and_route"])
+
+
+def _gate_rows(result: dict[str, Any], row):
+    row("Library", result["library"] or "none: gates of no particular size, from synth and abc -g")
+    for name, value in result["gates"].items():
+        lane = result["per_lane"].get(name)
+        row(name[0].upper() + name[1:], f"{value:,}" + (f", {lane:,} per lane" if lane is not None else ""))
+    if "delay ns" in result["gates"]:
+        row("", "delay of logic between registers, without those and without wires, mapped for speed")
+    for purpose, commands in result["synthesis"].items():
+        row(f"For {purpose}", "; ".join(commands))

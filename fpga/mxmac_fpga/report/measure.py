@@ -1,0 +1,170 @@
+"""A measurement: synthesis, place and route, and what follows from them."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from mxmac import __version__
+from mxmac_sim.netlists import LIBERTY, TARGETS
+from mxmac_sim.processes import Processes
+
+from ..toolchains import TOOLCHAINS
+from .harness import HARNESS, harnessed
+from .parts import TOP, Part, Subject
+from .routing import DEVICES, NoRoomError, options, place_and_route
+from .synthesis import CELLS, gates, netlist
+
+__all__ = ["Settings", "measure", "uses_dsp", "versions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to measure.
+
+    Members
+    -------
+    target : str
+        One of :data:`~mxmac_sim.netlists.TARGETS`.
+    seeds : tuple of int
+        Of place and route; none leaves it out.
+    freq_mhz : float
+        What place and route aims at.
+    jobs : int
+        Seeds at a time.
+    liberty : Path
+        Library of standard cells. If there is no such file gates are counted.
+    """
+
+    target: str = "ecp5"
+    seeds: tuple[int, ...] = (1, 2, 3)
+    freq_mhz: float = 400
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    liberty: Path = LIBERTY
+
+
+def uses_dsp(config: Any) -> bool:
+    """Whether a configuration asks for DSP blocks."""
+    return getattr(getattr(config, "multiplier", None), "value", None) == "dsp"
+
+
+def versions(target: str) -> dict[str, str]:
+    """Versions of the packages that a measurement depends on."""
+    packages = ["amaranth", "pyosys"]
+    if target in TOOLCHAINS:
+        packages.append(next(iter(TOOLCHAINS[target].programs.values())).package)
+    return {"mxmac": __version__, **{package: metadata.version(package) for package in packages}}
+
+
+def measure(
+    name: str, part: Part, config: Any, settings: Settings, told: Callable[[str], object] = lambda step: None
+) -> dict[str, Any]:
+    """Measure a part.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    part : Part
+    config : MacConfig or QuantizerConfig
+    settings : Settings
+    told : callable
+        Gets a line at the end of every step.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+
+    Raises
+    ------
+    YosysError, BuildError
+        If one of the tools fails.
+    """
+    subject = part.make(config)
+    result = {
+        "part": name,
+        "about": part.about,
+        "config": config.as_dict(),
+        "target": settings.target,
+        "operation": part.operation,
+        "lanes": config.lanes if part.per_lane else 1,
+        "per_clock": float(subject.per_clock),
+        "versions": versions(settings.target),
+    }
+    told("Generated")
+    with tempfile.TemporaryDirectory(prefix="mxmac-") as work:
+        if settings.target in CELLS:
+            return result | _in_fpga(subject, uses_dsp(config), settings, Path(work), told)
+        return result | _in_gates(subject, settings, Path(work), told, result["lanes"])
+
+
+def _in_gates(subject: Subject, settings: Settings, work: Path, told: Callable[[str], object], lanes: int) -> dict[str, Any]:
+    liberty = settings.liberty if settings.liberty.is_file() else None
+    found = gates(subject.text, TOP, work, liberty)
+    told("Synthesized")
+    library = {"library": settings.liberty.name if liberty else None}
+    per_lane = {key: round(value / lanes, 1) for key, value in found.figures.items() if "area" in key or key == "gates"}
+    return {**library, "synthesis": found.commands, "gates": found.figures, "per_lane": per_lane}
+
+
+def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: Callable[[str], object]) -> dict[str, Any]:
+    target = settings.target
+    cells = CELLS[target].count(netlist(subject.text, TOP, target, work / "alone", dsp=dsp))
+    told(f"Synthesized: {cells['LUTs']:,} LUTs")
+    result: dict[str, Any] = {"synthesis": TARGETS[target].script(TOP, dsp=dsp), "cells": cells}
+    if not settings.seeds:
+        return result
+    device = DEVICES[target, dsp]
+    command = " ".join([next(iter(TOOLCHAINS[target].programs)), *options(device, settings.freq_mhz)])
+    result |= {"device": device.title, "place_and_route": command, "seeds": {}}
+    netlist(harnessed(subject.text, TOP), HARNESS, target, work / "framed", dsp=dsp)
+    told("Synthesized between registers")
+    processes, speeds = Processes(), []
+    with ThreadPoolExecutor(settings.jobs) as pool:
+        try:
+            waiting = [
+                pool.submit(
+                    place_and_route,
+                    work / "framed" / "netlist.json",
+                    target,
+                    device,
+                    seed,
+                    settings.freq_mhz,
+                    work / f"seed{seed}",
+                    processes,
+                )
+                for seed in settings.seeds
+            ]
+            for done in as_completed(waiting):
+                speeds.append(done.result())
+                told(f"Seed {speeds[-1].seed}: {speeds[-1].fmax_mhz:.2f} MHz")
+        except NoRoomError as error:
+            processes.stop()
+            told(str(error))
+            return result | {"does_not_fit": str(error)}
+        except BaseException:
+            processes.stop()
+            raise
+    speeds.sort(key=lambda speed: speed.seed)
+    return result | _rates(speeds, subject, cells["LUTs"])
+
+
+def _rates(speeds: list, subject: Subject, luts: int) -> dict[str, Any]:
+    """Frequencies, and what the median of them makes of a clock's operations."""
+    hertz = [speed.fmax_mhz * 1e6 for speed in speeds]
+    per_second = float(median(hertz) * subject.per_clock)
+    slowest = min(speeds, key=lambda speed: speed.fmax_mhz)
+    return {
+        "seeds": {str(speed.seed): speed.fmax_mhz for speed in speeds},
+        "fmax_mhz": {"median": round(median(hertz) / 1e6, 2), "best": round(max(hertz) / 1e6, 2)},
+        "per_second": round(per_second),
+        "per_second_and_lut": round(per_second / luts) if luts else None,
+        "slowest_path": slowest.path,
+        "limited_by_frame": any(speed.limited for speed in speeds),
+    }

@@ -1,0 +1,120 @@
+"""Options of the commands that measure, and what they mean."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mxmac.errors import UserError
+from mxmac_sim.netlists import LIBERTY, TARGETS
+
+from .parts import PARTS
+
+__all__ = [
+    "FreqOption",
+    "JobsOption",
+    "LibertyOption",
+    "PartOption",
+    "SeedsOption",
+    "TargetOption",
+    "checked_jobs",
+    "checked_seeds",
+    "checked_target",
+    "existing_liberty",
+]
+
+_PANEL = "Measurement"
+
+TargetOption = Annotated[str, typer.Option(metavar="|".join(TARGETS), help="What to synthesize for.", rich_help_panel=_PANEL)]
+PartOption = Annotated[
+    str, typer.Option(metavar="|".join(PARTS), help="Measure the unit, or one of its parts alone.", rich_help_panel=_PANEL)
+]
+SeedsOption = Annotated[str, typer.Option(metavar="N,N,…", help="Seeds of place and route.", rich_help_panel=_PANEL)]
+FreqOption = Annotated[float, typer.Option(help="MHz that place and route aims at.", rich_help_panel=_PANEL)]
+RouteOption = Annotated[bool, typer.Option("--route/--no-route", help="Whether to place and route.", rich_help_panel=_PANEL)]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes at a time.  [default: one for each CPU]",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+LibertyOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.lib",
+        help=f"Standard cells, for the target asic.  [default: {LIBERTY}, or gates if it is not there]",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+def checked_target(name: str) -> str:
+    """Return the target of that name, in lower case.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    if name.lower() not in TARGETS:
+        raise UserError("target", f"There is no target {name!r}; choose one of {', '.join(TARGETS)}")
+    return name.lower()
+
+
+def checked_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds that a list with commas names.
+
+    Raises
+    ------
+    UserError
+        If it is no such list, or one of them is there twice.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise UserError("seeds", f"{text!r} is no list of seeds: give whole numbers with commas between them, such as 1,2,3")
+    seeds = tuple(int(word) for word in words)
+    if len(set(seeds)) != len(seeds) or max(seeds) >= 1 << 31:
+        raise UserError("seeds", f"Each seed is a number below 2^31 and there once, not as in {text!r}")
+    return seeds
+
+
+def checked_freq(mhz: float) -> float:
+    """Return the frequency.
+
+    Raises
+    ------
+    UserError
+        If nothing can be clocked so.
+    """
+    if not 1 <= mhz <= 2000:
+        raise UserError("freq", f"Place and route aims at 1 to 2000 MHz, not at {mhz:g}")
+    return mhz
+
+
+def checked_jobs(jobs: int | None, otherwise: int) -> int:
+    """Return how many processes to run at a time.
+
+    Raises
+    ------
+    UserError
+        If it is none.
+    """
+    if jobs is not None and jobs < 1:
+        raise UserError("jobs", f"At least one process has to run at a time, not {jobs}")
+    return otherwise if jobs is None else jobs
+
+
+def existing_liberty(given: Path | None) -> Path:
+    """Return the library of cells that was asked for, or the usual one whether it is there or not.
+
+    Raises
+    ------
+    UserError
+        If it was asked for and is no file.
+    """
+    if given is not None and not given.is_file():
+        raise UserError("liberty", f"There is no file {str(given)!r}; give a library of cells in Liberty format")
+    return given or LIBERTY

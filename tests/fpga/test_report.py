@@ -1,0 +1,165 @@
+"""``mxmac report``: what it counts is the part alone, and its speed that of the part."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from mxmac import cli
+from mxmac.netlist import component_verilog
+from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
+from mxmac_fpga.report.parts import TOP
+from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
+from mxmac_fpga.report.synthesis import CELLS, netlist
+from mxmac_sim.processes import Processes
+
+SMALL = ["--a", "E2M1", "--b", "E2M1", "--part", "multiplier"]
+WINDOW = ["--accumulator", "window", "--window", "32", "--window-guard", "8", "--output", "bf16"]
+
+
+class Adder(wiring.Component):
+    """Sum of two numbers, a clock later or at once."""
+
+    def __init__(self, width: int, registered: bool):
+        self.registered = registered
+        super().__init__({"a": In(width), "b": In(width), "sum": Out(width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d["sync" if self.registered else "comb"] += self.sum.eq(self.a + self.b)
+        return m
+
+
+def report(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["report", *arguments])
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
+
+
+def framed(folder: Path, component, target="ecp5"):
+    text = component_verilog(component, TOP)
+    alone = CELLS[target].count(netlist(text, TOP, target, folder / "alone", dsp=False))
+    netlist(harnessed(text, TOP), HARNESS, target, folder / "framed", dsp=False)
+    return alone, folder / "framed" / "netlist.json"
+
+
+def route(file: Path, target="ecp5", device=None):
+    return place_and_route(file, target, device or DEVICES[target, False], 1, 400, file.parent / "route", Processes())
+
+
+def test_area_is_that_of_the_part_without_its_frame(tmp_path):
+    alone, file = framed(tmp_path, Adder(16, True))
+    assert (alone["LUTs"], alone["CCU2C"], alone["flip-flops"]) == (16, 8, 16)
+    # 32 inputs and one more bit of the shift register; 16 outputs, then 4, then 1.
+    purposes = list(frame_cells(file).values())
+    types = [cell["type"] for cell in json.loads(file.read_text())["modules"][HARNESS]["cells"].values()]
+    assert types.count("TRELLIS_FF") == 16 + 33 + 16 + 4 + 1
+    assert purposes.count(INPUT) >= 32
+    assert purposes.count(OUTPUT) == 16
+    assert purposes.count(INSIDE) == 5
+
+
+@pytest.mark.parametrize(("registered", "end"), [(True, "measured.sum"), (False, "an output")])
+def test_speed_is_that_of_the_part(tmp_path, registered, end):
+    _, file = framed(tmp_path, Adder(48, registered))
+    speed = route(file)
+    assert 50 < speed.fmax_mhz < 350
+    assert speed.path["from"] == "an input"
+    assert speed.path["to"].startswith(end)
+    assert not speed.limited
+
+
+def test_speed_of_the_frame_alone_is_told_apart(tmp_path):
+    class Wire(wiring.Component):
+        a: In(40)
+        o: Out(40)
+
+        def elaborate(self, platform):
+            m = Module()
+            m.d.comb += self.o.eq(self.a)
+            return m
+
+    _, file = framed(tmp_path, Wire())
+    speed = route(file)
+    # Nothing takes as long as the XOR of four outputs, in one LUT.
+    assert speed.path["levels"] == 1
+    assert speed.limited
+
+
+def test_what_does_not_fit_is_told(tmp_path):
+    _, file = framed(tmp_path, Adder(300, True), "ice40")
+    small = Device("a small one", ("--lp384", "--package", "qn32"))
+    with pytest.raises(NoRoomError, match="do not fit in a small one"):
+        route(file, "ice40", small)
+
+
+def test_report_as_json_to_a_file(capsys, tmp_path):
+    file = tmp_path / "report.json"
+    status, out, err = report(capsys, *SMALL, "--seeds", "1,2", "--json", "-o", str(file))
+    assert status == 0
+    assert "Seed 2" in err
+    found = json.loads(out)
+    assert found == json.loads(file.read_text())
+    cells = found["cells"]
+    assert cells["LUTs"] == cells["LUT4"] + 2 * cells["CCU2C"] > 0
+    assert set(found["seeds"]) == {"1", "2"}
+    assert found["fmax_mhz"]["best"] == max(found["seeds"].values()) > 100
+    assert found["per_second"] == pytest.approx(found["fmax_mhz"]["median"] * 1e6, rel=1e-4)
+    assert found["synthesis"] == ["synth_ecp5 -nodsp -nowidelut -top core"]
+    assert "--speed 6" in found["place_and_route"]
+    assert "--freq 400" in found["place_and_route"]
+    assert found["versions"]["pyosys"]
+
+
+@pytest.mark.parametrize("target", ["ice40", "gowin"])
+def test_report_for_other_fpgas(capsys, target):
+    status, out, _ = report(capsys, *SMALL, "--target", target, "--seeds", "1", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["cells"]["LUTs"] > 10
+    assert found["fmax_mhz"]["median"] > 50
+
+
+def test_report_as_a_table(capsys):
+    status, out, _ = report(capsys, "quantizer", "--from", "bf16", "--to", "E2M1", "--lanes", "1", "--no-route")
+    assert status == 0
+    assert re.search(r"LUTs +│ [\d,]+ = LUT4 \+ 2 × CCU2C", out)
+    assert "Fmax" not in out
+
+
+def test_rate_follows_from_the_interval_of_blocks(capsys):
+    status, out, _ = report(
+        capsys, "--a", "E2M1", "--b", "E2M1", *WINDOW, "--block", "2", "--lanes", "2", "--no-route", "--json"
+    )
+    assert status == 0
+    assert json.loads(out)["per_clock"] == json.loads(out)["lanes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "accepted"),
+    [
+        (["--target", "stratix"], "--target", "ecp5, ice40, gowin, asic"),
+        (["--part", "rounders"], "--part", "unit, multiplier"),
+        (["--seeds", "1,x"], "--seeds", "whole numbers"),
+        (["--seeds", "1,1"], "--seeds", "once"),
+        (["--seeds", ""], "--seeds", "whole numbers"),
+        (["--freq", "0"], "--freq", "1 to 2000 MHz"),
+        (["--jobs", "0"], "--jobs", "At least one"),
+        (["--lanes", "5"], "--lanes", "divide"),
+        (["--liberty", "nothing.lib"], "--liberty", "Liberty"),
+        (["-o", "nowhere/report.json"], "nowhere/report.json", "create it first"),
+        (["--lanes", "4", "quantizer"], "--lanes", "after its name"),
+    ],
+)
+def test_bad_options_are_one_line(capsys, tmp_path, monkeypatch, arguments, option, accepted):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = report(capsys, *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"mxmac: {option}: ")
+    assert accepted in err
+    assert not list(tmp_path.iterdir())
