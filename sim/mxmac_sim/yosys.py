@@ -1,5 +1,6 @@
 """Yosys, in a process of its own: what it prints goes into a file, and Ctrl-C ends it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -42,10 +43,12 @@ def run_yosys(commands: Sequence[str], folder: Path):
     """
     log = folder / "yosys.log"
     log.unlink(missing_ok=True)
-    # In a group of its own it hears of Ctrl-C from us alone.
+    # Temporary files stay in the folder, among them what it keeps of libraries of cells, by no more than their paths. In a
+    # group of its own it hears of Ctrl-C from us alone.
     done = subprocess.run(
         [sys.executable, "-P", "-c", _SCRIPT],
         cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder.resolve())},
         input="\n".join(commands),
         capture_output=True,
         text=True,

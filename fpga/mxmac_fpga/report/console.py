@@ -68,12 +68,25 @@ def _fpga_rows(result: dict[str, Any], row):
         row("Place and route", result["place_and_route"])
 
 
+#: Figures of standard cells, as people read them.
+_GATES = {
+    "combinational_area_um2": "Combinational area, µm²",
+    "area_um2": "Area, µm²",
+    "cells": "Cells",
+    "delay_ns": "Delay, ns",
+    "fast_area_um2": "Area, mapped for speed, µm²",
+    "gates": "Gates",
+    "flip_flops": "Flip-flops",
+    "transistors": "Transistors, estimated",
+}
+
+
 def _gate_rows(result: dict[str, Any], row):
     row("Library", result["library"] or "none: gates of no particular size, from synth and abc -g")
     for name, value in result["gates"].items():
-        lane = result["per_lane"].get(name)
-        row(name[0].upper() + name[1:], f"{value:,}" + (f", {lane:,} per lane" if lane is not None else ""))
-    if "delay ns" in result["gates"]:
-        row("", "delay of logic between registers, without those and without wires, mapped for speed")
+        lane = result["per_lane"].get(name) if result["lanes"] > 1 else None
+        row(_GATES[name], f"{value:,}" + (f", {lane:,} per lane" if lane is not None else ""))
+        if name == "delay_ns":
+            row("", "of the logic between registers, without those and without wires, mapped for speed")
     for purpose, commands in result["synthesis"].items():
         row(f"For {purpose}", "; ".join(commands))

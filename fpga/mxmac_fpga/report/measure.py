@@ -108,9 +108,13 @@ def _in_gates(subject: Subject, settings: Settings, work: Path, told: Callable[[
     liberty = settings.liberty if settings.liberty.is_file() else None
     found = gates(subject.text, TOP, work, liberty)
     told("Synthesized")
-    library = {"library": settings.liberty.name if liberty else None}
     per_lane = {key: round(value / lanes, 1) for key, value in found.figures.items() if "area" in key or key == "gates"}
-    return {**library, "synthesis": found.commands, "gates": found.figures, "per_lane": per_lane}
+    return {
+        "library": settings.liberty.name if liberty else None,
+        "synthesis": found.commands,
+        "gates": found.figures,
+        "per_lane": per_lane,
+    }
 
 
 def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: Callable[[str], object]) -> dict[str, Any]:

@@ -99,13 +99,17 @@ def netlist(text: str, top: str, target: str, folder: Path, *, dsp: bool) -> dic
 def _stat(file: Path) -> dict:
     """What the command ``stat -json`` says of the whole design."""
     text = file.read_text()
-    return json.loads(text[text.index("{") :])["design"]
+    found = json.loads(text[text.index("{") :])["design"]
+    # Where modules were is no cell.
+    found["num_cells"] -= found["num_cells_by_type"].pop("$scopeinfo", 0)
+    return found
 
 
 #: For ABC: the smallest netlist, and the fastest, whose last command tells its delay.
 _SMALL = ("strash", "ifraig", "scorr", "dc2", "dch -f", "amap", "topo")
 _FAST = ("strash", "ifraig", "scorr", "dc2", "dch -f", "map", "topo", "buffer -c", "upsize", "dnsize", "stime -p")
-_GENERIC = "AND,NAND,OR,NOR,XOR,XNOR,MUX,AOI3,OAI3"
+#: Resets and enables of registers become gates, as most libraries have it.
+_GENERIC = ("dfflegalize -cell $_DFF_P_ 01", "abc -g cmos", "opt_clean")
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,9 @@ class Gates:
     Members
     -------
     figures : dict of str to float
-        By what people call them, with their units.
+        ``area_um2``, ``combinational_area_um2`` and ``cells`` of the smallest netlist; ``delay_ns`` of the fastest, and its
+        ``fast_area_um2``, if the library tells times. Without a library ``gates``, ``flip_flops`` and the ``transistors``
+        that both may take.
     commands : dict of str to list of str
         Commands of Yosys, by what they are for.
     """
@@ -144,31 +150,39 @@ def gates(text: str, top: str, folder: Path, liberty: Path | None) -> Gates:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "source.v").write_text(text)
-    first = ["read_verilog source.v"]
+
+    def run(*commands: str) -> dict:
+        options = "-tech cmos" if liberty is None else "-liberty cells.lib"
+        run_yosys(["read_verilog source.v", *commands, f"tee -q -o stat.json stat -json {options}"], folder)
+        return _stat(folder / "stat.json")
+
     if liberty is None:
-        commands = [f"synth -flatten -top {top}", f"abc -g {_GENERIC}", "opt_clean"]
-        run_yosys([*first, *commands, "tee -q -o stat.json stat -json -tech cmos"], folder)
-        found = _stat(folder / "stat.json")
-        types = found["num_cells_by_type"]
-        flip_flops = sum(count for name, count in types.items() if "DFF" in name)
-        figures = {"gates": found["num_cells"] - flip_flops, "flip-flops": flip_flops}
+        commands = [f"synth -flatten -top {top}", *_GENERIC]
+        found = run(*commands)
+        flip_flops = sum(count for name, count in found["num_cells_by_type"].items() if "DFF" in name)
+        transistors = int(re.sub(r"\D", "", str(found["estimated_num_transistors"])))
+        figures = {"gates": found["num_cells"] - flip_flops, "flip_flops": flip_flops, "transistors": transistors}
         return Gates(figures, {"area": commands})
     # Read in the folder, so that no path of the machine gets into what is told of the commands.
     (folder / "cells.lib").write_bytes(liberty.read_bytes())
     common = ["read_liberty -lib cells.lib", f"synth -flatten -top {top}", "dfflibmap -liberty cells.lib"]
-    small, fast = (f"abc -liberty cells.lib -script {_abc(script)}" for script in (_SMALL, _FAST))
-    run_yosys([*first, *common, small, "clean", "tee -q -o stat.json stat -json -liberty cells.lib"], folder)
-    found = _stat(folder / "stat.json")
-    run_yosys([*first, *common, fast], folder)
-    delays = re.findall(r"Delay = *([\d.]+) ps", (folder / "yosys.log").read_text())
-    area, sequential = found["area"], found["sequential_area"]
+    small, fast = ([*common, f"abc -liberty cells.lib -script {_abc(script)}", "clean"] for script in (_SMALL, _FAST))
+    smallest = run(*small)
     figures = {
-        "combinational area µm²": round(area - sequential, 1),
-        "area µm²": round(area, 1),
-        "cells": found["num_cells"],
-        "delay ns": round(float(delays[-1]) / 1000, 3) if delays else 0.0,
+        "combinational_area_um2": round(smallest["area"] - smallest["sequential_area"], 1),
+        "area_um2": round(smallest["area"], 1),
+        "cells": smallest["num_cells"],
     }
-    return Gates(figures, {"area": [*common, small], "delay": [*common, fast]})
+    if "cell_rise" not in liberty.read_text():
+        return Gates(figures, {"area": small})
+    fastest = run(*fast)
+    delays = re.findall(r"Delay = *([\d.]+) ps", (folder / "yosys.log").read_text())
+    # Nothing but wires between registers takes no time.
+    figures |= {
+        "delay_ns": round(float(delays[-1]) / 1000, 3) if delays else 0.0,
+        "fast_area_um2": round(fastest["area"], 1),
+    }
+    return Gates(figures, {"area": small, "delay": fast})
 
 
 def _abc(script: Sequence[str]) -> str:
