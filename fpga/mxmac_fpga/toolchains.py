@@ -15,7 +15,7 @@ from pathlib import Path
 
 from amaranth.build import Platform
 
-from mxmac_sim.processes import Processes
+from mxmac_sim.processes import ENDS_WITH_PARENT, Processes
 
 from .board_top import BoardTop
 
@@ -225,7 +225,7 @@ def run_program(name: str, program: str, arguments: Sequence[str], folder: Path,
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONHASHSEED": "0"}
     log = folder / f"{name}.log"
     with log.open("w") as file:
-        command = [sys.executable, "-P", "-c", program, *arguments]
+        command = [sys.executable, "-P", "-c", ENDS_WITH_PARENT + program, *arguments]
         status = processes.run(command, cwd=folder, env=environment, log=file)
     if status:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]

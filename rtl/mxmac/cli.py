@@ -86,6 +86,7 @@ generate_app.command("quantizer")(quantizer)
 _OTHER_COMMANDS = (
     ("mxmac_sim.commands", "sim", ("verify", "dot")),
     ("mxmac_sim.commands_prove", "prove", ("prove",)),
+    ("mxmac_fpga.report.commands_explore", "explore", ("explore",)),
     ("mxmac_fpga.commands", "fpga", ("fpga", "report")),
 )
 _ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

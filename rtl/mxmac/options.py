@@ -1,9 +1,9 @@
 """The command-line options that make up a configuration."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, TypeVar
 
 import typer
@@ -94,25 +94,37 @@ def config_from(
     )
 
 
-def with_unit_options(command: Callable[..., object]) -> Callable[..., object]:
+def with_unit_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Give a command the options of a unit: all that ``config_from`` takes.
 
     Parameters
     ----------
-    command : callable
-        Its parameter ``config`` gets the configuration that the options make.
+    without : collection of str
+        Names of parameters of ``config_from`` that it does not get.
+
+    Returns
+    -------
+    callable
+        Decorator of the command. What the options say is in the command's parameter ``make_config``, a function as
+        ``config_from`` whose parameters are all given but for those in ``without``.
     """
-    own, unit = (dict(inspect.signature(function, eval_str=True).parameters) for function in (command, config_from))
-    del own["config"]
+    unit = {
+        name: each for name, each in inspect.signature(config_from, eval_str=True).parameters.items() if name not in without
+    }
 
-    @wraps(command)
-    def run(**given):
-        config = config_from(**{name: given.pop(name) for name in unit})
-        return command(config=config, **given)
+    def decorate(command: Callable[..., object]) -> Callable[..., object]:
+        own = dict(inspect.signature(command, eval_str=True).parameters)
+        del own["make_config"]
 
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*unit.values(), *own.values())]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return run
+        @wraps(command)
+        def run(**given):
+            return command(make_config=partial(config_from, **{name: given.pop(name) for name in unit}), **given)
+
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*unit.values(), *own.values())]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
 
 
 def _kind(kinds: type[_Kind], name: str, option: str) -> _Kind:

@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-__all__ = ["Processes"]
+__all__ = ["ENDS_WITH_PARENT", "Processes"]
+
+#: Python text that ends its own process soon after the one that started it has ended, be it killed.
+ENDS_WITH_PARENT = """
+import os, threading, time
+def _watch(parent=os.getppid()):
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+threading.Thread(target=_watch, daemon=True).start()
+"""
 
 
 class Processes:

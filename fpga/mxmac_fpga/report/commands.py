@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,13 +26,14 @@ from mxmac.options_quantizer import (
     ToOption,
     quantizer_config_from,
 )
-from mxmac_sim.netlists import TARGETS
 from mxmac_sim.yosys import YosysError
 
 from ..toolchains import BuildError
 from .console import described, table
 from .measure import Settings, measure
 from .options import (
+    FREQ,
+    SEEDS,
     FreqOption,
     JobsOption,
     LibertyOption,
@@ -45,13 +46,12 @@ from .options import (
     checked_seeds,
     checked_target,
     existing_liberty,
+    stored_for,
 )
 from .parts import QUANTIZER, Part, part_named
 
 __all__ = ["report_app"]
 
-_SEEDS = "1,2,3"
-_FREQ = 400.0
 #: Columns of a table that goes to a file.
 _WIDTH = 120
 
@@ -62,14 +62,14 @@ report_app = typer.Typer(invoke_without_command=True)
 
 
 @report_app.callback()
-@with_unit_options
+@with_unit_options()
 def _report(
     context: typer.Context,
-    config: MacConfig,
+    make_config: Callable[[], MacConfig],
     target: TargetOption = "ecp5",
     part: PartOption = "unit",
-    seeds: SeedsOption = _SEEDS,
-    freq: FreqOption = _FREQ,
+    seeds: SeedsOption = SEEDS,
+    freq: FreqOption = FREQ,
     route: RouteOption = True,
     jobs: JobsOption = None,
     liberty: LibertyOption = None,
@@ -85,9 +85,7 @@ def _report(
         refuse_options_before(context)
         return 0
     settings = _settings(target, seeds, freq, route, jobs, liberty)
-    source = context.get_parameter_source("storage")
-    if source is None or source.name != "COMMANDLINE":
-        config = replace(config, storage=TARGETS[settings.target].storage)
+    config = stored_for(settings.target, make_config(), context)
     return _measure_and_show(part.lower(), part_named(part), config, settings, as_json, output_file)
 
 
@@ -100,8 +98,8 @@ def _quantizer(
     rule: RuleOption = ["rceil"],  # noqa: B006 - typer reads it, nobody changes it
     overflow: OverflowOption = ["sat"],  # noqa: B006
     target: TargetOption = "ecp5",
-    seeds: SeedsOption = _SEEDS,
-    freq: FreqOption = _FREQ,
+    seeds: SeedsOption = SEEDS,
+    freq: FreqOption = FREQ,
     route: RouteOption = True,
     jobs: JobsOption = None,
     liberty: LibertyOption = None,

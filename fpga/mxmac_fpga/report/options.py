@@ -1,27 +1,37 @@
 """Options of the commands that measure, and what they mean."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac_sim.netlists import LIBERTY, TARGETS
 
 from .parts import PARTS
 
 __all__ = [
+    "FREQ",
+    "SEEDS",
     "FreqOption",
     "JobsOption",
     "LibertyOption",
     "PartOption",
+    "RouteOption",
     "SeedsOption",
     "TargetOption",
+    "checked_freq",
     "checked_jobs",
     "checked_seeds",
     "checked_target",
     "existing_liberty",
+    "stored_for",
 ]
+
+#: What is used if nothing else is said.
+SEEDS, FREQ = "1,2,3", 400.0
 
 _PANEL = "Measurement"
 
@@ -118,3 +128,11 @@ def existing_liberty(given: Path | None) -> Path:
     if given is not None and not given.is_file():
         raise UserError("liberty", f"There is no file {str(given)!r}; give a library of cells in Liberty format")
     return given or LIBERTY
+
+
+def stored_for(target: str, config: MacConfig, context: typer.Context) -> MacConfig:
+    """Return the configuration with the storage that suits the target, unless the command line asks for one."""
+    source = context.get_parameter_source("storage")
+    if source is not None and source.name == "COMMANDLINE":
+        return config
+    return replace(config, storage=TARGETS[target].storage)

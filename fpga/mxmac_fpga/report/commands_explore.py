@@ -1,0 +1,190 @@
+"""``mxmac explore``: many units measured. The docstring of the command is its help."""
+
+import importlib.util
+import itertools
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mxmac.config import MacConfig
+from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.options import with_unit_options
+
+from .measure import Settings
+from .options import (
+    FREQ,
+    SEEDS,
+    FreqOption,
+    JobsOption,
+    LibertyOption,
+    RouteOption,
+    SeedsOption,
+    checked_freq,
+    checked_jobs,
+    checked_seeds,
+    checked_target,
+    existing_liberty,
+    stored_for,
+)
+from .pareto import draw
+from .sweep import Point, Results, run
+
+__all__ = ["add_commands"]
+
+if importlib.util.find_spec("distributed") is None:
+    # It takes a moment to load, and only a sweep needs it.
+    raise ModuleNotFoundError("No module named 'distributed'", name="distributed")
+
+_PANEL = "Sweep"
+#: Seconds to wait for a scheduler.
+_PATIENCE = 10
+
+_Lanes = Annotated[str, typer.Option(metavar="N,N,…", help="Element pairs a clock.", rich_help_panel=_PANEL)]
+_Formats = Annotated[
+    str,
+    typer.Option(metavar="A,AxB,…", help="Element formats, or pairs of them with an x between.", rich_help_panel=_PANEL),
+]
+_Accumulators = Annotated[str, typer.Option(help="How blocks are added up.", rich_help_panel=_PANEL)]
+_Targets = Annotated[str, typer.Option(help="What to synthesize for.", rich_help_panel=_PANEL)]
+_Output = Annotated[
+    Path | None,
+    typer.Option("-o", metavar="OUT.csv", help="File of the results; what is in it stays. Required.", show_default=False),
+]
+_Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="OUT.svg", help="Picture of area against rate.  [default: beside OUT.csv]", show_default=False),
+]
+_Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", help="Scheduler of Dask to hand jobs to, instead of processes of its own."),
+]
+
+
+@with_unit_options(without=("a", "b", "lanes", "accumulator"))
+def explore(
+    context: typer.Context,
+    make_config: Callable[..., MacConfig],
+    lanes: _Lanes = "1,2,4,8,16,32",
+    formats: _Formats = "E4M3",
+    accumulator: _Accumulators = "exact,window,fp32",
+    target: _Targets = "ecp5",
+    seeds: SeedsOption = SEEDS,
+    freq: FreqOption = FREQ,
+    route: RouteOption = True,
+    jobs: JobsOption = None,
+    liberty: LibertyOption = None,
+    scheduler: _Scheduler = None,
+    output_file: _Output = None,
+    plot: _Plot = None,
+) -> int:
+    """Measure all combinations of lanes, formats, accumulators and targets, and draw area against rate.
+
+    What OUT.csv already has is not measured again, unless the tools, the generator or the seeds are others. Exit status 1 if
+    some could not be measured.
+    """
+    if output_file is None:
+        raise UserError("-o", "Missing; give the name of the file to write results to, such as OUT.csv")
+    picture = output_file.with_suffix(".svg") if plot is None else plot
+    for file in (output_file, picture):
+        check_writable(file)
+    if output_file == picture:
+        raise UserError("plot", f"{picture} is where the results go; give another name for the picture")
+    wanted_seeds, library = checked_seeds(seeds) if route else (), existing_liberty(liberty)
+    mhz, processes = checked_freq(freq), checked_jobs(jobs, os.cpu_count() or 1)
+    points = []
+    for name, count, (a, b), kind in itertools.product(
+        [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), _words(accumulator)
+    ):
+        try:
+            config = stored_for(name, make_config(a=[a], b=[b], lanes=count, accumulator=kind), context)
+        except UserError as error:
+            raise UserError("formats" if error.what in ("a", "b") else error.what, str(error)) from error
+        settings = Settings(target=name, seeds=wanted_seeds, freq_mhz=mhz, jobs=1, liberty=library)
+        points.append(Point(config, settings))
+    points = list({point.key: point for point in points}.values())
+    results = Results(output_file)
+    lacking = results.lacking(points)
+    console = Console(highlight=False)
+    console.print(f"{len(points)} points, {len(points) - len(lacking)} of them in {output_file} already", soft_wrap=True)
+    failed = 0
+    if lacking:
+        with _client(scheduler, min(processes, len(lacking))) as client, _progress(console, len(lacking)) as say:
+            failed = run(lacking, results, client, say)
+    if rows := results.of(points):
+        with written_whole(picture) as temporary:
+            temporary.write_text(draw(rows))
+        console.print(f"Wrote {output_file} and {picture}", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip().lower() for word in text.split(",")]
+
+
+def _numbers(text: str) -> list[int]:
+    words = _words(text)
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise UserError("lanes", f"{text!r} is no list of lanes: give whole numbers with commas between them, such as 1,8,32")
+    return [int(word) for word in words]
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = []
+    for word in _words(text):
+        a, x, b = word.partition("x")
+        pairs.append((a, b if x else a))
+    return pairs
+
+
+@contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[str], object]]:
+    """Show how many points are done, and give a function that says what became of one."""
+    columns = (SpinnerColumn(), TextColumn("Measuring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+
+        def say(line: str):
+            progress.console.print(line, soft_wrap=True, markup=False)
+            progress.advance(task)
+
+        yield say
+
+
+@contextmanager
+def _client(scheduler: str | None, processes: int):
+    """Have a client of the scheduler, or of so many processes on this machine."""
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    if scheduler is None:
+        # The processes inherit this: at Ctrl-C they are ended from here, and have nothing to say to it.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            cluster = LocalCluster(
+                n_workers=processes, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+        with cluster, Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        message = f"There is no scheduler of Dask at {scheduler!r}; give its address, such as tcp://host:8786"
+        raise UserError("scheduler", message) from error
+    with client:
+        yield client
+
+
+def add_commands(app: typer.Typer):
+    """Add ``explore``."""
+    app.command("explore")(explore)

@@ -1,0 +1,208 @@
+"""Many measurements: the points of a sweep, and the file that keeps what was measured of each."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mxmac
+from mxmac.config import MacConfig
+from mxmac.errors import UserError, written_whole
+
+from .measure import Settings, measure, versions
+from .parts import PARTS
+from .synthesis import CELLS
+
+__all__ = ["COLUMNS", "Point", "Results", "row_of"]
+
+#: Of the file, in order. Those of what was not measured are empty.
+COLUMNS = (
+    *("target", "a", "b", "lanes", "accumulator"),
+    *("luts", "lut4", "carry", "flip_flops", "dsps", "lutram", "block_rams"),
+    *("area_um2", "combinational_area_um2", "delay_ns", "gates"),
+    *("fmax_mhz", "fmax_best_mhz", "macs_per_clock", "macs_per_second", "note"),
+    *("configuration", "settings"),
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A unit that is to be measured.
+
+    Members
+    -------
+    config : MacConfig
+    settings : Settings
+    """
+
+    config: MacConfig
+    settings: Settings
+
+    @property
+    def configuration(self) -> str:
+        """The unit as text, the same for the same unit."""
+        return json.dumps(self.config.as_dict())
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What there is one row for."""
+        return self.settings.target, self.configuration
+
+    @property
+    def measured_with(self) -> str:
+        """All else that the figures depend on, as text."""
+        settings = self.settings
+        facts: dict[str, Any] = {"versions": versions(settings.target), "generator": _generator()}
+        if settings.target in CELLS:
+            facts |= {"seeds": settings.seeds, "freq_mhz": settings.freq_mhz if settings.seeds else None}
+        else:
+            facts["library"] = _digest(settings.liberty.read_bytes()) if settings.liberty.is_file() else None
+        return json.dumps(facts)
+
+    def measure(self) -> dict[str, Any]:
+        """Measure it, and return its row."""
+        return row_of(measure("unit", PARTS["unit"], self.config, self.settings)) | {
+            "configuration": self.configuration,
+            "settings": self.measured_with,
+        }
+
+
+@cache
+def _generator() -> str:
+    """Digest of the generator's source: the version stays while the hardware changes."""
+    folder = Path(mxmac.__file__).parent
+    return _digest(b"".join(file.read_bytes() for file in sorted(folder.rglob("*.py"))))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def row_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a measurement as a row, but for its last two columns."""
+    config = result["config"]
+    row = dict.fromkeys(COLUMNS, "") | {
+        "target": result["target"],
+        "a": "/".join(config["a"]),
+        "b": "/".join(config["b"]),
+        "lanes": config["lanes"],
+        "accumulator": config["accumulator"],
+        "macs_per_clock": result["per_clock"],
+        "note": result.get("does_not_fit", ""),
+    }
+    if "cells" in result:
+        luts, lut4, carry, *_ = result["cells"].values()
+        row |= {"luts": luts, "lut4": lut4, "carry": carry}
+        names = {"flip_flops": "flip-flops", "dsps": "DSPs", "lutram": "LUTRAM cells", "block_rams": "block RAMs"}
+        row |= {column: result["cells"].get(kind, 0) for column, kind in names.items()}
+    else:
+        row |= {column: value for column, value in result["gates"].items() if column in COLUMNS}
+    if "fmax_mhz" in result:
+        row |= {"fmax_mhz": result["fmax_mhz"]["median"], "fmax_best_mhz": result["fmax_mhz"]["best"]}
+        row["macs_per_second"] = result["per_second"]
+    elif row["delay_ns"]:
+        row["macs_per_second"] = round(result["per_clock"] / row["delay_ns"] * 1e9)
+    return row
+
+
+@dataclass
+class Results:
+    """Rows of a file, which is replaced whole whenever one is added: whatever ends the program, it is complete.
+
+    Members
+    -------
+    file : Path
+    rows : dict
+        By the keys of points.
+
+    Raises
+    ------
+    UserError
+        If there is a file that is something else.
+    """
+
+    file: Path
+    rows: dict[tuple[str, str], dict[str, Any]] = field(init=False)
+
+    def __post_init__(self):
+        self.rows = {(row["target"], row["configuration"]): row for row in _read(self.file)}
+
+    def lacking(self, points: Iterable[Point]) -> list[Point]:
+        """Points of which there is no row, or one that was measured otherwise."""
+        return [point for point in points if self.rows.get(point.key, {}).get("settings") != point.measured_with]
+
+    def of(self, points: Sequence[Point]) -> list[dict[str, Any]]:
+        """Rows of points, those that there are."""
+        return [self.rows[point.key] for point in points if point.key in self.rows]
+
+    def add(self, row: dict[str, Any]):
+        """Add a row, or replace that of the same point, in the file too."""
+        self.rows[row["target"], row["configuration"]] = row
+        with written_whole(self.file) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows.values())
+
+
+def _read(file: Path) -> Iterator[dict[str, Any]]:
+    if not file.exists():
+        return
+    with file.open(newline="") as text:
+        reader = csv.DictReader(text)
+        try:
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise ValueError
+            yield from reader
+        except (ValueError, csv.Error) as error:
+            message = "This is no file that explore has written; give the name of one, or of a file that is not there"
+            raise UserError(str(file), message) from error
+
+
+def run(points: Sequence[Point], results: Results, client, say: Callable[[str], object]) -> int:
+    """Measure points with a client of Dask, and add each row as soon as it is there.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    results : Results
+    client : distributed.Client
+    say : callable
+        Gets a line for each point.
+
+    Returns
+    -------
+    int
+        How many could not be measured.
+    """
+    from distributed import as_completed
+
+    # Not the same for the same arguments: whoever asks again wants it done again.
+    jobs = {client.submit(Point.measure, point, pure=False): point for point in points}
+    failed = 0
+    for job in as_completed(jobs):
+        point = jobs[job]
+        name = f"{point.settings.target}, {_title(point.config)}"
+        if job.status == "finished":
+            row = job.result()
+            results.add(row)
+            say(f"{name}: {_summary(row)}")
+        else:
+            failed += 1
+            say(f"{name}: failed: {job.exception()}")
+    return failed
+
+
+def _title(config: MacConfig) -> str:
+    a, b = ("/".join(fmt.name for fmt in side) for side in (config.a, config.b))
+    return f"{a} × {b}, {config.lanes} lane{'s' * (config.lanes > 1)}, {config.accumulator.value}"
+
+
+def _summary(row: dict[str, Any]) -> str:
+    titles = {"luts": "LUTs", "area_um2": "µm²", "gates": "gates"}
+    area = next(f"{row[column]:,} {title}" for column, title in titles.items() if row[column] != "")
+    speed = f", {row['fmax_mhz']} MHz" if row["fmax_mhz"] else f", {row['delay_ns']} ns" if row["delay_ns"] else ""
+    return area + speed + (f", {row['note']}" if row["note"] else "")

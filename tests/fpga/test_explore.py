@@ -1,0 +1,175 @@
+"""``mxmac explore``: every point once, whatever happens meanwhile."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+import pytest
+from distributed import LocalCluster
+
+from mxmac import cli
+from mxmac.config import MacConfig
+from mxmac_fpga.report import sweep
+from mxmac_fpga.report.measure import Settings
+from mxmac_fpga.report.pareto import draw, front
+from mxmac_fpga.report.sweep import COLUMNS, Point, Results
+
+UNIT = ["--block", "4", "--accumulator", "window", "--window", "32", "--window-guard", "8", "--output", "bf16"]
+SWEEP = ["explore", *UNIT, "--formats", "E2M1,E2M3xE2M1", "--lanes", "1,2", "--no-route"]
+KEYS = [("E2M1", "E2M1", "1"), ("E2M1", "E2M1", "2"), ("E2M3", "E2M1", "1"), ("E2M3", "E2M1", "2")]
+
+
+def explore(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*SWEEP, *arguments])
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
+
+
+def read(file):
+    with file.open(newline="") as text:
+        reader = csv.DictReader(text)
+        rows = list(reader)
+    assert tuple(reader.fieldnames) == COLUMNS
+    # A line that is cut short has no last column.
+    assert all(row["settings"].startswith("{") and row["settings"].endswith("}") and None not in row for row in rows)
+    return rows
+
+
+def keys(rows):
+    return sorted((row["a"], row["b"], row["lanes"]) for row in rows)
+
+
+def start(file, *arguments):
+    command = [sys.executable, "-m", "mxmac", *SWEEP, "--jobs", "1", "-o", str(file), *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def wait_for_row(file, process):
+    end = time.monotonic() + 120
+    while not file.exists():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path, capsys):
+    file = tmp_path / "points.csv"
+    process = start(file)
+    wait_for_row(file, process)
+    process.kill()
+    process.communicate()
+    before = read(file)
+    assert 0 < len(before) < len(KEYS)
+    assert not (tmp_path / "points.svg").exists()
+    # Had they been measured again their rows would be others.
+    for row in before:
+        row["note"] = "kept"
+    with file.open("w", newline="") as text:
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(before)
+    status, out, err = explore(capsys, "-o", str(file), "--jobs", "2")
+    assert (status, err) == (0, "")
+    assert f"4 points, {len(before)} of them" in out
+    after = read(file)
+    assert keys(after) == KEYS
+    assert [row for row in after if row["note"] == "kept"] == before
+    assert all(int(row["luts"]) == int(row["lut4"]) + 2 * int(row["carry"]) > 0 for row in after)
+    assert len(ET.parse(tmp_path / "points.svg").findall(".//{*}circle")) == len(KEYS) + 1
+    # And once more there is nothing to do.
+    status, out, _ = explore(capsys, "-o", str(file))
+    assert status == 0
+    assert "4 points, 4 of them" in out
+    assert read(file) == after
+
+
+def test_ctrl_c_ends_a_sweep_and_keeps_what_there_is(tmp_path):
+    file = tmp_path / "points.csv"
+    process = start(file)
+    wait_for_row(file, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "mxmac: interrupted\n")
+    assert 0 < len(read(file)) < len(KEYS)
+    assert [path.name for path in tmp_path.iterdir()] == ["points.csv"]
+
+
+def test_jobs_go_to_a_scheduler(tmp_path, capsys):
+    file, picture = tmp_path / "points.csv", tmp_path / "picture.svg"
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None) as cluster:
+        arguments = ["--lanes", "1", "--formats", "E2M1", "--scheduler", cluster.scheduler_address, "--plot", str(picture)]
+        status, _, _ = explore(capsys, *arguments, "-o", str(file))
+    assert status == 0
+    assert keys(read(file)) == KEYS[:1]
+    assert picture.exists()
+
+
+def test_what_was_measured_otherwise_is_measured_again(tmp_path, monkeypatch):
+    point = Point(MacConfig(lanes=1), Settings(seeds=()))
+    results = Results(tmp_path / "points.csv")
+    row = dict.fromkeys(COLUMNS, "") | {"target": "ecp5", "configuration": point.configuration, "settings": point.measured_with}
+    results.add(row)
+    results = Results(tmp_path / "points.csv")
+    assert results.lacking([point]) == []
+    routed, wider = Point(point.config, Settings(seeds=(1,))), Point(MacConfig(lanes=2), Settings(seeds=()))
+    assert results.lacking([point, routed, wider]) == [routed, wider]
+    monkeypatch.setattr(sweep, "versions", lambda target: {"pyosys": "0"})
+    assert results.lacking([point]) == [point]
+
+
+def test_the_front_is_what_nothing_beats():
+    assert front([(1, 10), (2, 10), (3, 30), (2.5, 40), (4, 35)]) == [1, 2, 4]
+    assert front([(1, 1), (1, 1)]) == [0]
+
+
+def test_the_picture_has_a_panel_for_each_target_and_escapes_names():
+    rows = [
+        dict.fromkeys(COLUMNS, "")
+        | {"target": target, "a": "<", "b": "&", "lanes": 1, "accumulator": "exact", "macs_per_clock": 1.0, column: 10}
+        for target, column in (("ecp5", "luts"), ("asic", "area_um2"))
+    ]
+    picture = ET.fromstring(draw(rows))
+    words = [text.text for text in picture.findall(".//{*}text")]
+    assert [word for word in words if word in ("ecp5", "asic", "LUTs", "area, µm²")] == ["ecp5", "LUTs", "asic", "area, µm²"]
+    assert "< × &, 1" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "accepted"),
+    [
+        ([], "-o", "OUT.csv"),
+        (["-o", "points.csv", "--lanes", "1,x"], "--lanes", "1,8,32"),
+        (["-o", "points.csv", "--lanes", "1,3"], "--lanes", "divide"),
+        (["-o", "points.csv", "--formats", "E2M1,E9M9"], "--formats", "E4M3"),
+        (["-o", "points.csv", "--formats", "E2M1xE9M9"], "--formats", "E4M3"),
+        (["-o", "points.csv", "--accumulator", "float"], "--accumulator", "window"),
+        (["-o", "points.csv", "--target", "ecp5,stratix"], "--target", "gowin"),
+        (["-o", "points.csv", "--jobs", "0"], "--jobs", "At least one"),
+        (["-o", "points.csv", "--scheduler", "nonsense://"], "--scheduler", "tcp://"),
+        (["-o", "points.svg"], "--plot", "another name"),
+        (["-o", "nowhere/points.csv"], "nowhere/points.csv", "create it first"),
+        (["-o", "points.csv", "--plot", "nowhere/points.svg"], "nowhere/points.svg", "create it first"),
+    ],
+)
+def test_bad_options_are_one_line(capsys, tmp_path, monkeypatch, arguments, option, accepted):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = explore(capsys, *arguments)
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"mxmac: {option}: ")
+    assert accepted in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_something_else_is_left_alone(capsys, tmp_path):
+    file = tmp_path / "points.csv"
+    file.write_text("lanes,area\n1,2\n")
+    status, _, err = explore(capsys, "-o", str(file))
+    assert status == 2
+    assert "no file that explore has written" in err
+    assert file.read_text() == "lanes,area\n1,2\n"
