@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from mxmac import cli
 from mxmac.netlist import component_verilog
 from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
-from mxmac_fpga.report.parts import TOP
+from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
 from mxmac_fpga.report.synthesis import CELLS, netlist
 from mxmac_sim.processes import Processes
@@ -209,11 +209,29 @@ def test_rate_follows_from_the_interval_of_blocks(capsys):
     assert json.loads(out)["per_clock"] == json.loads(out)["lanes"] == 2
 
 
+@pytest.mark.parametrize("part", sorted(set(PARTS) - {"unit", "datapath", "fp32-scale-datapath"}))
+def test_every_part_can_be_measured(capsys, part):
+    status, out, _ = report(capsys, "--a", "E2M1", "--b", "E2M1", "--part", part, "--no-route", "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert found["cells"]["LUTs"] > 10
+    assert (found["part"], found["lanes"], found["per_clock"]) == (part, 1, 1)
+
+
+@pytest.mark.parametrize("part", ["datapath", "fp32-scale-datapath"])
+def test_the_rate_of_a_datapath_is_that_of_its_accumulator(capsys, part):
+    small = ["--a", "E2M1", "--b", "E2M1", "--block", "2", "--lanes", "2", "--accumulator", "fp32", "--part", part]
+    status, out, _ = report(capsys, *small, "--no-route", "--json")
+    assert status == 0
+    # An addition takes 4 clocks.
+    assert json.loads(out)["per_clock"] == 2 / 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "option", "accepted"),
     [
         (["--target", "stratix"], "--target", "ecp5, ice40, gowin, asic"),
-        (["--part", "rounders"], "--part", "unit, multiplier"),
+        (["--part", "rounders"], "--part", "unit, datapath, multiplier"),
         (["--seeds", "1,x"], "--seeds", "whole numbers"),
         (["--seeds", "1,1"], "--seeds", "once"),
         (["--seeds", ""], "--seeds", "whole numbers"),
@@ -222,6 +240,8 @@ def test_rate_follows_from_the_interval_of_blocks(capsys):
         (["--lanes", "5"], "--lanes", "divide"),
         (["--liberty", "nothing.lib"], "--liberty", "Liberty"),
         (["-o", "nowhere/report.json"], "nowhere/report.json", "create it first"),
+        (["--part", "fp32-lane", "--a", "E4M3,E5M2"], "--a", "one format"),
+        (["--part", "fp32-scale-datapath"], "--accumulator", "choose fp32"),
         (["--lanes", "4", "quantizer"], "--lanes", "after its name"),
     ],
 )

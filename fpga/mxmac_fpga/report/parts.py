@@ -7,12 +7,17 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from mxmac.baselines.fp32_lane import Fp32Lane
+from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
 from mxmac.config import MacConfig
+from mxmac.datapath import Datapath
 from mxmac.errors import UserError
 from mxmac.multiplier import Multiplier
 from mxmac.netlist import component_verilog
 from mxmac.quantizer_config import QuantizerConfig
+from mxmac.scale_applier import ScaleApplier
 from mxmac.verilog import Design, generate, generate_quantizer
+from mxmac_sim.benches.flat import Flat
 
 __all__ = ["PARTS", "QUANTIZER", "TOP", "Part", "Subject", "part_named"]
 
@@ -66,19 +71,49 @@ def _whole(generator: Callable[[Any, str], Design]) -> Callable[[Any], Subject]:
     return make
 
 
-def _component(factory: Callable[[MacConfig], wiring.Component], *, lanes: bool = False) -> Callable[[MacConfig], Subject]:
-    """Make a part of a component that takes an operand for each lane, or for one, every clock."""
+def _component(
+    factory: Callable[[MacConfig], wiring.Component],
+    *,
+    per_clock: Callable[[MacConfig], Fraction] = lambda config: Fraction(1),
+    check: Callable[[MacConfig], object] = lambda config: None,
+) -> Callable[[MacConfig], Subject]:
+    """Make a part of a component.
+
+    Parameters
+    ----------
+    factory : callable
+        Makes the component of a configuration.
+    per_clock : callable
+        Operations a clock of a configuration; one by default.
+    check : callable
+        Refuses configurations that the component does not take, before it is made.
+    """
 
     def make(config: MacConfig) -> Subject:
-        return Subject(component_verilog(factory(config), TOP), Fraction(config.lanes if lanes else 1))
+        check(config)
+        return Subject(component_verilog(Flat({"": factory(config)}), TOP), per_clock(config))
 
     return make
 
 
-#: Parts that the options of a unit describe.
+def _macs_of_blocks(config: MacConfig) -> Fraction:
+    return Fraction(config.block, config.block_interval)
+
+
+#: Parts that the options of a unit describe; some are what others do instead, for comparison.
 PARTS: dict[str, Part] = {
     "unit": Part("MAC unit", _whole(generate)),
+    "datapath": Part("datapath of a unit", _component(Datapath, per_clock=_macs_of_blocks)),
     "multiplier": Part("multiplier of two elements", _component(Multiplier), "product", per_lane=False),
+    "scale": Part("scale applier, a shift into the window", _component(ScaleApplier), "block", per_lane=False),
+    "fp32-scale": Part(
+        "scale in FP32, applied by a multiplication", _component(ScaleByMultiplication), "block", per_lane=False
+    ),
+    "fp32-scale-datapath": Part(
+        "datapath with scales and sums in FP32",
+        _component(Fp32ScaleDatapath, per_clock=_macs_of_blocks, check=Fp32ScaleDatapath.check),
+    ),
+    "fp32-lane": Part("lane in FP32, multiply and add", _component(Fp32Lane, check=Fp32Lane.check), per_lane=False),
 }
 QUANTIZER = Part("quantizer", _whole(generate_quantizer), "element")
 

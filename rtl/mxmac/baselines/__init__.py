@@ -1,0 +1,1 @@
+"""What others do instead, to be measured beside the units: none of it is part of a unit."""
