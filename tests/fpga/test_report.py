@@ -107,6 +107,7 @@ def test_report_as_json_to_a_file(capsys, tmp_path):
     assert found == json.loads(file.read_text())
     cells = found["cells"]
     assert cells["LUTs"] == cells["LUT4"] + 2 * cells["CCU2C"] > 0
+    assert sum(found["modules"].values()) == cells["LUTs"]
     assert set(found["seeds"]) == {"1", "2"}
     assert found["fmax_mhz"]["best"] == max(found["seeds"].values()) > 100
     assert found["per_second"] == pytest.approx(found["fmax_mhz"]["median"] * 1e6, rel=1e-4)
@@ -207,6 +208,37 @@ def test_rate_follows_from_the_interval_of_blocks(capsys):
     )
     assert status == 0
     assert json.loads(out)["per_clock"] == json.loads(out)["lanes"] == 2
+
+
+class Pair(wiring.Component):
+    """A narrow adder and two wide ones, behind each other."""
+
+    a: In(48)
+    b: In(48)
+    o: Out(48)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.narrow = narrow = Adder(8, True)
+        m.d.comb += [narrow.a.eq(self.a), narrow.b.eq(self.b)]
+        value = narrow.sum
+        for index in range(2):
+            m.submodules[f"wide{index}"] = wide = Adder(48, True)
+            m.d.comb += [wide.a.eq(self.a ^ (value << 3)), wide.b.eq(value)]
+            value = wide.sum
+        m.d.sync += self.o.eq(value)
+        return m
+
+
+@pytest.mark.parametrize("target", CELLS)
+def test_luts_count_to_the_modules_whose_registers_they_feed(tmp_path, target):
+    types = netlist(component_verilog(Pair(), TOP), TOP, target, tmp_path, dsp=False)
+    modules = CELLS[target].by_module(tmp_path / "netlist.json", TOP)
+    assert set(modules) == {"narrow", "wide"}
+    assert sum(modules.values()) == CELLS[target].count(types)["LUTs"]
+    assert 8 <= modules["narrow"] <= 10
+    # What is before an adder is its own.
+    assert modules["wide"] > 96
 
 
 @pytest.mark.parametrize("part", sorted(set(PARTS) - {"unit", "datapath", "fp32-scale-datapath"}))

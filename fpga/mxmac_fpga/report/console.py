@@ -48,6 +48,7 @@ def _fpga_rows(result: dict[str, Any], row):
     row("LUTs", f"{luts:,}" + (f" = {logic} + {factor} × {carry}" if factor else ""))
     for kind, count in cells.items():
         row(f"  {kind}", f"{count:,}")
+    row("  by module", ", ".join(f"{name} {count / luts:.0%}" for name, count in result["modules"].items()))
     row(f"LUTs per {'lane' if result['lanes'] > 1 else operation}", f"{luts / result['lanes']:,.1f}")
     if "device" in result:
         row("Device", result["device"])

@@ -121,7 +121,11 @@ def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: 
     target = settings.target
     cells = CELLS[target].count(netlist(subject.text, TOP, target, work / "alone", dsp=dsp))
     told(f"Synthesized: {cells['LUTs']:,} LUTs")
-    result: dict[str, Any] = {"synthesis": TARGETS[target].script(TOP, dsp=dsp), "cells": cells}
+    result: dict[str, Any] = {
+        "synthesis": TARGETS[target].script(TOP, dsp=dsp),
+        "cells": cells,
+        "modules": CELLS[target].by_module(work / "alone" / "netlist.json", TOP),
+    }
     if not settings.seeds:
         return result
     device = DEVICES[target, dsp]
