@@ -124,7 +124,7 @@ def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: 
     result: dict[str, Any] = {
         "synthesis": TARGETS[target].script(TOP, dsp=dsp),
         "cells": cells,
-        "modules": CELLS[target].by_module(work / "alone" / "netlist.json", TOP),
+        "modules": CELLS[target].by_module(work / "alone", TOP),
     }
     if not settings.seeds:
         return result

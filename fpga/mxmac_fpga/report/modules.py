@@ -1,33 +1,35 @@
 """Which modules the LUTs of a netlist belong to.
 
-Synthesis takes modules apart, and one LUT may do what was written in two of them. Registers stay where they are, so a LUT
-counts to the module of the registers that it leads to.
+Synthesis takes modules apart, and one LUT may do what was written in two of them. Registers, carries and memories stay what
+they are and know the line that they come from, so a LUT counts to the module of those that it leads to.
 """
 
 import json
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["MARK", "luts_of_modules"]
+__all__ = ["luts_of_modules"]
 
-#: Commands of Yosys that mark the wires of registers while modules are whole.
-MARK = ("hierarchy -top {top}", "proc", "setattr -set register 1 t:$*dff* %co1:+[Q] w:* %i")
-
+_MODULE = re.compile(r"^module (\w+)", re.M)
+_INSTANCE = re.compile(r"^  (\w+) (\w+) \($", re.M)
 #: Modules that are only there to hold others.
 _HOLDERS = {"mac", "datapath", "dut", "quantizer"}
-#: What leads out, and what belongs to no module that has a register.
+#: What leads to nothing that is known.
 _REST = "rest"
 
 
-def luts_of_modules(netlist: Path, top: str, weights: Mapping[str, int]) -> dict[str, int]:
+def luts_of_modules(source: Path, netlist: Path, top: str, weights: Mapping[str, int]) -> dict[str, int]:
     """Count LUTs by module.
 
     Parameters
     ----------
+    source : Path
+        Verilog as :func:`~mxmac.netlist.component_verilog` writes it.
     netlist : Path
-        JSON as Yosys writes it, with registers marked before modules were taken apart.
+        What Yosys has made of that file, in JSON.
     top : str
     weights : mapping of str to int
         LUTs that a cell counts for, by patterns of its type.
@@ -35,11 +37,10 @@ def luts_of_modules(netlist: Path, top: str, weights: Mapping[str, int]) -> dict
     Returns
     -------
     dict of str to int
-        Most first. Lanes and the like count together.
+        Most first. Lanes and the like count together, and modules inside others as those.
     """
     module = json.loads(netlist.read_text())["modules"][top]
-    marked = [(name, net["bits"]) for name, net in module["netnames"].items() if "register" in net["attributes"]]
-    registers = {bit: _group(name) for name, bits in marked for bit in bits}
+    origin = _origins(source, top)
     readers: dict[int, set[str]] = {}
     outputs: dict[str, list[int]] = {}
     for name, cell in module["cells"].items():
@@ -55,11 +56,8 @@ def luts_of_modules(netlist: Path, top: str, weights: Mapping[str, int]) -> dict
         name = waiting.pop()
         if name in found:
             continue
+        own = origin(module["cells"][name]["attributes"].get("src", ""))
         behind = {reader for bit in outputs[name] for reader in readers.get(bit, ())}
-        own = next((registers[bit] for bit in outputs[name] if bit in registers), None) or _memory(name)
-        if own is None and "FF" in module["cells"][name]["type"]:
-            # Of several names of a wire Yosys may have kept that in the module which reads it.
-            own = _group(name)
         if own is None and name not in entered and not behind <= found.keys():
             entered.add(name)
             waiting += [name, *sorted(behind - found.keys())]
@@ -72,14 +70,32 @@ def luts_of_modules(netlist: Path, top: str, weights: Mapping[str, int]) -> dict
     return {name: count for name, count in counts.most_common() if count}
 
 
-def _memory(cell: str) -> str | None:
-    """The module of a cell that is part of a memory: those are called after it, with two numbers behind."""
-    memory = re.fullmatch(r"(.+)\.\d+\.\d+", cell)
-    return _group(memory[1]) if memory else None
+def _origins(source: Path, top: str):
+    """Return a function from what a cell says of its source to the module, or None."""
+    text = source.read_text()
+    starts = list(_MODULE.finditer(text))
+    names = [match[1] for match in starts]
+    lines = [text.count("\n", 0, match.start()) + 1 for match in starts]
+    inside = {
+        match[1]: _INSTANCE.findall(text, match.start(), following)
+        for match, following in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=True)
+    }
+    groups: dict[str, str] = {}
+    waiting: list[tuple[str, list[str]]] = [(top, [])]
+    while waiting:
+        name, path = waiting.pop(0)
+        if name in inside and name not in groups:
+            groups[name] = _group(path)
+            waiting += [(kind, [*path, re.sub(r"\d+$", "", instance)]) for kind, instance in inside[name]]
+
+    def origin(src: str) -> str | None:
+        line = re.search(rf"{re.escape(source.name)}:(\d+)", src)
+        return groups[names[bisect(lines, int(line[1])) - 1]] if line else None
+
+    return origin
 
 
-def _group(name: str) -> str:
-    """The module of a wire, of those that hold more than others, and without a number."""
-    path = [re.sub(r"\d+$", "", part) for part in name.split(".")[:-1]]
+def _group(path: list[str]) -> str:
+    """Outermost of the modules on the way that do more than hold others."""
     inner = [part for part in path if part not in _HOLDERS]
-    return inner[0] if inner else path[-1] if path else _REST
+    return inner[0] if inner else path[-1] if path[-1:] not in ([], ["dut"]) else "itself"

@@ -10,7 +10,7 @@ from mxmac_sim.netlists import TARGETS
 from mxmac_sim.yosys import run_yosys
 
 from ..toolchains import TOOLCHAINS
-from .modules import MARK, luts_of_modules
+from .modules import luts_of_modules
 
 __all__ = ["CELLS", "FPGAS", "Cells", "Gates", "gates", "netlist"]
 
@@ -50,10 +50,10 @@ class Cells:
         luts, carries, *_ = found.values()
         return {"LUTs": luts + self.carries * carries, **found}
 
-    def by_module(self, netlist: Path, top: str) -> dict[str, int]:
-        """Count LUTs by module: see :func:`~mxmac_fpga.report.modules.luts_of_modules`."""
+    def by_module(self, folder: Path, top: str) -> dict[str, int]:
+        """Count LUTs by module, in the folder of a netlist: see :func:`~mxmac_fpga.report.modules.luts_of_modules`."""
         lut, carry, *_ = self.kinds.values()
-        return luts_of_modules(netlist, top, {lut: 1, carry: self.carries})
+        return luts_of_modules(folder / "source.v", folder / "netlist.json", top, {lut: 1, carry: self.carries})
 
 
 def _cells(family: str, lut: str, carry: str, carries: int, *, dsp: str, lutram: str, ram: str) -> Cells:
@@ -97,8 +97,7 @@ def netlist(text: str, top: str, target: str, folder: Path, *, dsp: bool) -> dic
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "source.v").write_text(text)
-    mark = [command.format(top=top) for command in MARK]
-    commands = ["read_verilog source.v", *mark, *TARGETS[target].script(top, dsp=dsp), "check -assert"]
+    commands = ["read_verilog source.v", *TARGETS[target].script(top, dsp=dsp), "check -assert"]
     run_yosys([*commands, "tee -q -o stat.json stat -json", "write_json netlist.json"], folder)
     return _stat(folder / "stat.json")["num_cells_by_type"]
 

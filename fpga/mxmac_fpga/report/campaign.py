@@ -1,0 +1,101 @@
+"""The measurements of docs/area.md: ``python -m mxmac_fpga.report.campaign`` writes build/report.json, and build/report/.
+
+Each of them is one command of ``mxmac report``.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from mxmac.errors import UserError, check_writable
+from mxmac_sim.netlists import LIBERTY, TARGETS
+from mxmac_sim.record import write_record
+
+__all__ = ["MEASUREMENTS", "main"]
+
+_WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window", "--lanes 8 --accumulator fp32"
+_ALL = "--a E4M3,E5M2,E3M2,E2M3,E2M1,INT8 --b E4M3,E5M2,E3M2,E2M3,E2M1,INT8"
+#: What of it is compared with what others do: each is measured for ECP5 and with standard cells.
+_COMPARED = {
+    "scale by a shift": "--part scale --accumulator window",
+    "scale by an FP32 multiplication": "--part fp32-scale",
+    "datapath, 8 lanes, window": "--part datapath --lanes 8 --accumulator window",
+    "datapath, 8 lanes, fp32": f"--part datapath {_FP32_8}",
+    "datapath, 8 lanes, fp32, scales in FP32": f"--part fp32-scale-datapath {_FP32_8}",
+    "lane in FP32": "--part fp32-lane",
+}
+#: Arguments of ``mxmac report``, by what is measured.
+MEASUREMENTS: dict[str, str] = {
+    "32 lanes, window": _WINDOW_32,
+    "32 lanes, exact": "--lanes 32 --accumulator exact",
+    "8 lanes, exact": "--lanes 8 --accumulator exact",
+    "1 lane, window": "--lanes 1 --accumulator window",
+    "1 lane, exact, all formats at run time": f"{_ALL} --lanes 1 --accumulator exact",
+    "multiplier": "--part multiplier",
+    "quantizer, BF16 to E4M3, 32 elements a clock, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
+    "32 lanes, window, standard cells": f"{_WINDOW_32} --target asic",
+    **_COMPARED,
+    **{f"{name}, standard cells": f"{arguments} --target asic" for name, arguments in _COMPARED.items()},
+}
+
+
+def _file_name(name: str) -> str:
+    return "-".join(name.replace(",", "").lower().split()) + ".json"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mxmac_fpga.report.campaign", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS, metavar="NAME", help="measure this; may be repeated")
+    parser.add_argument("--seeds", default="1,2,3", help="of place and route (%(default)s)")
+    parser.add_argument("--jobs", type=int, help="seeds at a time (one for each CPU)")
+    parser.add_argument("--liberty", type=Path, help=f"standard cells ({LIBERTY})")
+    parser.add_argument("--resume", action="store_true", help="keep what is in build/report already")
+    parser.add_argument("--json", type=Path, default=Path("build/report.json"), help="where the results go (%(default)s)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; return 1 if something cannot be, 2 on a mistake in what was given."""
+    words = sys.argv[1:] if arguments is None else arguments
+    given = _parser().parse_args(words)
+    console, began = Console(highlight=False), time.monotonic()
+    folder = given.json.with_suffix("")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_writable(given.json)
+        if not (given.liberty or LIBERTY).is_file():
+            raise UserError(
+                "liberty", f"There is no library of {TARGETS['asic'].title}; install qflow-tech-osu018, or name one"
+            )
+    except UserError as error:
+        print(f"report: {error.what}: {error}", file=sys.stderr)
+        return 2
+    more = ["--jobs", str(given.jobs)] if given.jobs else []
+    if given.liberty:
+        more += ["--liberty", str(given.liberty)]
+    names, results = given.only or list(MEASUREMENTS), {}
+    for name in names:
+        file = folder / _file_name(name)
+        if not (given.resume and file.exists()):
+            console.print(f"{name}: mxmac report {MEASUREMENTS[name]}", soft_wrap=True, markup=False)
+            command = [*shlex.split(MEASUREMENTS[name]), "--seeds", given.seeds, *more, "-o", str(file), "--json"]
+            done = subprocess.run([sys.executable, "-m", "mxmac", "report", *command], stdout=subprocess.DEVNULL, check=False)
+            if done.returncode:
+                return 130 if done.returncode == 130 else 1
+        results[name] = {"arguments": MEASUREMENTS[name], **json.loads(file.read_text())}
+    write_record(given.json, "python -m mxmac_fpga.report.campaign", [], began, {"results": results})
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
