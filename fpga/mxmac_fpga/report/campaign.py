@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mxmac.errors import UserError, check_writable
-from mxmac_sim.netlists import LIBERTY, TARGETS
+from mxmac_sim.netlists import LIBERTY
 from mxmac_sim.record import write_record
 
 __all__ = ["MEASUREMENTS", "main"]
@@ -71,9 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         check_writable(given.json)
         if not (given.liberty or LIBERTY).is_file():
-            raise UserError(
-                "liberty", f"There is no library of {TARGETS['asic'].title}; install qflow-tech-osu018, or name one"
-            )
+            raise UserError("liberty", "There is no library of standard cells; install qflow-tech-osu018, or name one")
     except UserError as error:
         print(f"report: {error.what}: {error}", file=sys.stderr)
         return 2
