@@ -37,8 +37,8 @@ from .options import (
     FreqOption,
     JobsOption,
     LibertyOption,
+    NoRouteOption,
     PartOption,
-    RouteOption,
     SeedsOption,
     TargetOption,
     checked_freq,
@@ -70,7 +70,7 @@ def _report(
     part: PartOption = "unit",
     seeds: SeedsOption = SEEDS,
     freq: FreqOption = FREQ,
-    route: RouteOption = True,
+    no_route: NoRouteOption = False,
     jobs: JobsOption = None,
     liberty: LibertyOption = None,
     as_json: _JsonOption = False,
@@ -84,7 +84,7 @@ def _report(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
-    settings = _settings(target, seeds, freq, route, jobs, liberty)
+    settings = _settings(target, seeds, freq, no_route, jobs, liberty)
     config = stored_for(settings.target, make_config(), context)
     return _measure_and_show(part.lower(), part_named(part), config, settings, as_json, output_file)
 
@@ -100,7 +100,7 @@ def _quantizer(
     target: TargetOption = "ecp5",
     seeds: SeedsOption = SEEDS,
     freq: FreqOption = FREQ,
-    route: RouteOption = True,
+    no_route: NoRouteOption = False,
     jobs: JobsOption = None,
     liberty: LibertyOption = None,
     as_json: _JsonOption = False,
@@ -108,14 +108,14 @@ def _quantizer(
 ) -> int:
     """Measure the area and speed of a quantizer."""
     config = quantizer_config_from(source, to, block, lanes, rule, overflow)
-    settings = _settings(target, seeds, freq, route, jobs, liberty)
+    settings = _settings(target, seeds, freq, no_route, jobs, liberty)
     return _measure_and_show("quantizer", QUANTIZER, config, settings, as_json, output_file)
 
 
-def _settings(target: str, seeds: str, freq: float, route: bool, jobs: int | None, liberty: Path | None) -> Settings:
+def _settings(target: str, seeds: str, freq: float, no_route: bool, jobs: int | None, liberty: Path | None) -> Settings:
     return Settings(
         target=checked_target(target),
-        seeds=checked_seeds(seeds) if route else (),
+        seeds=() if no_route else checked_seeds(seeds),
         freq_mhz=checked_freq(freq),
         jobs=checked_jobs(jobs, os.cpu_count() or 1),
         liberty=existing_liberty(liberty),

@@ -25,7 +25,7 @@ from .options import (
     FreqOption,
     JobsOption,
     LibertyOption,
-    RouteOption,
+    NoRouteOption,
     SeedsOption,
     checked_freq,
     checked_jobs,
@@ -78,7 +78,7 @@ def explore(
     target: _Targets = "ecp5",
     seeds: SeedsOption = SEEDS,
     freq: FreqOption = FREQ,
-    route: RouteOption = True,
+    no_route: NoRouteOption = False,
     jobs: JobsOption = None,
     liberty: LibertyOption = None,
     scheduler: _Scheduler = None,
@@ -97,7 +97,7 @@ def explore(
         check_writable(file)
     if output_file == picture:
         raise UserError("plot", f"{picture} is where the results go; give another name for the picture")
-    wanted_seeds, library = checked_seeds(seeds) if route else (), existing_liberty(liberty)
+    wanted_seeds, library = () if no_route else checked_seeds(seeds), existing_liberty(liberty)
     mhz, processes = checked_freq(freq), checked_jobs(jobs, os.cpu_count() or 1)
     points = []
     for name, count, (a, b), kind in itertools.product(

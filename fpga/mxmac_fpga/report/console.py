@@ -59,7 +59,8 @@ def _fpga_rows(result: dict[str, Any], row):
         row("Fmax", f"{result['fmax_mhz']['median']:.2f} MHz median, {result['fmax_mhz']['best']:.2f} MHz best{limit}")
         row("  seeds", ", ".join(f"{seed}: {mhz:.2f}" for seed, mhz in result["seeds"].items()))
         path = result["slowest_path"]
-        row("  slowest path", f"{path['from']} → {path['to']}")
+        start, end = (path[key].removeprefix("measured.") for key in ("from", "to"))
+        row("  slowest path", f"{start} → {end}")
         row("", f"{path['levels']} levels, {path['logic_ns']:.2f} ns logic, {path['routing_ns']:.2f} ns routing")
         row("Rate", f"{scaled(result['per_second'], f'{operation}/s')}, {result['per_clock']:g} a clock")
         if result["per_second_and_lut"] is not None:

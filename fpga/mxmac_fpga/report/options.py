@@ -18,8 +18,8 @@ __all__ = [
     "FreqOption",
     "JobsOption",
     "LibertyOption",
+    "NoRouteOption",
     "PartOption",
-    "RouteOption",
     "SeedsOption",
     "TargetOption",
     "checked_freq",
@@ -41,7 +41,9 @@ PartOption = Annotated[
 ]
 SeedsOption = Annotated[str, typer.Option(metavar="N,N,…", help="Seeds of place and route.", rich_help_panel=_PANEL)]
 FreqOption = Annotated[float, typer.Option(help="MHz that place and route aims at.", rich_help_panel=_PANEL)]
-RouteOption = Annotated[bool, typer.Option("--route/--no-route", help="Whether to place and route.", rich_help_panel=_PANEL)]
+NoRouteOption = Annotated[
+    bool, typer.Option("--no-route", help="Leave out place and route: area alone.", rich_help_panel=_PANEL)
+]
 JobsOption = Annotated[
     int | None,
     typer.Option(

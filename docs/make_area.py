@@ -1,0 +1,144 @@
+"""Writes the results of ``make report`` into the page on area, and draws area.svg: ``python docs/make_area.py``."""
+
+from html import escape
+from pathlib import Path
+
+import results
+
+PICTURE = Path(__file__).with_name("area.svg")
+_GATES = ", standard cells"
+#: Pairs that are compared: what is done here, and what others do instead.
+_PAIRS = (
+    ("scale by a shift", "scale by an FP32 multiplication"),
+    ("datapath, 8 lanes, fp32", "datapath, 8 lanes, fp32, scales in FP32"),
+    ("datapath, 8 lanes, window", "datapath, 8 lanes, fp32, scales in FP32"),
+    ("multiplier", "lane in FP32"),
+)
+_COLOURS = ("#0969da", "#1a7f37", "#bc4c00", "#8250df", "#bf3989", "#9a6700", "#57606a")
+_STYLE = """
+    text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
+    .in { fill: #ffffff; font-size: 11px; text-anchor: middle }
+    .card { fill: #ffffff }
+    @media (prefers-color-scheme: dark) {
+      text { fill: #f0f6fc }
+      .card { fill: #0d1117 }
+    }
+"""
+
+
+def _rate(value: float) -> str:
+    return f"{value / 1e9:.2f} G" if value >= 1e9 else f"{value / 1e6:.2f} M"
+
+
+def fpga_table(found: dict) -> list[str]:
+    """Rows of what was measured for ECP5."""
+    lines = [
+        "| E4M3, blocks of 32 | LUTs | LUT4 | CCU2C | flip-flops | LUTRAM | Fmax, median | best | rate | a LUT |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, row in found.items():
+        if "cells" not in row:
+            continue
+        cells = row["cells"]
+        kinds = (cells["LUT4"], cells["CCU2C"], cells["flip-flops"], cells["LUTRAM cells"])
+        line = [name, f"**{cells['LUTs']:,}**", *(f"{count:,}" for count in kinds)]
+        if "fmax_mhz" in row:
+            median, best = row["fmax_mhz"]["median"], row["fmax_mhz"]["best"]
+            unit = f"{row['operation']}/s"
+            line += [f"{median:.1f} MHz", f"{best:.1f} MHz", f"{_rate(row['per_second'])}{unit}"]
+            line.append(f"{_rate(row['per_second_and_lut'])}{unit}")
+        else:
+            line += ["does not fit", "", "", ""]
+        lines.append("| " + " | ".join(line) + " |")
+    return lines
+
+
+def gate_table(found: dict) -> list[str]:
+    """Rows of what was measured with standard cells."""
+    lines = ["| | combinational, µm² | all, µm² | all, a lane | delay, ns |", "|---|--:|--:|--:|--:|"]
+    for name, row in found.items():
+        if "gates" in row:
+            gates, lane = row["gates"], row["per_lane"]["area_um2"]
+            figures = (gates["combinational_area_um2"], gates["area_um2"], lane)
+            cells = " | ".join(f"{figure:,.0f}" for figure in figures)
+            lines.append(f"| {name.removesuffix(_GATES)} | {cells} | {gates['delay_ns']:.2f} |")
+    return lines
+
+
+def comparison(found: dict) -> list[str]:
+    """Rows of pairs with the ratios of LUTs, areas and delays."""
+    lines = ["| here | instead | LUTs | µm², combinational | µm² | ns |", "|---|---|--:|--:|--:|--:|"]
+    for ours, theirs in _PAIRS:
+        if not all(name in found and name + _GATES in found for name in (ours, theirs)):
+            continue
+
+        def ratio(key: str, column: str, suffix: str, pair=(ours, theirs)) -> str:
+            first, second = (found[name + suffix][key][column] for name in pair)
+            return f"{first:,.4g} : {second:,.4g} = 1 : {second / first:.2f}"
+
+        columns = (
+            ("cells", "LUTs", ""),
+            ("gates", "combinational_area_um2", _GATES),
+            ("gates", "area_um2", _GATES),
+            ("gates", "delay_ns", _GATES),
+        )
+        lines.append(f"| {ours} | {theirs} | " + " | ".join(ratio(*column) for column in columns) + " |")
+    return lines
+
+
+def commands(found: dict) -> list[str]:
+    """Rows of the command of each measurement."""
+    rows = [f"| {name} | `mxmac report {row['arguments']}` |" for name, row in found.items()]
+    return ["| measured | by |", "|---|---|", *rows]
+
+
+def draw(found: dict) -> str:
+    """Return a picture of LUTs by module, a bar for each unit, as SVG."""
+    units = {name: row for name, row in found.items() if row["part"] == "unit" and "modules" in row}
+    names = list(dict.fromkeys(name for row in units.values() for name, luts in row["modules"].items()))
+    total = {name: sum(row["modules"].get(name, 0) / row["cells"]["LUTs"] for row in units.values()) for name in names}
+    shown = sorted(names, key=lambda name: -total[name])[: len(_COLOURS) - 1]
+    width, left, bar = 860, 290, 520
+    height = 46 + 40 * len(units) + 24
+    parts = [f'<rect class="card" width="{width}" height="{height}"/>']
+    for index, name in enumerate([*shown, "other"]):
+        parts.append(f'<rect x="{14 + 118 * index}" y="12" width="12" height="12" fill="{_COLOURS[index]}"/>')
+        parts.append(f'<text x="{31 + 118 * index}" y="23">{escape(name)}</text>')
+    for row, (name, unit) in enumerate(units.items()):
+        top, x, luts = 46 + 40 * row, float(left), unit["cells"]["LUTs"]
+        parts.append(f'<text x="14" y="{top + 20}">{escape(name)}</text>')
+        counts = [unit["modules"].get(module, 0) for module in shown]
+        for index, count in enumerate([*counts, luts - sum(counts)]):
+            wide = bar * count / luts
+            parts.append(f'<rect x="{x:.1f}" y="{top}" width="{wide:.1f}" height="28" fill="{_COLOURS[index]}"/>')
+            if wide > 34:
+                parts.append(f'<text class="in" x="{x + wide / 2:.1f}" y="{top + 18}">{count:,}</text>')
+            x += wide
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
+    return "\n".join([head, "<title>LUTs by module</title>", f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
+
+
+def markdown(result: dict) -> str:
+    """Return all tables."""
+    found = result["results"]
+    first = next(row for row in found.values() if "place_and_route" in row)
+    gates = next((row for row in found.values() if "gates" in row), None)
+    tools = ", ".join(f"{name} {version}" for name, version in first["versions"].items() if name != "mxmac")
+    lines = [f"On {first['device']}, seeds {', '.join(first['seeds'])} ({tools}): `{first['synthesis'][0]}`,"]
+    lines += [f"`{first['place_and_route']}`.", "", *fpga_table(found)]
+    if gates:
+        lines += ["", f"With {gates['library']}: `{'; '.join(gates['synthesis']['area'])}` for area,"]
+        lines += [f"`{'; '.join(gates['synthesis']['delay'])}` for delay.", "", *gate_table(found), "", *comparison(found)]
+    lines += ["", "![LUTs by module](area.svg)", "", *commands(found)]
+    return "\n".join(lines)
+
+
+def main():
+    """Put it in its place."""
+    result = results.read("report")
+    results.put("area", result, markdown(result))
+    PICTURE.write_text(draw(result["results"]))
+
+
+if __name__ == "__main__":
+    main()
