@@ -186,7 +186,8 @@ class Rounder(wiring.Component):
         count = _shift_levels(self.output, self.width, self.exp_min)
         steps = [(partial(self._begin, count=count), 0)]
         for level, levels in zip(reversed(range(count)), _look_levels(count), strict=True):
-            steps += [(partial(self._look, level=level), levels), (partial(self._move, level=level), 1)]
+            step = {"level": level, "first": level == count - 1}
+            steps += [(partial(self._look, **step), levels), (partial(self._move, **step), 1)]
         last = (self._prepare, self._round, self._pack)
         return steps + list(zip(last, _LAST_LEVELS, strict=True))
 
@@ -209,7 +210,8 @@ class Rounder(wiring.Component):
         m.d.comb += limit_value.eq(limit)
         return state | {
             "neg": neg,
-            "normal": Cat(value[:-1].as_unsigned() ^ neg.replicate(self.width - 1), Const(0, self.headroom)),
+            # To be complemented by the first level of shifting, whose multiplexers have an input to spare.
+            "normal": Cat(value[:-1].as_unsigned(), neg.replicate(self.headroom)),
             "limit": limit_value,
             "free": limit_value[count:].any(),
             "taken": Const(0, 0),
@@ -217,17 +219,21 @@ class Rounder(wiring.Component):
         }
 
     @staticmethod
-    def _look(m: Module, state: dict, *, level: int) -> dict:
+    def _magnitude(state: dict, first: bool):
+        value = state["normal"]
+        return value ^ state["neg"].replicate(len(value)) if first else value
+
+    def _look(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
         """See whether the value is to be moved up by 2^level."""
-        amount, value, limit, free = 1 << level, state["normal"], state["limit"], state["free"]
+        amount, value, limit, free = 1 << level, self._magnitude(state, first), state["limit"], state["free"]
         clear = ~value[-amount:].any() if amount < len(value) else ~value.any()
         take = Signal(name=f"take{level}")
         m.d.comb += take.eq(clear & (limit[level] | free))
         return state | {"free": free | (limit[level] & ~clear), "taken": Cat(take, state["taken"])}
 
-    def _move(self, m: Module, state: dict, *, level: int) -> dict:
+    def _move(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
         """Move the value up by 2^level, if so it was seen, and forget what no longer matters but as a whole."""
-        amount, value, neg = 1 << level, state["normal"], state["neg"]
+        amount, value, neg = 1 << level, self._magnitude(state, first), state["neg"]
         # The levels to come can use this much below the significand, its round bit and one more.
         keep = min(len(value), self.output.man_bits + 3 + amount - 1)
         moved = Signal(len(value), name=f"normal{level}")
