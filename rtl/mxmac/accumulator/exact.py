@@ -1,8 +1,8 @@
 """Accumulator over the full range of scales, without rounding until the end (after Kulisch).
 
 The sum is kept in words that take no carry from each other: each is wide enough for what 2^16 blocks add to it. A block
-falls into two neighbouring words, so the even and the odd ones lie in two small memories, and every clock reads, adds to and
-writes one word of each. Only when a dot product ends are carries passed on, word by word, while the next dot product
+falls into two neighbouring words, so the even and the odd ones lie in two small memories, and every clock reads one word of
+each, adds to what was read the clock before, and writes it. Only when a dot product ends are carries passed on, word by word, while the next dot product
 already adds up in another part of the memories.
 """
 
@@ -22,8 +22,10 @@ __all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency", "exact_total
 
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 _GROWTH = 17
+#: Clocks from when a block knows its words until they can be read as part of a finished sum.
+_WRITE_CLOCKS = 2
 #: Clocks from reading a word for the last time to the sum it becomes part of.
-_DRAIN_CLOCKS = 4
+_DRAIN_CLOCKS = 5
 _SHIFT_LEVELS_PER_CLOCK = 2
 
 
@@ -52,7 +54,7 @@ def _shift_clocks(config: MacConfig) -> int:
 def exact_dot_clocks(config: MacConfig) -> int:
     """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
-    wait = max(0, _shift_clocks(config) + 2 - config.beats) if _slots(config) == 2 else 0
+    wait = max(0, _shift_clocks(config) + _WRITE_CLOCKS + 1 - config.beats) if _slots(config) == 2 else 0
     return _words(config) + 1 + wait
 
 
@@ -61,8 +63,9 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
 
     It depends on how many words the blocks fell into.
     """
-    fixed = QUEUE_CLOCKS + _shift_clocks(config) + 1 + _DRAIN_CLOCKS
-    return fixed + 3, fixed + _words(config) + 1
+    fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + _DRAIN_CLOCKS
+    # A block that is cut short may follow too soon upon the one before.
+    return fixed + 3, fixed + _words(config) + 1 + (config.beats > 1)
 
 
 def _below_bits(config: MacConfig) -> int:
@@ -121,12 +124,16 @@ class ExactAccumulator(wiring.Component):
         slot = Signal(range(slots))
         busy = Signal(slots)
         first = Signal(init=1)
+        resting = Signal()
         m.d.comb += [
             queue.i.valid.eq(self.i.valid),
             queue.i.payload.eq(self.i.payload.as_value()),
-            queue.o.ready.eq(~busy.bit_select(slot, 1)),
+            queue.o.ready.eq(~busy.bit_select(slot, 1) & ~resting),
             self.taken.eq(queue.o.valid & queue.o.ready),
         ]
+        if config.beats > 1:
+            # They come no faster in the long run, so no block need ever be added to a word that is still being written.
+            m.d.sync += resting.eq(self.taken)
         scaled = data.View(layout, queue.o.payload)
         with m.If(self.taken):
             m.d.sync += first.eq(scaled.block.dot_last)
@@ -186,18 +193,37 @@ class ExactAccumulator(wiring.Component):
         read_word = Signal(range(words + 1))
         read_slot = Signal(range(slots))
         drained_words = []
+        read_valid = delay_valid(m, valid, 1, name="read_valid")
+        write_valid = delay_valid(m, read_valid, 1, name="write_valid")
+        slot_read = register(m, add.slot, name="slot_read")
+        slot_written = register(m, slot_read, name="slot_written")
         for parity, name in enumerate(("even", "odd")):
             memory = WordMemory(width=width, words=-(-(words - parity) // 2), slots=slots, storage=config.storage)
             m.submodules[name] = memory
-            # An odd word's upper neighbour is the next even one.
-            m.d.comb += memory.index.eq(row + odd if parity == 0 else row)
-            addend = Mux(odd == parity, low, high)
-            kept = touched[add.slot].bit_select((memory.index << 1) + parity, 1)
-            old = Mux(kept, memory.read_data, 0)
+            # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
+            index = Signal(len(memory.index), name=f"{name}_index")
+            m.d.comb += index.eq(row + odd if parity == 0 else row)
+            index_read = register(m, index, name=f"{name}_index_read")
+            kept = register(m, touched[add.slot].bit_select((index << 1) + parity, 1), name=f"{name}_kept")
+            addend = register(m, Mux(odd == parity, low, high), name=f"{name}_part")
+            # Clock 2: read it. If another block may follow at once, it may need what is just being written.
+            index_written = register(m, index_read, name=f"{name}_index_written")
+            old = Signal(width, name=f"{name}_old", reset_less=True)
+            total = Signal(width, name=f"{name}_total")
+            content = memory.read_data
+            if config.beats == 1:
+                again = write_valid & (index_read == index_written) & (slot_read == slot_written)
+                content = Mux(again, total, content)
+            m.d.sync += old.eq(Mux(kept, content, 0))
+            # Clock 3: add to it.
             m.d.comb += [
-                memory.slot.eq(add.slot),
-                memory.write_enable.eq(valid),
-                memory.write_data.eq(old + addend),
+                memory.slot.eq(slot_read),
+                memory.index.eq(index_read),
+                total.eq(old + register(m, addend, name=f"{name}_addend")),
+                memory.write_enable.eq(write_valid),
+                memory.write_slot.eq(slot_written),
+                memory.write_index.eq(index_written),
+                memory.write_data.eq(total),
                 memory.drain_slot.eq(read_slot),
                 memory.drain_index.eq(read_word[1:]),
             ]
@@ -210,19 +236,21 @@ class ExactAccumulator(wiring.Component):
                 highest[add.slot].eq(Mux(~add.first & (highest[add.slot] > word), highest[add.slot], word)),
                 specials[add.slot].eq(Mux(add.first, 0, specials[add.slot]) | add.specials.as_value()),
             ]
-            with m.If(add.last):
-                m.d.sync += waiting.bit_select(add.slot, 1).eq(1)
+        with m.If(read_valid & register(m, add.last, name="last_read")):
+            m.d.sync += waiting.bit_select(slot_read, 1).eq(1)
 
         # Read the words of a finished dot product, lowest first, and one more for the carry out of the highest.
         reading = Signal()
         next_slot = Signal(range(slots))
         last_word = Signal()
-        m.d.comb += last_word.eq(read_word == highest[read_slot] + 2)
+        end_word = Signal.like(read_word, name="end_word", reset_less=True)
+        m.d.comb += last_word.eq(read_word == end_word)
         with m.If(~reading | last_word):
             m.d.sync += reading.eq(waiting.bit_select(next_slot, 1))
             with m.If(waiting.bit_select(next_slot, 1)):
                 m.d.sync += [
                     read_word.eq(lowest[next_slot]),
+                    end_word.eq(highest[next_slot] + 2),
                     read_slot.eq(next_slot),
                     next_slot.eq(next_slot + 1),
                     waiting.bit_select(next_slot, 1).eq(0),
@@ -234,18 +262,26 @@ class ExactAccumulator(wiring.Component):
         with m.If(done.valid):
             m.d.sync += touched[read_slot].eq(0)
 
-        kept = touched[read_slot].bit_select(read_word, 1) & ~last_word
-        content = Mux(kept, Mux(read_word[0], drained_words[1], drained_words[0]), 0)
-        self._carry(m, reading, last_word, read_word, content, specials[read_slot])
+        # Clock 1: the words, and which of them is meant, if any.
+        kept = register(m, touched[read_slot].bit_select(read_word, 1) & ~last_word, name="drained_kept")
+        even, odd = (
+            register(m, word, name=f"{name}_drained") for name, word in zip(("even", "odd"), drained_words, strict=True)
+        )
+        index = register(m, read_word, name="drained_index")
+        content = Mux(kept, Mux(index[0], odd, even), 0)
+        valid = delay_valid(m, reading, 1, name="drained_valid")
+        self._carry(
+            m, valid, register(m, last_word, name="drained_last"), index, content, register(m, specials[read_slot], name="seen")
+        )
         return done
 
-    def _carry(self, m: Module, reading, last_word, index, content, specials):
+    def _carry(self, m: Module, valid, last, index, content, specials):
         """Pass carries on from word to word, and keep the highest one that is not all sign, for either sign."""
         config, bits = self.config, word_bits(self.config)
         below_bits = _below_bits(config)
         # Clock 1: the word. Clock 2: with its carry.
-        valid = delay_valid(m, reading, 1, name="word_valid")
-        last = register(m, last_word, name="word_last")
+        valid = delay_valid(m, valid, 1, name="word_valid")
+        last = register(m, last, name="word_last")
         content, index = register(m, content.as_signed(), name="content"), register(m, index, name="content_index")
         carry, carried = Signal(signed(_GROWTH + 1)), Signal(signed(bits + _GROWTH + 1))
         out = Signal(bits, reset_less=True)

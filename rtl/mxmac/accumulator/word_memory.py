@@ -30,11 +30,13 @@ class WordMemory(wiring.Component):
     -------
     slot : In(range(slots))
     index : In(range(words))
-        The word that is added to.
+        The word that is to be added to.
     read_data : Out(width)
     write_enable : In(1)
+    write_slot : In(range(slots))
+    write_index : In(range(words))
     write_data : In(width)
-        Takes the place of the word, if enabled.
+        Takes the place of that word, if enabled.
     drain_slot : In(range(slots))
     drain_index : In(range(words))
         Another word, to be read.
@@ -50,6 +52,8 @@ class WordMemory(wiring.Component):
                 "index": In(range(words)),
                 "read_data": Out(width),
                 "write_enable": In(1),
+                "write_slot": In(range(slots)),
+                "write_index": In(range(words)),
                 "write_data": In(width),
                 "drain_slot": In(range(slots)),
                 "drain_index": In(range(words)),
@@ -63,9 +67,11 @@ class WordMemory(wiring.Component):
         _, words, slots = self._shape
         address_bits = (words - 1).bit_length()
         if self._storage is Storage.LUTRAM:
-            read, drain = self._memory(m, "words", slots << address_bits, self.write_enable)
+            write, read, drain = self._memory(m, "words", slots << address_bits)
             filler = Const(0, address_bits - len(self.index))
             m.d.comb += [
+                write.addr.eq(Cat(self.write_index, filler, self.write_slot)),
+                write.en.eq(self.write_enable),
                 read.addr.eq(Cat(self.index, filler, self.slot)),
                 drain.addr.eq(Cat(self.drain_index, filler, self.drain_slot)),
                 self.read_data.eq(read.data),
@@ -74,16 +80,21 @@ class WordMemory(wiring.Component):
             return m
         kept, drained = [], []
         for slot in range(slots):
-            read, drain = self._memory(m, f"words{slot}", words, self.write_enable & (self.slot == slot))
-            m.d.comb += [read.addr.eq(self.index), drain.addr.eq(self.drain_index)]
+            write, read, drain = self._memory(m, f"words{slot}", words)
+            m.d.comb += [
+                write.addr.eq(self.write_index),
+                write.en.eq(self.write_enable & (self.write_slot == slot)),
+                read.addr.eq(self.index),
+                drain.addr.eq(self.drain_index),
+            ]
             kept.append(read.data)
             drained.append(drain.data)
         m.d.comb += [self.read_data.eq(Array(kept)[self.slot]), self.drain_data.eq(Array(drained)[self.drain_slot])]
         return m
 
-    def _memory(self, m: Module, name: str, depth: int, write_enable):
-        """Add a memory that is written where it is read, and return its two ways of reading."""
+    def _memory(self, m: Module, name: str, depth: int):
+        """Add a memory, and return its ports: one to write, and two ways of reading."""
         m.submodules[name] = memory = Memory(shape=self._shape[0], depth=depth, init=[])
-        write, read, drain = memory.write_port(), memory.read_port(domain="comb"), memory.read_port(domain="comb")
-        m.d.comb += [write.addr.eq(read.addr), write.en.eq(write_enable), write.data.eq(self.write_data)]
-        return read, drain
+        write = memory.write_port()
+        m.d.comb += write.data.eq(self.write_data)
+        return write, memory.read_port(domain="comb"), memory.read_port(domain="comb")

@@ -158,11 +158,13 @@ class _Credits:
     bench : Testbench
     idle : str
         How it pauses: a name in ``streams.IDLE``.
+    most : int
+        Blocks that may be on their way.
     """
 
-    def __init__(self, bench: Testbench, idle: str):
+    def __init__(self, bench: Testbench, idle: str, most: int):
         self._taken, self._pause = bench.dut.taken, IDLE[idle](bench.rng)
-        self.left = bench.settings.parameters["queue"]
+        self.left = most
 
     def pauses(self, waiting: bool) -> bool:
         """Say whether the source has to pause for this clock; what it then offers is taken."""
@@ -182,13 +184,13 @@ class _Credits:
 async def _run(bench: Testbench, dots: Sequence[_Blocks], *, idle: str = "none", alone: bool = False):
     """Let dot products pass, and compare every sum.
 
-    A sum may wait for those before it, so only one that stands alone has a largest latency.
+    A sum may wait for those before it, so only one that stands alone, and whose blocks do not wait either, has a largest latency.
     """
     config, dut, parameters = bench.config, bench.dut, bench.settings.parameters
     in_bits = [len(getattr(dut, f"i_{name}")) for name in SCALED_BLOCK]
     outputs = _RESULT if hasattr(dut, "o_data") else _SUM
     out_bits = [len(getattr(dut, f"o_{name}")) for name in outputs]
-    credits = _Credits(bench, idle)
+    credits = _Credits(bench, idle, 1 if alone else parameters["queue"])
     source = bench.source("i", SCALED_BLOCK, idle=credits.pauses)
     ends: list[int] = []
     for dot in dots:
