@@ -255,6 +255,8 @@ class Facts:
                 window_guard=parameters.get("window-guard", default.window_guard),
                 window_lsb=parameters.get("window-lsb"),
                 storage=parameters.get("storage", default.storage.value),
+                multiplier=parameters.get("multiplier", default.multiplier.value),
+                pipeline=parameters.get("pipeline", default.pipeline),
             )  # fmt: skip
             return cls(config, int(facts["buffer"]), str(facts["mxmac"]), int(facts["clock_hz"]), int(facts["baud"]))
         except (KeyError, TypeError, AttributeError) as error:

@@ -17,7 +17,9 @@ from .options import (
     FormatAOption,
     FormatBOption,
     LanesOption,
+    MultiplierOption,
     OutputOption,
+    PipelineOption,
     StorageOption,
     WindowGuardOption,
     WindowLsbOption,
@@ -71,12 +73,16 @@ def _generate(
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
     storage: StorageOption = "lutram",
+    multiplier: MultiplierOption = "lut",
+    pipeline: PipelineOption = 2,
 ):
     """Write the Verilog of a unit, and its manifest beside it."""
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return
-    config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage)
+    config = config_from(
+        a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline
+    )
     put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")
 
 

@@ -9,7 +9,7 @@ from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format
 from .operand import Operand
 
-__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "Storage", "format_named"]
+__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage", "format_named"]
 
 #: Largest block, in elements.
 BLOCK_MAX = 1024
@@ -19,6 +19,8 @@ EXACT_BLOCKS = 1 << 16
 WINDOW_MAX = 1024
 #: Bits a clock that a serial accumulator may work with.
 _CHUNKS = (4, 8, 16, 32)
+#: For each depth of pipelining: levels of a shifter between two registers, and levels of logic of the rounding.
+_PIPELINES = {1: (4, 12), 2: (2, 4), 3: (1, 3)}
 #: Beats of a block from which on it can be added up exactly a word a clock.
 SERIAL_EXACT_BEATS = 32
 #: Clocks that serial rounding takes from the last chunk on, besides those in which the result is shifted into place.
@@ -34,6 +36,15 @@ class Accumulator(Enum):
     WINDOW = "window"
     #: Binary32, rounded once per block.
     FP32 = "fp32"
+
+
+class MultiplierKind(Enum):
+    """What elements are multiplied with."""
+
+    #: Significands in LUTs or gates, and the product is shifted into place.
+    LUT = "lut"
+    #: Elements as integers, by what synthesis makes of a multiplication: a DSP block, where there is one.
+    DSP = "dsp"
 
 
 class Storage(Enum):
@@ -84,6 +95,11 @@ class MacConfig:
     storage : Storage
         What words and entries are kept in. It changes no result, but with registers dot products that are shorter than a block
         or two take longer.
+    multiplier : MultiplierKind
+        What elements are multiplied with.
+    pipeline : int
+        How deep the pipeline is: 1 has the least latency, 3 the highest clock. Serial accumulators and ``Accumulator.FP32``
+        have one depth only.
 
     Raises
     ------
@@ -101,6 +117,8 @@ class MacConfig:
     window_guard: int = 16
     window_lsb: int | None = None
     storage: Storage = Storage.LUTRAM
+    multiplier: MultiplierKind = MultiplierKind.LUT
+    pipeline: int = 2
 
     def __post_init__(self):
         for side, formats in (("a", self.a), ("b", self.b)):
@@ -115,6 +133,10 @@ class MacConfig:
             raise UserError("lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}")
         if self.block % self.lanes:
             raise UserError("lanes", f"Lanes must divide the block of {self.block} elements, not {self.lanes}")
+        if self.pipeline not in _PIPELINES:
+            raise UserError(
+                "pipeline", f"A pipeline has a depth of {min(_PIPELINES)} to {max(_PIPELINES)}, not {self.pipeline}"
+            )
         self._check_window()
 
     def _check_window(self):
@@ -150,6 +172,10 @@ class MacConfig:
                 parameters["window-lsb"] = self.window_lsb
         if self.storage is not Storage.LUTRAM:
             parameters["storage"] = self.storage.value
+        if self.multiplier is not MultiplierKind.LUT:
+            parameters["multiplier"] = self.multiplier.value
+        if self.pipeline != MacConfig.pipeline:
+            parameters["pipeline"] = self.pipeline
         return parameters
 
     # Operands and exact sums
@@ -209,6 +235,18 @@ class MacConfig:
     def window_headroom(self) -> int:
         """Bits that an anchored window has above the largest sum of the block that anchors it; negative if some do not fit."""
         return self.window - self.window_guard - self.block_sum_bits
+
+    # Pipeline
+
+    @property
+    def shift_levels(self) -> int:
+        """Levels of a barrel shifter between two registers."""
+        return _PIPELINES[self.pipeline][0]
+
+    @property
+    def round_levels(self) -> int:
+        """Levels of logic between two registers of the rounding."""
+        return _PIPELINES[self.pipeline][1]
 
     # Rate
 

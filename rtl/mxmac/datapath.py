@@ -65,7 +65,8 @@ def total_of(config: MacConfig) -> tuple[data.StructLayout, int]:
 
 def _round_clocks(config: MacConfig) -> int:
     total, exp_min = total_of(config)
-    return rounder_clocks(config.output, width=total["value"].width, exp_min=exp_min)
+    width = total["value"].width
+    return rounder_clocks(config.output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
 
 
 def datapath_latency(config: MacConfig) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from .config import Accumulator, MacConfig, Storage, format_named
+from .config import Accumulator, MacConfig, MultiplierKind, Storage, format_named
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
 
@@ -18,7 +18,9 @@ __all__ = [
     "FormatAOption",
     "FormatBOption",
     "LanesOption",
+    "MultiplierOption",
     "OutputOption",
+    "PipelineOption",
     "StorageOption",
     "WindowGuardOption",
     "WindowLsbOption",
@@ -60,6 +62,18 @@ StorageOption = Annotated[
     ),
 ]
 
+MultiplierOption = Annotated[
+    str,
+    typer.Option(
+        help=f"What elements are multiplied with: {', '.join(kind.value for kind in MultiplierKind)}.",
+        rich_help_panel=_PANEL,
+    ),
+]
+PipelineOption = Annotated[
+    int,
+    typer.Option(help="Depth of the pipeline: 1 for the least latency, 3 for the highest clock.", rich_help_panel=_PANEL),
+]
+
 
 def config_from(
     a: FormatAOption = ["E4M3"],  # noqa: B006 - typer reads it, nobody changes it
@@ -72,6 +86,8 @@ def config_from(
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
     storage: StorageOption = "lutram",
+    multiplier: MultiplierOption = "lut",
+    pipeline: PipelineOption = 2,
 ) -> MacConfig:
     """Make a configuration of what the options say.
 
@@ -91,6 +107,8 @@ def config_from(
         window_guard=window_guard,
         window_lsb=window_lsb,
         storage=_kind(Storage, storage, "storage"),
+        multiplier=_kind(MultiplierKind, multiplier, "multiplier"),
+        pipeline=pipeline,
     )
 
 

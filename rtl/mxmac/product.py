@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from .bits import delay, register
 from .config import MacConfig
 from .decoder import Decoder
-from .operand import Operand
+from .up_shifter import float_layout
 
-__all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "element_ports", "exp_bits", "float_product_layout"]
+__all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits"]
 
 #: What a product may be besides a finite number: NaN because an element is, NaN because it is Inf times 0, plus or minus Inf.
 SPECIALS = data.StructLayout({"nan": 1, "invalid": 1, "pos_inf": 1, "neg_inf": 1})
@@ -24,18 +24,6 @@ def exp_bits(config: MacConfig) -> int:
     return most.bit_length()
 
 
-def float_product_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of a finite product: ``(-1)^neg * sig * 2^(exp + operand_a.grid + operand_b.grid)``.
-
-    Members
-    -------
-    sig : operand_a.sig_bits + operand_b.sig_bits
-    exp : exp_bits(config)
-    neg : 1
-    """
-    return data.StructLayout({"sig": config.operand_a.sig_bits + config.operand_b.sig_bits, "exp": exp_bits(config), "neg": 1})
-
-
 def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
     """Ports that take two elements: ``a`` and ``b``, and where there is a choice of formats ``format_a`` and ``format_b``."""
     ports = {}
@@ -44,6 +32,35 @@ def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
         if len(operand.formats) > 1:
             ports[f"format_{side}"] = In(range(len(operand.formats)))
     return ports
+
+
+def decoded_pair(m: Module, component):
+    """Decode the elements at the ports of a component, and drive its ``specials``, one clock later.
+
+    Returns
+    -------
+    a, b : decoded_layout(operand)
+    neg : 1
+        Sign of the product.
+    """
+    decoded = []
+    for side, operand in (("a", component.config.operand_a), ("b", component.config.operand_b)):
+        decoder = Decoder(operand)
+        m.submodules[f"decoder_{side}"] = decoder
+        m.d.comb += decoder.code.eq(getattr(component, side))
+        if len(operand.formats) > 1:
+            m.d.comb += decoder.format.eq(getattr(component, f"format_{side}"))
+        decoded.append(decoder.element)
+    a, b = decoded
+    neg = a.neg ^ b.neg
+    inf = (a.inf & ~b.zero & ~b.nan) | (b.inf & ~a.zero & ~a.nan)
+    m.d.sync += [
+        component.specials.nan.eq(a.nan | b.nan),
+        component.specials.invalid.eq((a.inf & b.zero) | (a.zero & b.inf)),
+        component.specials.pos_inf.eq(inf & ~neg),
+        component.specials.neg_inf.eq(inf & neg),
+    ]
+    return a, b, neg
 
 
 class ElementProduct(wiring.Component):
@@ -60,30 +77,24 @@ class ElementProduct(wiring.Component):
         Element codes.
     format_a, format_b : In(range(len(operand.formats)))
         Index of the code's format; there only with more than one.
-    product : Out(float_product_layout(config))
-        ``PRODUCT_CLOCKS`` later. It means nothing if one of ``specials`` is set.
+    product : Out(float_layout(operand_a.sig_bits + operand_b.sig_bits, exp_bits(config)))
+        ``PRODUCT_CLOCKS`` later, counted from 2^(operand_a.grid + operand_b.grid). It means nothing if one of ``specials``
+        is set.
     specials : Out(SPECIALS)
         One clock later already, for there is nothing to multiply.
     """
 
     def __init__(self, config: MacConfig):
         self.config = config
-        outputs = {"product": Out(float_product_layout(config)), "specials": Out(SPECIALS)}
+        sig_bits = config.operand_a.sig_bits + config.operand_b.sig_bits
+        outputs = {"product": Out(float_layout(sig_bits, exp_bits(config))), "specials": Out(SPECIALS)}
         super().__init__({**element_ports(config), **outputs})
 
     def elaborate(self, platform):
         """Build the multiplier."""
         m = Module()
         config = self.config
-        a, b = (self._decode(m, side, operand) for side, operand in (("a", config.operand_a), ("b", config.operand_b)))
-        m.d.sync += [
-            self.specials.nan.eq(a.nan | b.nan),
-            self.specials.invalid.eq((a.inf & b.zero) | (a.zero & b.inf)),
-        ]
-        inf = (a.inf & ~b.zero & ~b.nan) | (b.inf & ~a.zero & ~a.nan)
-        neg = a.neg ^ b.neg
-        m.d.sync += [self.specials.pos_inf.eq(inf & ~neg), self.specials.neg_inf.eq(inf & neg)]
-
+        a, b, neg = decoded_pair(m, self)
         exp = Signal(exp_bits(config), reset_less=True)
         m.d.sync += exp.eq(a.exp + b.exp)
         sig_a, sig_b = register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b")
@@ -93,14 +104,6 @@ class ElementProduct(wiring.Component):
             self.product.neg.eq(delay(m, neg, PRODUCT_CLOCKS, name="neg")),
         ]
         return m
-
-    def _decode(self, m: Module, side: str, operand: Operand):
-        decoder = Decoder(operand)
-        m.submodules[f"decoder_{side}"] = decoder
-        m.d.comb += decoder.code.eq(getattr(self, side))
-        if len(operand.formats) > 1:
-            m.d.comb += decoder.format.eq(getattr(self, f"format_{side}"))
-        return decoder.element
 
     @staticmethod
     def _multiply(m: Module, sig_a: Signal, sig_b: Signal) -> Signal:

@@ -13,8 +13,7 @@ from .multiplier import SPECIALS
 
 __all__ = ["STATUS", "Rounder", "pack_result", "result_layout", "rounder_clocks", "total_layout"]
 
-#: Levels of logic between two registers, and those of preparing the rounding addition, of itself, and of packing.
-_LEVELS_PER_CLOCK = 4
+#: Levels of logic of preparing the rounding addition, of itself, and of packing.
 _LAST_LEVELS = (3, 3, 3)
 
 #: Status flags in the order of RISC-V's fflags, least significant first.
@@ -109,13 +108,13 @@ def _register_after(levels: Sequence[int], clocks: int) -> list[int]:
     return ends + [len(levels) - 1] * (clocks - len(ends))
 
 
-def rounder_clocks(output: Format, *, width: int, exp_min: int) -> int:
-    """Latency with which a :class:`Rounder` is as fast as other parts of a unit."""
+def rounder_clocks(output: Format, *, width: int, exp_min: int, levels_per_clock: int) -> int:
+    """Latency with which a :class:`Rounder` has no more than so many levels of logic between two registers."""
     count = _shift_levels(output, width, exp_min)
     levels = [0]
     for look in _look_levels(count):
         levels += [look, 1]
-    return len(_ends(levels + list(_LAST_LEVELS), _LEVELS_PER_CLOCK)) + 1
+    return len(_ends(levels + list(_LAST_LEVELS), levels_per_clock)) + 1
 
 
 class Rounder(wiring.Component):
@@ -186,8 +185,9 @@ class Rounder(wiring.Component):
         count = _shift_levels(self.output, self.width, self.exp_min)
         steps = [(partial(self._begin, count=count), 0)]
         for level, levels in zip(reversed(range(count)), _look_levels(count), strict=True):
-            step = {"level": level, "first": level == count - 1}
-            steps += [(partial(self._look, **step), levels), (partial(self._move, **step), 1)]
+            first = level == count - 1
+            look, move = (partial(step, level=level, first=first) for step in (self._look, self._move))
+            steps += [(look, levels), (move, 1)]
         last = (self._prepare, self._round, self._pack)
         return steps + list(zip(last, _LAST_LEVELS, strict=True))
 

@@ -12,8 +12,6 @@ from .multiplier import SPECIALS
 
 __all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
 
-SHIFT_LEVELS_PER_CLOCK = 2
-
 
 def scale_sum_layout() -> data.StructLayout:
     """Layout of the scale of a product of two blocks.
@@ -105,7 +103,7 @@ def _shift_bits(config: MacConfig) -> int:
 
 def scale_applier_latency(config: MacConfig) -> int:
     """Clocks from a block's sum to its value in the window: anchor, distance, its limits, and the shifter."""
-    return 4 + -(-_shift_bits(config) // SHIFT_LEVELS_PER_CLOCK)
+    return 4 + -(-_shift_bits(config) // config.shift_levels)
 
 
 class ScaleApplier(wiring.Component):
@@ -198,7 +196,7 @@ class ScaleApplier(wiring.Component):
             moved = Signal(min(len(value) + (1 << level), full), name=f"moved{level}")
             m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved), fill=sign))
             value, shamt = moved, shamt[1:]
-            if level % SHIFT_LEVELS_PER_CLOCK == SHIFT_LEVELS_PER_CLOCK - 1 or level == levels - 1:
+            if level % config.shift_levels == config.shift_levels - 1 or level == levels - 1:
                 value = register(m, value, name=f"moved{level}_q")
                 sign = register(m, sign, name=f"sign{level}_q")
                 if level < levels - 1:

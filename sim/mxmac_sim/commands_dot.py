@@ -15,7 +15,9 @@ from mxmac.errors import UserError, check_writable, written_whole
 from mxmac.options import (
     AccumulatorOption,
     LanesOption,
+    MultiplierOption,
     OutputOption,
+    PipelineOption,
     StorageOption,
     WindowGuardOption,
     WindowLsbOption,
@@ -56,6 +58,8 @@ def dot(
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
     storage: StorageOption = "lutram",
+    multiplier: MultiplierOption = "lut",
+    pipeline: PipelineOption = 2,
 ) -> int:
     """Multiply A by the transpose of B on the simulated hardware, and hold every result against the golden model.
 
@@ -66,7 +70,9 @@ def dot(
     a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
     check_pair(a, b, a_file, b_file)
     names = [a.format.name], [b.format.name]
-    config = config_from(*names, a.block, lanes, accumulator, output, window, window_guard, window_lsb, storage)
+    config = config_from(
+        *names, a.block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline
+    )
     originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
     if output_file is not None:
         if output_file.suffix != ".npz":

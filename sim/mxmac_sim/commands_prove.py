@@ -15,7 +15,9 @@ from mxmac.options import (
     FormatAOption,
     FormatBOption,
     LanesOption,
+    MultiplierOption,
     OutputOption,
+    PipelineOption,
     StorageOption,
     WindowGuardOption,
     WindowLsbOption,
@@ -46,6 +48,8 @@ def _prove(
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
     storage: StorageOption = "lutram",
+    multiplier: MultiplierOption = "lut",
+    pipeline: PipelineOption = 2,
     names: Annotated[
         list[str] | None, typer.Option("--property", help="Prove this property only; may be repeated.", show_default=False)
     ] = None,
@@ -62,7 +66,9 @@ def _prove(
 
     Exit status 1 if one is refuted, by a counterexample that is shown, or not decided.
     """
-    config = config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage)
+    config = config_from(
+        a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline
+    )
     if jobs is not None and jobs < 1:
         raise UserError("jobs", f"At least one proof has to run at a time, not {jobs}")
     if timeout < 1:

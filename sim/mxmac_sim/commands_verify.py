@@ -19,7 +19,9 @@ from mxmac.options import (
     FormatAOption,
     FormatBOption,
     LanesOption,
+    MultiplierOption,
     OutputOption,
+    PipelineOption,
     StorageOption,
     WindowGuardOption,
     WindowLsbOption,
@@ -68,6 +70,8 @@ def _verify(
     window_guard: WindowGuardOption = 16,
     window_lsb: WindowLsbOption = None,
     storage: StorageOption = "lutram",
+    multiplier: MultiplierOption = "lut",
+    pipeline: PipelineOption = 2,
     seed: _SeedOption = None,
     effort: _EffortOption = "normal",
     simulator: _SimulatorOption = "verilator",
@@ -82,7 +86,9 @@ def _verify(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
-    subject = unit_subject(config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage))
+    subject = unit_subject(
+        config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline)
+    )
     return _run([], subject, seed, effort, simulator, bench, waves, work)
 
 

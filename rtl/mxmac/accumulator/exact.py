@@ -2,8 +2,8 @@
 
 The sum is kept in words that take no carry from each other: each is wide enough for what 2^16 blocks add to it. A block
 falls into two neighbouring words, so the even and the odd ones lie in two small memories, and every clock reads one word of
-each, adds to what was read the clock before, and writes it. Only when a dot product ends are carries passed on, word by word, while the next dot product
-already adds up in another part of the memories.
+each, adds to what was read the clock before, and writes it. Only when a dot product ends are carries passed on, word by word,
+while the next dot product already adds up in another part of the memories.
 """
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
@@ -26,7 +26,6 @@ _GROWTH = 17
 _WRITE_CLOCKS = 2
 #: Clocks from reading a word for the last time to the sum it becomes part of.
 _DRAIN_CLOCKS = 5
-_SHIFT_LEVELS_PER_CLOCK = 2
 
 
 def word_bits(config: MacConfig) -> int:
@@ -46,9 +45,13 @@ def _slots(config: MacConfig) -> int:
     return 4 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
 
 
+def _fine_levels(config: MacConfig) -> int:
+    """Levels of shifting, up to half a word."""
+    return word_bits(config).bit_length() - 2
+
+
 def _shift_clocks(config: MacConfig) -> int:
-    levels = word_bits(config).bit_length() - 1
-    return 1 + -(-levels // _SHIFT_LEVELS_PER_CLOCK)
+    return 1 + -(-_fine_levels(config) // config.shift_levels)
 
 
 def exact_dot_clocks(config: MacConfig) -> int:
@@ -147,41 +150,61 @@ class ExactAccumulator(wiring.Component):
         fields = Cat(slot, first, scaled.block.dot_last, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value())
         m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
         add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
-        chunks, word = self._shift(m, scaled)
-        drained = self._add(m, add_valid, add, chunks, word)
+        parts, word = self._shift(m, scaled)
+        drained = self._add(m, add_valid, add, parts, word)
         with m.If(drained.valid):
             m.d.sync += busy.bit_select(drained.slot, 1).eq(0)
         return m
 
     def _shift(self, m: Module, scaled):
-        """Move a block up within its words, and split it: low and high half, and the number of the lower word."""
+        """Move a block up within its words: what is added to the even and to the odd one, and the number of the lower word.
+
+        The last level, by half a word, and the choice which of the two is the lower word put the block at one of four places
+        in a ring. No bit has more than three candidates, and few have a third; where none comes there are zeros below the
+        block, and its sign above.
+        """
         config, bits = self.config, word_bits(self.config)
-        levels = bits.bit_length() - 1
+        half, fine = bits // 2, _fine_levels(config)
         exp = scaled.scale.exp
-        word = delay(m, exp[levels:], _shift_clocks(config), name="word")
+        word = delay(m, exp[fine + 1 :], _shift_clocks(config), name="word")
         value, sign = (
             register(m, scaled.block.sum[:-1].as_unsigned(), name="sum"),
             register(m, scaled.block.sum[-1], name="neg"),
         )
-        shamt = register(m, exp[:levels], name="shamt")
-        for level in range(levels):
-            moved = Signal(min(len(value) + (1 << level), 2 * bits - 1), name=f"moved{level}")
-            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved), fill=sign))
-            value, shamt = moved, shamt[1:]
-            if level % _SHIFT_LEVELS_PER_CLOCK == _SHIFT_LEVELS_PER_CLOCK - 1 or level == levels - 1:
-                value = register(m, value, name=f"moved{level}_q")
-                sign = register(m, sign, name=f"neg{level}_q")
-                if level < levels - 1:
-                    shamt = register(m, shamt, name=f"shamt{level}_q")
-        low, high = value[:bits], value[bits:]
-        return (Cat(low, Const(0, _GROWTH)), Cat(high, sign.replicate(bits + _GROWTH - len(high)))), word
+        shamt = register(m, exp[: fine + 2], name="shamt")
+        for level in range(fine):
+            value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
+            shamt = shamt[1:]
+            if level == fine - 1:
+                break
+            if level % config.shift_levels == config.shift_levels - 1:
+                value, sign = register(m, value, name=f"moved{level}"), register(m, sign, name=f"neg{level}")
+                shamt = register(m, shamt, name=f"shamt{level}")
+        value = register(m, value, name="moved")
+        sign_q = register(m, sign, name="moved_neg")
+        up, odd = shamt
+        halves = Cat(value, sign_q.replicate(max(0, 3 * half - len(value))))
+        thirds = len(value) - 2 * half
+        placed = []
+        for place in range(4):
+            at = [shamt == (place - offset) % 4 for offset in range(3)]
+            comes = register(m, at[0] | at[1], name=f"place{place}_comes")
+            which = register(m, Mux(at[0] | at[1], at[0], sign & (at[2] | ~up)), name=f"place{place}_which")
+            third = register(m, at[2], name=f"place{place}_third")
+            for index in range(half):
+                bit = Mux(comes, Mux(which, halves[index], halves[half + index]), which)
+                placed.append(Mux(third, halves[2 * half + index], bit) if index < thirds else bit)
+        parts = []
+        for parity in range(2):
+            grows = register(m, sign & (odd != parity), name=f"grows{parity}")
+            parts.append(Cat(placed[parity * bits : parity * bits + bits], grows.replicate(_GROWTH)))
+        return parts, word
 
-    def _add(self, m: Module, valid, add, chunks, word):
-        """Add the halves of a block to their words, and drain the words of a finished dot product."""
+    def _add(self, m: Module, valid, add, parts, word):
+        """Add the parts of a block to their words, and drain the words of a finished dot product."""
         config, width = self.config, word_bits(self.config) + _GROWTH
         words, slots = _words(config), _slots(config)
         rows = -(-words // 2)
-        low, high = chunks
         odd, row = word[0], word[1:]
         # Words that nothing has been added to hold what the last dot product left there.
         touched = Array(Signal(2 * rows, name=f"touched{slot}") for slot in range(slots))
@@ -205,7 +228,7 @@ class ExactAccumulator(wiring.Component):
             m.d.comb += index.eq(row + odd if parity == 0 else row)
             index_read = register(m, index, name=f"{name}_index_read")
             kept = register(m, touched[add.slot].bit_select((index << 1) + parity, 1), name=f"{name}_kept")
-            addend = register(m, Mux(odd == parity, low, high), name=f"{name}_part")
+            addend = register(m, parts[parity], name=f"{name}_part")
             # Clock 2: read it. If another block may follow at once, it may need what is just being written.
             index_written = register(m, index_read, name=f"{name}_index_written")
             old = Signal(width, name=f"{name}_old", reset_less=True)

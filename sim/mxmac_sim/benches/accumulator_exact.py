@@ -184,7 +184,7 @@ class _Credits:
 async def _run(bench: Testbench, dots: Sequence[_Blocks], *, idle: str = "none", alone: bool = False):
     """Let dot products pass, and compare every sum.
 
-    A sum may wait for those before it, so only one that stands alone, and whose blocks do not wait either, has a largest latency.
+    A sum may wait for those before it, so only one that stands alone, and whose blocks do not wait, has a largest latency.
     """
     config, dut, parameters = bench.config, bench.dut, bench.settings.parameters
     in_bits = [len(getattr(dut, f"i_{name}")) for name in SCALED_BLOCK]

@@ -162,7 +162,7 @@ def _rounder(config: MacConfig) -> Design:
         case _:
             total, exp_min = total_of(config)
             width, exp_bits = total["value"].width, total["exp"].width
-    clocks = rounder_clocks(output, width=width, exp_min=exp_min)
+    clocks = rounder_clocks(output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
     rounder = Rounder(output, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=clocks)
     return _component("rounder", {"": rounder}, "rounder", latency=clocks, output=output.name, exp_min=exp_min)
 

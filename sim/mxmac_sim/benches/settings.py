@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mxmac.config import Accumulator, MacConfig, Storage
+from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
 from mxmac.scale_rules import Overflow, ScaleRule
@@ -56,6 +56,8 @@ def config_from_dict(parameters: dict[str, Any]) -> MacConfig | QuantizerConfig:
         accumulator=Accumulator(parameters["accumulator"]),
         output=RESULT_FORMATS[parameters["output"]],
         storage=Storage(parameters.get("storage", Storage.LUTRAM.value)),
+        multiplier=MultiplierKind(parameters.get("multiplier", MultiplierKind.LUT.value)),
+        pipeline=parameters.get("pipeline", MacConfig.pipeline),
         **window,
     )
 

@@ -106,7 +106,7 @@ def _rounder(config: MacConfig, text: str, name: str) -> Property:
         width=width,
         exp_bits=exp_bits,
         exp_min=exp_min,
-        clocks=rounder_clocks(config.output, width=width, exp_min=exp_min),
+        clocks=rounder_clocks(config.output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels),
     )
     return Property(name, f"rounding to {config.output.name}, flags: any sum", Method.ANY_STATE, clocks, text + harness, clocks)
 

@@ -1,0 +1,132 @@
+"""Significand and exponent to an integer: a barrel shifter of few LUTs."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .bits import register, shift_left_stage
+
+__all__ = ["UpShifter", "float_layout", "ones_layout", "up_shifter_clocks"]
+
+
+def float_layout(sig_bits: int, exp_bits: int) -> data.StructLayout:
+    """Layout of ``(-1)^neg * sig * 2^exp``, ``sig`` and ``exp`` unsigned."""
+    return data.StructLayout({"sig": sig_bits, "exp": exp_bits, "neg": 1})
+
+
+def ones_layout(width: int) -> data.StructLayout:
+    """Layout of the integer ``ones + neg``.
+
+    Members
+    -------
+    ones : signed(width + 1), as bits
+        The integer, or its one's complement if it is negative: what it lacks to two's complement is ``neg``.
+    neg : 1
+    """
+    return data.StructLayout({"ones": width + 1, "neg": 1})
+
+
+def _fine_bits(sig_bits: int, exp_bits: int) -> int:
+    """Bits of the exponent that are shifted by level for level: until a significand is about to exceed two strides."""
+    return min(exp_bits, (sig_bits - 2).bit_length())
+
+
+def up_shifter_clocks(sig_bits: int, exp_bits: int, levels_per_clock: int) -> int:
+    """Latency of an :class:`UpShifter`."""
+    fine = _fine_bits(sig_bits, exp_bits)
+    return max(1, -(-fine // levels_per_clock) + (exp_bits > fine))
+
+
+class UpShifter(wiring.Component):
+    """Moves a significand up by its exponent, and complements it if it is negative. One a clock.
+
+    Fine steps come first, level for level. Then it is put at one of a few places, a stride apart; every bit has two
+    candidates at most, and with what it is if neither comes, the sign, two bits of control for each place are enough:
+    together the inputs of one LUT.
+
+    Parameters
+    ----------
+    sig_bits, exp_bits : int
+    zeros : int
+        Least significant bits to leave out: whatever comes in, they are zeros.
+    width : int
+        Bits of the largest magnitude that comes out.
+    levels_per_clock : int
+        Levels of the fine shift between two registers.
+
+    Members
+    -------
+    i : In(float_layout(sig_bits, exp_bits))
+    o : Out(ones_layout(width))
+        ``up_shifter_clocks(sig_bits, exp_bits, levels_per_clock)`` later.
+    """
+
+    def __init__(self, *, sig_bits: int, exp_bits: int, zeros: int, width: int, levels_per_clock: int):
+        self._zeros, self._width, self._levels_per_clock = zeros, width, levels_per_clock
+        self._fine = _fine_bits(sig_bits, exp_bits)
+        self._coarse = exp_bits > self._fine
+        super().__init__({"i": In(float_layout(sig_bits, exp_bits)), "o": Out(ones_layout(width))})
+
+    def elaborate(self, platform):
+        """Build the shifter."""
+        m = Module()
+        value, exp, neg = self.i.sig, self.i.exp, self.i.neg
+        for level in range(self._fine):
+            value = shift_left_stage(value, 1 << level, exp[0], len(value) + (1 << level))
+            exp = exp[1:]
+            if level == self._fine - 1:
+                break
+            if level % self._levels_per_clock == self._levels_per_clock - 1:
+                value, exp = register(m, value, name=f"shifted{level}"), register(m, exp, name=f"exp{level}")
+                neg = register(m, neg, name=f"neg{level}")
+        # A 2:1 multiplexer has an input to spare.
+        value = value ^ neg.replicate(len(value))
+        width = self._width + self._zeros
+        if self._coarse:
+            value, neg = self._place(m, register(m, value, name="shifted"), exp, neg, width)
+        value = Cat(value, neg.replicate(max(0, width - len(value))))[self._zeros : width]
+        m.d.sync += [self.o.ones.eq(Cat(value, neg)), self.o.neg.eq(neg)]
+        return m
+
+    def _place(self, m: Module, value, position, neg, width: int):
+        """Bits of ``value``, which is a register, at one of the places; ``position`` and ``neg`` are one clock earlier."""
+        stride = 1 << self._fine
+        places = 1 << len(position)
+        sign = register(m, neg, name="sign")
+        held = register(m, position, name="position")
+        controls: dict[int, tuple[Signal, Signal]] = {}
+
+        def control(place: int):
+            """Whether either candidate comes, and whether it is the one for this place; if neither, the sign."""
+            if place not in controls:
+                here, below = position == place, (position == place - 1 if place else Const(0))
+                comes = register(m, here | below, name=f"comes{place}")
+                which = register(m, Mux(here | below, here, neg), name=f"which{place}")
+                controls[place] = comes, which
+            return controls[place]
+
+        bits = []
+        for index in range(width):
+            place, offset = divmod(index, stride)
+            # What comes here if the product is put at this place, and if it is put at the one below.
+            here = value[offset] if place < places else None
+            below = value[offset + stride] if place and offset + stride < len(value) else None
+            single = here is None or below is None
+            if here is None and below is None:
+                bits.append(sign)
+            elif places > (4 if single else 2):
+                comes, which = control(place)
+                if single:
+                    chosen = Mux(which, sign, below) if here is None else Mux(which, here, sign)
+                else:
+                    chosen = Mux(which, here, below)
+                bits.append(Mux(comes, chosen, which))
+            else:
+                # Few enough inputs to do without.
+                bit = sign
+                if below is not None:
+                    bit = Mux(held == place - 1, below, bit)
+                if here is not None:
+                    bit = Mux(held == place, here, bit)
+                bits.append(bit)
+        return Cat(*bits), sign
