@@ -214,7 +214,7 @@ class ExactAccumulator(wiring.Component):
         waiting = Signal(slots)
 
         read_word = Signal(range(words + 1))
-        read_slot = Signal(range(slots))
+        drain_slot = Signal(range(slots))
         drained_words = []
         read_valid = delay_valid(m, valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
@@ -224,7 +224,7 @@ class ExactAccumulator(wiring.Component):
             memory = WordMemory(width=width, words=-(-(words - parity) // 2), slots=slots, storage=config.storage)
             m.submodules[name] = memory
             # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
-            index = Signal(len(memory.index), name=f"{name}_index")
+            index = Signal(len(memory.read_index), name=f"{name}_index")
             m.d.comb += index.eq(row + odd if parity == 0 else row)
             index_read = register(m, index, name=f"{name}_index_read")
             kept = register(m, touched[add.slot].bit_select((index << 1) + parity, 1), name=f"{name}_kept")
@@ -240,14 +240,14 @@ class ExactAccumulator(wiring.Component):
             m.d.sync += old.eq(Mux(kept, content, 0))
             # Clock 3: add to it.
             m.d.comb += [
-                memory.slot.eq(slot_read),
-                memory.index.eq(index_read),
+                memory.read_slot.eq(slot_read),
+                memory.read_index.eq(index_read),
                 total.eq(old + register(m, addend, name=f"{name}_addend")),
                 memory.write_enable.eq(write_valid),
                 memory.write_slot.eq(slot_written),
                 memory.write_index.eq(index_written),
                 memory.write_data.eq(total),
-                memory.drain_slot.eq(read_slot),
+                memory.drain_slot.eq(drain_slot),
                 memory.drain_index.eq(read_word[1:]),
             ]
             drained_words.append(memory.drain_data)
@@ -274,19 +274,19 @@ class ExactAccumulator(wiring.Component):
                 m.d.sync += [
                     read_word.eq(lowest[next_slot]),
                     end_word.eq(highest[next_slot] + 2),
-                    read_slot.eq(next_slot),
+                    drain_slot.eq(next_slot),
                     next_slot.eq(next_slot + 1),
                     waiting.bit_select(next_slot, 1).eq(0),
                 ]
         with m.Else():
             m.d.sync += read_word.eq(read_word + 1)
-        done = Signal(data.StructLayout({"valid": 1, "slot": len(read_slot)}))
-        m.d.comb += [done.valid.eq(reading & last_word), done.slot.eq(read_slot)]
+        done = Signal(data.StructLayout({"valid": 1, "slot": len(drain_slot)}))
+        m.d.comb += [done.valid.eq(reading & last_word), done.slot.eq(drain_slot)]
         with m.If(done.valid):
-            m.d.sync += touched[read_slot].eq(0)
+            m.d.sync += touched[drain_slot].eq(0)
 
         # Clock 1: the words, and which of them is meant, if any.
-        kept = register(m, touched[read_slot].bit_select(read_word, 1) & ~last_word, name="drained_kept")
+        kept = register(m, touched[drain_slot].bit_select(read_word, 1) & ~last_word, name="drained_kept")
         even, odd = (
             register(m, word, name=f"{name}_drained") for name, word in zip(("even", "odd"), drained_words, strict=True)
         )
@@ -294,7 +294,12 @@ class ExactAccumulator(wiring.Component):
         content = Mux(kept, Mux(index[0], odd, even), 0)
         valid = delay_valid(m, reading, 1, name="drained_valid")
         self._carry(
-            m, valid, register(m, last_word, name="drained_last"), index, content, register(m, specials[read_slot], name="seen")
+            m,
+            valid,
+            register(m, last_word, name="drained_last"),
+            index,
+            content,
+            register(m, specials[drain_slot], name="seen"),
         )
         return done
 

@@ -28,8 +28,8 @@ class WordMemory(wiring.Component):
 
     Members
     -------
-    slot : In(range(slots))
-    index : In(range(words))
+    read_slot : In(range(slots))
+    read_index : In(range(words))
         The word that is to be added to.
     read_data : Out(width)
     write_enable : In(1)
@@ -48,8 +48,8 @@ class WordMemory(wiring.Component):
         self._storage = storage
         super().__init__(
             {
-                "slot": In(range(slots)),
-                "index": In(range(words)),
+                "read_slot": In(range(slots)),
+                "read_index": In(range(words)),
                 "read_data": Out(width),
                 "write_enable": In(1),
                 "write_slot": In(range(slots)),
@@ -68,11 +68,11 @@ class WordMemory(wiring.Component):
         address_bits = (words - 1).bit_length()
         if self._storage is Storage.LUTRAM:
             write, read, drain = self._memory(m, "words", slots << address_bits)
-            filler = Const(0, address_bits - len(self.index))
+            filler = Const(0, address_bits - len(self.read_index))
             m.d.comb += [
                 write.addr.eq(Cat(self.write_index, filler, self.write_slot)),
                 write.en.eq(self.write_enable),
-                read.addr.eq(Cat(self.index, filler, self.slot)),
+                read.addr.eq(Cat(self.read_index, filler, self.read_slot)),
                 drain.addr.eq(Cat(self.drain_index, filler, self.drain_slot)),
                 self.read_data.eq(read.data),
                 self.drain_data.eq(drain.data),
@@ -84,12 +84,12 @@ class WordMemory(wiring.Component):
             m.d.comb += [
                 write.addr.eq(self.write_index),
                 write.en.eq(self.write_enable & (self.write_slot == slot)),
-                read.addr.eq(self.index),
+                read.addr.eq(self.read_index),
                 drain.addr.eq(self.drain_index),
             ]
             kept.append(read.data)
             drained.append(drain.data)
-        m.d.comb += [self.read_data.eq(Array(kept)[self.slot]), self.drain_data.eq(Array(drained)[self.drain_slot])]
+        m.d.comb += [self.read_data.eq(Array(kept)[self.read_slot]), self.drain_data.eq(Array(drained)[self.drain_slot])]
         return m
 
     def _memory(self, m: Module, name: str, depth: int):

@@ -19,14 +19,14 @@ def _with_look(text: str, module: str) -> str:
     start = text.index(f"module {module} (")
     end = text.index("endmodule", start)
     own = ports(text, module)
-    address = own["slot"].width + own["index"].width
+    address = own["read_slot"].width + own["read_index"].width
     look = f"  wire [{address - 1}:0] look_at;\n  wire [{own['read_data'].width - 1}:0] look = words[look_at];\n"
     return text[:end] + look + text[end:]
 
 
 def _looked(name: str, own: dict, address: str) -> str:
     """Drive ``look_at`` of a memory from outside, and read ``look``."""
-    bits = own["slot"].width + own["index"].width
+    bits = own["read_slot"].width + own["read_index"].width
     path = f"\\unit.{name}.look_at "
     return f"  (* hierconn *) wire [{bits - 1}:0] {path};\n  assign {path} = {address};\n" + inner(
         f"unit.{name}.look", own["read_data"].width
@@ -45,7 +45,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     body = body[: body.index("endmodule")]
     clocks = len(re.findall(r"^  reg add_valid_d\d+;", body, re.M))
     slots = len(re.findall(r"^  reg .*\btouched\d+;", body, re.M))
-    slot_bits = memories["even"]["slot"].width
+    slot_bits = memories["even"]["read_slot"].width
     touched_bits = int(found(r"^  reg \[(\d+):0\] touched0;", body)) + 1
     word_number = (touched_bits - 1).bit_length()
     payload = ports(text, module)["i__payload"].width
@@ -53,15 +53,30 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     last_at, exp_at = sum_bits + 4, sum_bits + 5
     ref = total + 3
     number = EXACT_BLOCKS.bit_length()
-    row_bits = {name: own["index"].width for name, own in memories.items()}
+    row_bits = {name: own["read_index"].width for name, own in memories.items()}
     rows = {
         name: f"the_word[{bits}:1]" if bits < word_number else f"{{{bits + 1 - word_number}'d0, the_word[{word_number - 1}:1]}}"
         for name, bits in row_bits.items()
     }
+    names: dict[str, int] = {}
+    pending = ""
     looks = "".join(_looked(name, own, f"{{the_slot, {rows[name]}}}") for name, own in memories.items())
-    names = {
+    enable = next(port for port in memories["even"] if port.startswith("write") and port.endswith("en"))
+    for name, bits in row_bits.items():
+        at_read = f"unit_read_valid_d1 && unit_{name}_read_slot == the_slot && unit_{name}_read_index == {rows[name]}"
+        at_write = f"unit_{name}_{enable} && unit_{name}_write_slot == the_slot && unit_{name}_write_index == {rows[name]}"
+        # What a block is on its way to change: read, and then written, a clock after the one before.
+        pending += f"""
+  wire [{total - 1}:0] {name}_after = {at_write} ? unit_{name}_old + unit_{name}_addend : unit_{name}_look;
+  wire [{total - 1}:0] {name}_content = {at_read}
+    ? (unit_{name}_kept ? {name}_after : {total}'d0) + unit_{name}_part : {name}_after;
+"""
+        names |= {f"unit.{name}_{what}": total for what in ("part", "addend", "old")} | {f"unit.{name}_kept": 1}
+        for port in ("read_slot", "read_index", "write_slot", "write_index", enable):
+            names[f"unit.{name}.{port}"] = memories[name][port].width
+    names |= {
         "unit.taken": 1, "unit.queue.o__payload": payload, "unit.slot": slot_bits, "unit.first": 1, "unit.busy": slots,
-        "unit.waiting": slots, "unit.reading": 1, "unit.drain_slot": slot_bits, "unit.done_valid": 1,
+        "unit.waiting": slots, "unit.reading": 1, "unit.read_valid_d1": 1, "unit.last_read": 1, "unit.drain_slot": slot_bits, "unit.done_valid": 1,
         **{f"unit.touched{slot}": touched_bits for slot in range(slots)},
     }  # fmt: skip
     edge_bits = int(found(r"^  reg \[(\d+):0\] lowest0;", body)) + 1
@@ -92,7 +107,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     ends = " &&\n    ".join(
         f"(!(mine_{i} && last_{i}) || (the_busy && !({any_of('mine', range(1, i))})))" for i in range(1, clocks + 1)
     )
-    last_pending = " || ".join(f"(mine_{i} && last_{i})" for i in range(1, clocks + 1))
+    last_pending = " || ".join(["the_last_read", *(f"(mine_{i} && last_{i})" for i in range(1, clocks + 1))])
     connections = {
         "i__payload": "block",
         "i__valid": "valid",
@@ -136,12 +151,14 @@ module prove (
   end
 {instance(text, module, "unit", connections)}
 {"".join(inner(path, width) for path, width in names.items())}{looks}
-  wire [{total - 1}:0] content = the_word[0] ? unit_odd_look : unit_even_look;
+{pending}
+  wire [{total - 1}:0] content = the_word[0] ? odd_content : even_content;
   wire [{touched_bits - 1}:0] touched = {chosen("touched")};
   wire [{edge_bits - 1}:0] lowest = {chosen("lowest")};
   wire [{edge_bits - 1}:0] highest = {chosen("highest")};
   wire the_busy = unit_busy[the_slot];
   wire the_waiting = unit_waiting[the_slot];
+  wire the_last_read = unit_read_valid_d1 && unit_last_read && unit_even_read_slot == the_slot;
   wire the_reading = unit_reading && unit_drain_slot == the_slot;
 
   // Blocks as they leave the queue, dot product after dot product in the next slot; added so many clocks later.
@@ -203,11 +220,13 @@ module prove (
   assign ok_order = {order};
   assign ok_end = ({ends})
     && !(the_waiting && the_reading) && (!(the_waiting || the_reading) || (in_use && !pending))
+    && (!the_last_read || (the_busy && in_use && !pending && !the_waiting && !the_reading))
     && (!the_busy || the_waiting || the_reading || {last_pending})
     && (the_busy || !({last_pending}));
   assign seen_two_blocks = in_use && hit && blocks == 2 && got_word == {(1 << word) + 1};
   assign seen_upper_negative = in_use && hit && got_word == -1;
 endmodule
 """.replace(f"got_word == {(1 << word) + 1}", f"got_word == {ref}'sd{(1 << word) + 1}"),
-        clocks + 2,
+        # Until all that is on its way came in while it was watched.
+        clocks + 4,
     )
