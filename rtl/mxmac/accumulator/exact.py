@@ -18,7 +18,15 @@ from ..rounder import total_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
 from .word_memory import WordMemory
 
-__all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency", "exact_total_exp_min", "exact_total_layout", "word_bits"]
+__all__ = [
+    "ExactAccumulator",
+    "exact_dot_clocks",
+    "exact_latency",
+    "exact_total_exp_min",
+    "exact_total_layout",
+    "exact_words",
+    "word_bits",
+]
 
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 _GROWTH = 17
@@ -36,13 +44,14 @@ def word_bits(config: MacConfig) -> int:
     return 1 << max(config.block_sum_bits - 2, _GROWTH - 2).bit_length()
 
 
-def _words(config: MacConfig) -> int:
+def exact_words(config: MacConfig) -> int:
+    """Words of a sum: the even ones lie in one memory, and the odd ones in another."""
     return config.scale_sum_max // word_bits(config) + 2
 
 
 def _slots(config: MacConfig) -> int:
     """Dot products that the memories hold: one adds up while others wait for, or are in, their carrying out."""
-    return 4 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
+    return 3 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
 
 
 def _fine_levels(config: MacConfig) -> int:
@@ -57,8 +66,8 @@ def _shift_clocks(config: MacConfig) -> int:
 def exact_dot_clocks(config: MacConfig) -> int:
     """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
-    wait = max(0, _shift_clocks(config) + _WRITE_CLOCKS + 1 - config.beats) if _slots(config) == 2 else 0
-    return _words(config) + 1 + wait
+    wait = max(0, _shift_clocks(config) + _WRITE_CLOCKS + 2 - config.beats) if _slots(config) == 2 else 0
+    return exact_words(config) + 1 + wait
 
 
 def exact_latency(config: MacConfig) -> tuple[int, int]:
@@ -68,7 +77,7 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
     """
     fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + _DRAIN_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
-    return fixed + 3, fixed + _words(config) + 1 + (config.beats > 1)
+    return fixed + 3, fixed + exact_words(config) + 1 + (config.beats > 1)
 
 
 def _below_bits(config: MacConfig) -> int:
@@ -78,7 +87,7 @@ def _below_bits(config: MacConfig) -> int:
 
 def exact_total_layout(config: MacConfig) -> data.StructLayout:
     """Layout of the sum: its highest word that matters with a sign above, bits of the next lower word, and a sticky bit."""
-    return total_layout(1 + word_bits(config) + _below_bits(config) + 1, (word_bits(config) * _words(config)).bit_length())
+    return total_layout(1 + word_bits(config) + _below_bits(config) + 1, (word_bits(config) * exact_words(config)).bit_length())
 
 
 def exact_total_exp_min(config: MacConfig) -> int:
@@ -127,21 +136,25 @@ class ExactAccumulator(wiring.Component):
         slot = Signal(range(slots))
         busy = Signal(slots)
         first = Signal(init=1)
-        resting = Signal()
+        # Whether there is a slot for the block that comes next, known a clock ahead.
+        room = Signal()
+        next_slot = Signal.like(slot, name="slot_after")
+        m.d.comb += next_slot.eq(Mux(slot == slots - 1, 0, slot + 1))
         m.d.comb += [
             queue.i.valid.eq(self.i.valid),
             queue.i.payload.eq(self.i.payload.as_value()),
-            queue.o.ready.eq(~busy.bit_select(slot, 1) & ~resting),
+            queue.o.ready.eq(room),
             self.taken.eq(queue.o.valid & queue.o.ready),
         ]
-        if config.beats > 1:
-            # They come no faster in the long run, so no block need ever be added to a word that is still being written.
-            m.d.sync += resting.eq(self.taken)
         scaled = data.View(layout, queue.o.payload)
+        ends = self.taken & scaled.block.dot_last
+        free = ~busy.bit_select(Mux(ends, next_slot, slot), 1)
+        # Blocks of several beats come no faster in the long run, so none need be added to a word that is still being written.
+        m.d.sync += room.eq(free & ~self.taken if config.beats > 1 else free)
         with m.If(self.taken):
             m.d.sync += first.eq(scaled.block.dot_last)
             with m.If(scaled.block.dot_last):
-                m.d.sync += [slot.eq(slot + 1), busy.bit_select(slot, 1).eq(1)]
+                m.d.sync += [slot.eq(next_slot), busy.bit_select(slot, 1).eq(1)]
 
         clocks = _shift_clocks(config)
         add = Signal(
@@ -203,7 +216,7 @@ class ExactAccumulator(wiring.Component):
     def _add(self, m: Module, valid, add, parts, word):
         """Add the parts of a block to their words, and drain the words of a finished dot product."""
         config, width = self.config, word_bits(self.config) + _GROWTH
-        words, slots = _words(config), _slots(config)
+        words, slots = exact_words(config), _slots(config)
         rows = -(-words // 2)
         odd, row = word[0], word[1:]
         # Words that nothing has been added to hold what the last dot product left there.
@@ -275,7 +288,7 @@ class ExactAccumulator(wiring.Component):
                     read_word.eq(lowest[next_slot]),
                     end_word.eq(highest[next_slot] + 2),
                     drain_slot.eq(next_slot),
-                    next_slot.eq(next_slot + 1),
+                    next_slot.eq(Mux(next_slot == slots - 1, 0, next_slot + 1)),
                     waiting.bit_select(next_slot, 1).eq(0),
                 ]
         with m.Else():

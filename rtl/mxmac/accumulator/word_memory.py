@@ -1,6 +1,6 @@
 """Where the words of exact sums are kept: the storage of the exact accumulator, in a module of its own."""
 
-from amaranth.hdl import Array, Cat, Const, Module
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -24,7 +24,7 @@ class WordMemory(wiring.Component):
     slots : int
         Sums.
     storage : Storage
-        One memory whose address is slot and word; or one for each slot, with as many places as there are words.
+        One memory for all slots; or one for each slot, with as many places as there are words.
 
     Members
     -------
@@ -65,15 +65,13 @@ class WordMemory(wiring.Component):
         """Build the memory."""
         m = Module()
         _, words, slots = self._shape
-        address_bits = (words - 1).bit_length()
         if self._storage is Storage.LUTRAM:
-            write, read, drain = self._memory(m, "words", slots << address_bits)
-            filler = Const(0, address_bits - len(self.read_index))
+            write, read, drain = self._memory(m, "words", slots * words)
             m.d.comb += [
-                write.addr.eq(Cat(self.write_index, filler, self.write_slot)),
+                write.addr.eq(self._address(m, "write", self.write_slot, self.write_index)),
                 write.en.eq(self.write_enable),
-                read.addr.eq(Cat(self.read_index, filler, self.read_slot)),
-                drain.addr.eq(Cat(self.drain_index, filler, self.drain_slot)),
+                read.addr.eq(self._address(m, "read", self.read_slot, self.read_index)),
+                drain.addr.eq(self._address(m, "drain", self.drain_slot, self.drain_index)),
                 self.read_data.eq(read.data),
                 self.drain_data.eq(drain.data),
             ]
@@ -91,6 +89,16 @@ class WordMemory(wiring.Component):
             drained.append(drain.data)
         m.d.comb += [self.read_data.eq(Array(kept)[self.read_slot]), self.drain_data.eq(Array(drained)[self.drain_slot])]
         return m
+
+    def _address(self, m: Module, name: str, slot, index):
+        """Place of a word, slot after slot without a gap: 16 places are as many as one LUTRAM has."""
+        _, words, slots = self._shape
+        address = Signal(range(slots * words), name=f"{name}_address")
+        with m.Switch(Cat(index, slot)):
+            for place in range(slots * words):
+                with m.Case(place // words << len(index) | place % words):
+                    m.d.comb += address.eq(place)
+        return address
 
     def _memory(self, m: Module, name: str, depth: int):
         """Add a memory, and return its ports: one to write, and two ways of reading."""

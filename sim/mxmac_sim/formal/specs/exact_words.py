@@ -6,7 +6,7 @@ word: it is carried out at the end. Which slot and which word is left open, so w
 
 import re
 
-from mxmac.accumulator.exact import word_bits
+from mxmac.accumulator.exact import exact_words, word_bits
 from mxmac.config import EXACT_BLOCKS, MacConfig
 
 from ..harness import found, inner, instance, module_of, ports
@@ -60,9 +60,12 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     }
     names: dict[str, int] = {}
     pending = ""
-    looks = "".join(_looked(name, own, f"{{the_slot, {rows[name]}}}") for name, own in memories.items())
+    words = exact_words(config)
+    looks = "".join(
+        _looked(name, own, f"the_slot * {(words + (name == 'even')) // 2} + {rows[name]}") for name, own in memories.items()
+    )
     enable = next(port for port in memories["even"] if port.startswith("write") and port.endswith("en"))
-    for name, bits in row_bits.items():
+    for name in row_bits:
         at_read = f"unit_read_valid_d1 && unit_{name}_read_slot == the_slot && unit_{name}_read_index == {rows[name]}"
         at_write = f"unit_{name}_{enable} && unit_{name}_write_slot == the_slot && unit_{name}_write_index == {rows[name]}"
         # What a block is on its way to change: read, and then written, a clock after the one before.
@@ -76,7 +79,8 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
             names[f"unit.{name}.{port}"] = memories[name][port].width
     names |= {
         "unit.taken": 1, "unit.queue.o__payload": payload, "unit.slot": slot_bits, "unit.first": 1, "unit.busy": slots,
-        "unit.waiting": slots, "unit.reading": 1, "unit.read_valid_d1": 1, "unit.last_read": 1, "unit.drain_slot": slot_bits, "unit.done_valid": 1,
+        "unit.waiting": slots, "unit.reading": 1, "unit.read_valid_d1": 1, "unit.last_read": 1,
+        "unit.drain_slot": slot_bits, "unit.done_valid": 1,
         **{f"unit.touched{slot}": touched_bits for slot in range(slots)},
     }  # fmt: skip
     edge_bits = int(found(r"^  reg \[(\d+):0\] lowest0;", body)) + 1
@@ -125,6 +129,7 @@ module prove (
   input wire [{payload - 1}:0] block,
   input wire valid,
   output wire given_number,
+  output wire given_word,
   output wire ok_word,
   output wire ok_clear,
   output wire ok_range,
@@ -199,6 +204,7 @@ module prove (
       end else if (unit_done_valid && the_reading) in_use <= 0;
     end
   end
+  assign given_word = the_word < {words} && the_slot < {slots};
   assign given_number = !(mine_{clocks} && !first_{clocks} && blocks == {EXACT_BLOCKS});
   assign in_slot = the_slot;
   assign in_word = the_word;
@@ -211,7 +217,7 @@ module prove (
   assign ok_range = !in_use || (blocks >= 1 && blocks <= {EXACT_BLOCKS} && (!hit || (sum <= most && sum >= -most)));
   assign ok_edges = !in_use || !hit || (lowest <= the_word && the_word <= highest + {word_number}'d1);
   // Help: where a slot is on its way from the first block to having been carried out.
-  assign ok_turn = unit_slot == slot && unit_first == first;
+  assign ok_turn = unit_slot == slot && slot < {slots} && unit_first == first;
   wire pending = {any_of("mine", range(1, clocks + 1))};
   assign ok_slot = (the_busy || !(the_waiting || the_reading))
     && (the_busy || (slot == the_slot && !first) || !(in_use || pending))
