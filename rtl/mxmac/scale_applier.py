@@ -13,6 +13,10 @@ from .multiplier import SPECIALS
 __all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
 
 
+#: Bits of what is moved out of the window that are looked at in one clock.
+_LOOKED_AT_ONCE = 9
+
+
 def scale_sum_layout() -> data.StructLayout:
     """Layout of the scale of a product of two blocks.
 
@@ -187,24 +191,37 @@ class ScaleApplier(wiring.Component):
         return shamt
 
     def _shift(self, m: Module, value, shamt):
-        """Move up by ``shamt`` from just below the window to beyond its top, and see what is lost on either side."""
+        """Move up by ``shamt`` from just below the window to beyond its top, and see what is lost on either side.
+
+        What the last level moves out of the window on either side is only looked at, and not moved.
+        """
         config, below = self.config, self.config.block_sum_bits
         value, sign = value[:-1].as_unsigned(), value[-1]
-        full = 2 * below + config.window
-        levels = len(shamt)
-        for level in range(levels):
-            moved = Signal(min(len(value) + (1 << level), full), name=f"moved{level}")
-            m.d.comb += moved.eq(shift_left_stage(value, 1 << level, shamt[0], len(moved), fill=sign))
-            value, shamt = moved, shamt[1:]
-            if level % config.shift_levels == config.shift_levels - 1 or level == levels - 1:
-                value = register(m, value, name=f"moved{level}_q")
-                sign = register(m, sign, name=f"sign{level}_q")
-                if level < levels - 1:
-                    shamt = register(m, shamt, name=f"shamt{level}_q")
-        above = Cat(value[below + config.window :], sign)
+        top, last = below + config.window, len(shamt) - 1
+        for level in range(last):
+            value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
+            shamt = shamt[1:]
+            if level % config.shift_levels == config.shift_levels - 1:
+                value, sign = register(m, value, name=f"moved{level}"), register(m, sign, name=f"sign{level}")
+                shamt = register(m, shamt, name=f"shamt{level}")
+        amount, moves = 1 << last, shamt[0]
+        moved = shift_left_stage(value, amount, moves, top + 1, fill=sign)
+        lost = beyond = Const(0)
+        for name, condition, shift in (("still", ~moves, 0), ("moved", moves, amount)):
+            lost = lost | self._any(m, value[: max(0, below - shift)], condition, f"{name}_below")
+            above = value[max(0, top - shift) :]
+            beyond = beyond | self._any(m, above ^ sign.replicate(len(above)), condition, f"{name}_above")
         m.d.comb += [
-            self.o.payload.value.eq(value[below : below + config.window + 1].as_signed()),
-            self.o.payload.lost.eq(value[:below].any()),
-            self.o.payload.beyond.eq(above.any() & ~above.all()),
-            self.o.payload.neg.eq(sign),
+            self.o.payload.value.eq(register(m, moved[below:], name="moved").as_signed()),
+            self.o.payload.lost.eq(lost),
+            self.o.payload.beyond.eq(beyond),
+            self.o.payload.neg.eq(register(m, sign, name="sign")),
         ]
+
+    @staticmethod
+    def _any(m: Module, bits, condition, name: str):
+        """Whether any of the bits is set, and the condition is met: of a few of them in one clock, and of all in the next."""
+        if not len(bits):
+            return Const(0)
+        parts = [bits[start : start + _LOOKED_AT_ONCE].any() for start in range(0, len(bits), _LOOKED_AT_ONCE)]
+        return register(m, Cat(*parts), name=name).any() & register(m, condition, name=f"{name}_counts")
