@@ -33,7 +33,7 @@ _GROWTH = 17
 #: Clocks from when a block knows its words until they can be read as part of a finished sum.
 _WRITE_CLOCKS = 2
 #: Clocks from reading a word for the last time to the sum it becomes part of.
-_DRAIN_CLOCKS = 5
+_DRAIN_CLOCKS = 6
 
 
 def word_bits(config: MacConfig) -> int:
@@ -232,33 +232,29 @@ class ExactAccumulator(wiring.Component):
         read_valid = delay_valid(m, valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
         slot_read = register(m, add.slot, name="slot_read")
-        slot_written = register(m, slot_read, name="slot_written")
         for parity, name in enumerate(("even", "odd")):
-            memory = WordMemory(width=width, words=-(-(words - parity) // 2), slots=slots, storage=config.storage)
+            memory = WordMemory(width=width, words=(words + 1 - parity) // 2, slots=slots, storage=config.storage)
             m.submodules[name] = memory
             # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
-            index = Signal(len(memory.read_index), name=f"{name}_index")
+            index = Signal(len(memory.index), name=f"{name}_index")
             m.d.comb += index.eq(row + odd if parity == 0 else row)
-            index_read = register(m, index, name=f"{name}_index_read")
             kept = register(m, touched[add.slot].bit_select((index << 1) + parity, 1), name=f"{name}_kept")
             addend = register(m, parts[parity], name=f"{name}_part")
             # Clock 2: read it. If another block may follow at once, it may need what is just being written.
-            index_written = register(m, index_read, name=f"{name}_index_written")
             old = Signal(width, name=f"{name}_old", reset_less=True)
             total = Signal(width, name=f"{name}_total")
             content = memory.read_data
             if config.beats == 1:
-                again = write_valid & (index_read == index_written) & (slot_read == slot_written)
+                place = Cat(index, add.slot)
+                again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
                 content = Mux(again, total, content)
             m.d.sync += old.eq(Mux(kept, content, 0))
             # Clock 3: add to it.
             m.d.comb += [
-                memory.read_slot.eq(slot_read),
-                memory.read_index.eq(index_read),
+                memory.slot.eq(add.slot),
+                memory.index.eq(index),
                 total.eq(old + register(m, addend, name=f"{name}_addend")),
                 memory.write_enable.eq(write_valid),
-                memory.write_slot.eq(slot_written),
-                memory.write_index.eq(index_written),
                 memory.write_data.eq(total),
                 memory.drain_slot.eq(drain_slot),
                 memory.drain_index.eq(read_word[1:]),
@@ -298,22 +294,15 @@ class ExactAccumulator(wiring.Component):
         with m.If(done.valid):
             m.d.sync += touched[drain_slot].eq(0)
 
-        # Clock 1: the words, and which of them is meant, if any.
-        kept = register(m, touched[drain_slot].bit_select(read_word, 1) & ~last_word, name="drained_kept")
+        # Clock 1: they are asked for. Clock 2: the words, and which of them is meant, if any.
+        kept = delay(m, touched[drain_slot].bit_select(read_word, 1) & ~last_word, 2, name="drained_kept")
         even, odd = (
             register(m, word, name=f"{name}_drained") for name, word in zip(("even", "odd"), drained_words, strict=True)
         )
-        index = register(m, read_word, name="drained_index")
+        index, last = delay(m, read_word, 2, name="drained_index"), delay(m, last_word, 2, name="drained_last")
         content = Mux(kept, Mux(index[0], odd, even), 0)
-        valid = delay_valid(m, reading, 1, name="drained_valid")
-        self._carry(
-            m,
-            valid,
-            register(m, last_word, name="drained_last"),
-            index,
-            content,
-            register(m, specials[drain_slot], name="seen"),
-        )
+        valid = delay_valid(m, reading, 2, name="drained_valid")
+        self._carry(m, valid, last, index, content, delay(m, specials[drain_slot], 2, name="seen"))
         return done
 
     def _carry(self, m: Module, valid, last, index, content, specials):

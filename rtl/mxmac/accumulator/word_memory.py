@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..bits import register
 from ..config import Storage
 
 __all__ = ["WordMemory"]
@@ -13,7 +14,8 @@ __all__ = ["WordMemory"]
 class WordMemory(wiring.Component):
     """Words of several sums, of which one is added to and another is read, both at every clock.
 
-    Both ways of reading are asynchronous. What is written can be read one clock later.
+    A word is asked for, read in the next clock, and written in the one after that, if it is enabled then; it can be read one
+    clock later.
 
     Parameters
     ----------
@@ -28,19 +30,19 @@ class WordMemory(wiring.Component):
 
     Members
     -------
-    read_slot : In(range(slots))
-    read_index : In(range(words))
+    slot : In(range(slots))
+    index : In(range(words))
         The word that is to be added to.
     read_data : Out(width)
+        One clock later.
     write_enable : In(1)
-    write_slot : In(range(slots))
-    write_index : In(range(words))
     write_data : In(width)
-        Takes the place of that word, if enabled.
+        Two clocks later, to take its place, if enabled.
     drain_slot : In(range(slots))
     drain_index : In(range(words))
         Another word, to be read.
     drain_data : Out(width)
+        One clock later.
     """
 
     def __init__(self, *, width: int, words: int, slots: int, storage: Storage):
@@ -48,12 +50,10 @@ class WordMemory(wiring.Component):
         self._storage = storage
         super().__init__(
             {
-                "read_slot": In(range(slots)),
-                "read_index": In(range(words)),
+                "slot": In(range(slots)),
+                "index": In(range(words)),
                 "read_data": Out(width),
                 "write_enable": In(1),
-                "write_slot": In(range(slots)),
-                "write_index": In(range(words)),
                 "write_data": In(width),
                 "drain_slot": In(range(slots)),
                 "drain_index": In(range(words)),
@@ -67,27 +67,32 @@ class WordMemory(wiring.Component):
         _, words, slots = self._shape
         if self._storage is Storage.LUTRAM:
             write, read, drain = self._memory(m, "words", slots * words)
+            address = register(m, self._address(m, "asked", self.slot, self.index), name="address")
             m.d.comb += [
-                write.addr.eq(self._address(m, "write", self.write_slot, self.write_index)),
+                read.addr.eq(address),
+                write.addr.eq(register(m, address, name="written_address")),
                 write.en.eq(self.write_enable),
-                read.addr.eq(self._address(m, "read", self.read_slot, self.read_index)),
-                drain.addr.eq(self._address(m, "drain", self.drain_slot, self.drain_index)),
+                drain.addr.eq(register(m, self._address(m, "drain", self.drain_slot, self.drain_index), name="drain_read")),
                 self.read_data.eq(read.data),
                 self.drain_data.eq(drain.data),
             ]
             return m
+        slot, index = register(m, self.slot, name="read_slot"), register(m, self.index, name="read_index")
+        written_slot, written_index = register(m, slot, name="written_slot"), register(m, index, name="written_index")
+        drain_slot = register(m, self.drain_slot, name="drain_read_slot")
+        drain_index = register(m, self.drain_index, name="drain_read_index")
         kept, drained = [], []
-        for slot in range(slots):
-            write, read, drain = self._memory(m, f"words{slot}", words)
+        for number in range(slots):
+            write, read, drain = self._memory(m, f"words{number}", words)
             m.d.comb += [
-                write.addr.eq(self.write_index),
-                write.en.eq(self.write_enable & (self.write_slot == slot)),
-                read.addr.eq(self.read_index),
-                drain.addr.eq(self.drain_index),
+                write.addr.eq(written_index),
+                write.en.eq(self.write_enable & (written_slot == number)),
+                read.addr.eq(index),
+                drain.addr.eq(drain_index),
             ]
             kept.append(read.data)
             drained.append(drain.data)
-        m.d.comb += [self.read_data.eq(Array(kept)[self.read_slot]), self.drain_data.eq(Array(drained)[self.drain_slot])]
+        m.d.comb += [self.read_data.eq(Array(kept)[slot]), self.drain_data.eq(Array(drained)[drain_slot])]
         return m
 
     def _address(self, m: Module, name: str, slot, index):

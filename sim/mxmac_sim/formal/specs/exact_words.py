@@ -19,14 +19,14 @@ def _with_look(text: str, module: str) -> str:
     start = text.index(f"module {module} (")
     end = text.index("endmodule", start)
     own = ports(text, module)
-    address = own["read_slot"].width + own["read_index"].width
+    address = own["slot"].width + own["index"].width
     look = f"  wire [{address - 1}:0] look_at;\n  wire [{own['read_data'].width - 1}:0] look = words[look_at];\n"
     return text[:end] + look + text[end:]
 
 
 def _looked(name: str, own: dict, address: str) -> str:
     """Drive ``look_at`` of a memory from outside, and read ``look``."""
-    bits = own["read_slot"].width + own["read_index"].width
+    bits = own["slot"].width + own["index"].width
     path = f"\\unit.{name}.look_at "
     return f"  (* hierconn *) wire [{bits - 1}:0] {path};\n  assign {path} = {address};\n" + inner(
         f"unit.{name}.look", own["read_data"].width
@@ -45,7 +45,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     body = body[: body.index("endmodule")]
     clocks = len(re.findall(r"^  reg add_valid_d\d+;", body, re.M))
     slots = len(re.findall(r"^  reg .*\btouched\d+;", body, re.M))
-    slot_bits = memories["even"]["read_slot"].width
+    slot_bits = memories["even"]["slot"].width
     touched_bits = int(found(r"^  reg \[(\d+):0\] touched0;", body)) + 1
     word_number = (touched_bits - 1).bit_length()
     payload = ports(text, module)["i__payload"].width
@@ -53,7 +53,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     last_at, exp_at = sum_bits + 4, sum_bits + 5
     ref = total + 3
     number = EXACT_BLOCKS.bit_length()
-    row_bits = {name: own["read_index"].width for name, own in memories.items()}
+    row_bits = {name: own["index"].width for name, own in memories.items()}
     rows = {
         name: f"the_word[{bits}:1]" if bits < word_number else f"{{{bits + 1 - word_number}'d0, the_word[{word_number - 1}:1]}}"
         for name, bits in row_bits.items()
@@ -65,18 +65,22 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         _looked(name, own, f"the_slot * {(words + (name == 'even')) // 2} + {rows[name]}") for name, own in memories.items()
     )
     enable = next(port for port in memories["even"] if port.startswith("write") and port.endswith("en"))
-    for name in row_bits:
-        at_read = f"unit_read_valid_d1 && unit_{name}_read_slot == the_slot && unit_{name}_read_index == {rows[name]}"
-        at_write = f"unit_{name}_{enable} && unit_{name}_write_slot == the_slot && unit_{name}_write_index == {rows[name]}"
-        # What a block is on its way to change: read, and then written, a clock after the one before.
+    for name, bits in row_bits.items():
+        place = f"{{the_slot, {rows[name]}}}"
+        # What a block is on its way to change: asked for, read, and written, a clock after each other.
         pending += f"""
-  wire [{total - 1}:0] {name}_after = {at_write} ? unit_{name}_old + unit_{name}_addend : unit_{name}_look;
-  wire [{total - 1}:0] {name}_content = {at_read}
+  reg [{slot_bits + bits - 1}:0] {name}_read, {name}_written;
+  always @(posedge clk) begin
+    {name}_read <= {{unit_{name}_slot, unit_{name}_index}};
+    {name}_written <= {name}_read;
+  end
+  wire [{total - 1}:0] {name}_after = unit_{name}_{enable} && {name}_written == {place}
+    ? unit_{name}_old + unit_{name}_addend : unit_{name}_look;
+  wire [{total - 1}:0] {name}_content = unit_read_valid_d1 && {name}_read == {place}
     ? (unit_{name}_kept ? {name}_after : {total}'d0) + unit_{name}_part : {name}_after;
 """
         names |= {f"unit.{name}_{what}": total for what in ("part", "addend", "old")} | {f"unit.{name}_kept": 1}
-        for port in ("read_slot", "read_index", "write_slot", "write_index", enable):
-            names[f"unit.{name}.{port}"] = memories[name][port].width
+        names |= {f"unit.{name}.{port}": memories[name][port].width for port in ("slot", "index", enable)}
     names |= {
         "unit.taken": 1, "unit.queue.o__payload": payload, "unit.slot": slot_bits, "unit.first": 1, "unit.busy": slots,
         "unit.waiting": slots, "unit.reading": 1, "unit.read_valid_d1": 1, "unit.last_read": 1,
@@ -163,7 +167,7 @@ module prove (
   wire [{edge_bits - 1}:0] highest = {chosen("highest")};
   wire the_busy = unit_busy[the_slot];
   wire the_waiting = unit_waiting[the_slot];
-  wire the_last_read = unit_read_valid_d1 && unit_last_read && unit_even_read_slot == the_slot;
+  wire the_last_read = unit_read_valid_d1 && unit_last_read && even_read >> {row_bits["even"]} == the_slot;
   wire the_reading = unit_reading && unit_drain_slot == the_slot;
 
   // Blocks as they leave the queue, dot product after dot product in the next slot; added so many clocks later.
