@@ -7,6 +7,7 @@ import io
 import os
 import re
 import subprocess
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,46 @@ def test_widths_inside_a_block_are_those_of_the_code():
             config.product_bits + 1,
             config.block_sum_bits,
         )
+
+
+def test_areas_are_compared_and_drawn(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    area = script("make_area")
+    found = {
+        name: {
+            "arguments": f"--part {part}",
+            "part": part,
+            "operation": "MAC",
+            "cells": {"LUTs": luts, "LUT4": luts, "CCU2C": 0, "flip-flops": 1, "LUTRAM cells": 0},
+            "modules": {"tree": luts - 10, "a & b": 10},
+            "device": "a device",
+            "seeds": {"1": 100.0},
+            "versions": {"mxmac": "0", "pyosys": "1"},
+            "synthesis": ["synth"],
+            "place_and_route": "nextpnr",
+            "fmax_mhz": {"median": 100.0, "best": 120.0},
+            "per_second": 800e6,
+            "per_second_and_lut": 2e6,
+        }
+        for name, part, luts in (("ours", "unit", 400), ("scale by a shift", "scale", 500), ("theirs", "fp32-scale", 1500))
+    }
+    found["scale by an FP32 multiplication"] = found.pop("theirs")
+    for name, size in (("scale by a shift", 100.0), ("scale by an FP32 multiplication", 450.0)):
+        figures = {"combinational_area_um2": size, "area_um2": 2 * size, "delay_ns": size / 100}
+        found[f"{name}, standard cells"] = {
+            "arguments": "--target asic",
+            "part": "scale",
+            "library": "cells.lib",
+            "synthesis": {"area": ["amap"], "delay": ["map"]},
+            "gates": figures,
+            "per_lane": figures,
+        }
+    page = area.markdown({"results": found})
+    assert "500 : 1,500 = 1 : 3.00" in page
+    assert "100 : 450 = 1 : 4.50" in page
+    assert "| ours | **400** | 400 | 0 | 1 | 0 | 100.0 MHz | 120.0 MHz | 800.00 MMAC/s | 2.00 MMAC/s |" in page
+    picture = ET.fromstring(area.draw(found))
+    assert {"ours", "tree", "a & b", "390"} <= {text.text for text in picture.findall(".//{*}text")}
 
 
 # Links and names.

@@ -1,7 +1,13 @@
 """``mxmac report``: what it counts is the part alone, and its speed that of the part."""
 
 import json
+import os
 import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,11 +17,13 @@ from amaranth.lib.wiring import In, Out
 
 from mxmac import cli
 from mxmac.netlist import component_verilog
+from mxmac_fpga.report import commands
+from mxmac_fpga.report.campaign import MEASUREMENTS
 from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
 from mxmac_fpga.report.synthesis import CELLS, netlist
-from mxmac_sim.processes import Processes
+from mxmac_sim.processes import ENDS_WITH_PARENT, Processes
 
 SMALL = ["--a", "E2M1", "--b", "E2M1", "--part", "multiplier"]
 WINDOW = ["--accumulator", "window", "--window", "32", "--window-guard", "8", "--output", "bf16"]
@@ -257,6 +265,47 @@ def test_the_rate_of_a_datapath_is_that_of_its_accumulator(capsys, part):
     assert status == 0
     # An addition takes 4 clocks.
     assert json.loads(out)["per_clock"] == 2 / 4
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_every_measurement_of_the_page_is_a_command(capsys, monkeypatch, name):
+    measured = []
+    monkeypatch.setattr(commands, "measure", lambda *given: measured.append(given) or {})
+    status, out, err = report(capsys, *shlex.split(MEASUREMENTS[name]), "--json")
+    assert (status, out, err) == (0, "{}\n", "")
+    ((_, _, _, settings, _),) = measured
+    assert settings.target == ("asic" if name.endswith("standard cells") else "ecp5")
+
+
+def test_measurements_are_distinct():
+    assert len(set(MEASUREMENTS.values())) == len(MEASUREMENTS)
+
+
+def test_a_tool_ends_with_the_process_that_started_it():
+    tool = ENDS_WITH_PARENT + "time.sleep(60)"
+    starter = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {tool!r}], start_new_session=True)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        # Not before it watches.
+        time.sleep(1)
+        os.kill(child, 0)
+        process.kill()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{child}/stat").exists() and Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("it goes on")
 
 
 @pytest.mark.parametrize(
