@@ -24,6 +24,7 @@ _WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window", "--lanes 8 --accumulato
 _ALL = "--a E4M3,E5M2,E3M2,E2M3,E2M1,INT8 --b E4M3,E5M2,E3M2,E2M3,E2M1,INT8"
 #: What of it is compared with what others do: each is measured for ECP5 and with standard cells.
 _COMPARED = {
+    "multiplier": "--part multiplier",
     "scale by a shift": "--part scale --accumulator window",
     "scale by an FP32 multiplication": "--part fp32-scale",
     "datapath, 8 lanes, window": "--part datapath --lanes 8 --accumulator window",
@@ -38,7 +39,6 @@ MEASUREMENTS: dict[str, str] = {
     "8 lanes, exact": "--lanes 8 --accumulator exact",
     "1 lane, window": "--lanes 1 --accumulator window",
     "1 lane, exact, all formats at run time": f"{_ALL} --lanes 1 --accumulator exact",
-    "multiplier": "--part multiplier",
     "quantizer, BF16 to E4M3, 32 elements a clock, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
     "32 lanes, window, standard cells": f"{_WINDOW_32} --target asic",
     **_COMPARED,
