@@ -1,0 +1,76 @@
+"""``mxmac report --target asic``: areas and delays of a library of cells, and gates without one."""
+
+import json
+
+import pytest
+
+from report_command import SMALL, WINDOW, report
+
+
+def gate(name: str, area: int, inputs: str, function: str, sense: str, timed: bool) -> str:
+    # Longer with the load, and with the time that an input takes.
+    rows = ", ".join(f'"{", ".join(f"{GATE_NS * (1 + (load + slew) / 2):.2f}" for slew in INDEX)}"' for load in INDEX)
+    table = f"(flat) {{ {INDICES} values ({rows}); }}"
+    shape = " ".join(kind + table for kind in ("cell_rise", "cell_fall", "rise_transition", "fall_transition"))
+    arcs = [f'timing () {{ related_pin : "{pin}"; timing_sense : {sense}_unate; {shape} }}' for pin in inputs * timed]
+    pins = [f"pin ({pin}) {{ direction : input; capacitance : 0.01; }}" for pin in inputs]
+    output = f'pin (Y) {{ direction : output; function : "{function}"; max_capacitance : 1; {" ".join(arcs)} }}'
+    return f"cell ({name}) {{ area : {area}; {' '.join(pins)} {output} }}"
+
+
+GATE_NS = 0.5
+INDEX = (0.01, 0.1, 1)
+INDICES = " ".join(f'index_{number} ("{", ".join(map(str, INDEX))}");' for number in (1, 2))
+
+
+def library(timed: bool) -> str:
+    """Gates of one area and about one delay, and a register that is as large as 8 of them."""
+    return f"""library (five) {{
+  delay_model : table_lookup; time_unit : "1ns"; capacitive_load_unit (1, pf);
+  lu_table_template (flat) {{ variable_1 : total_output_net_capacitance; variable_2 : input_net_transition; {INDICES} }}
+  {gate("INV", 2, "A", "(!A)", "negative", timed)}
+  {gate("BUF", 2, "A", "A", "positive", timed)}
+  {gate("NAND2", 2, "AB", "(!(A B))", "negative", timed)}
+  {gate("NOR2", 2, "AB", "(!(A+B))", "negative", timed)}
+  cell (DFF) {{ area : 16; ff (IQ, IQN) {{ clocked_on : "C"; next_state : "D"; }}
+    pin (C) {{ direction : input; clock : true; capacitance : 0.01; }} pin (D) {{ direction : input; capacitance : 0.01; }}
+    pin (Q) {{ direction : output; function : "IQ"; }} }}
+}}
+"""
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_report_with_standard_cells(capsys, tmp_path, timed):
+    file = tmp_path / "five.lib"
+    file.write_text(library(timed))
+    status, out, _ = report(capsys, *SMALL, "--target", "asic", "--liberty", str(file), "--json")
+    assert status == 0
+    found = json.loads(out)
+    figures = found["gates"]
+    combinational, registers = figures["combinational_area_um2"], figures["area_um2"] - figures["combinational_area_um2"]
+    assert combinational / 2 + registers / 16 == figures["cells"]
+    assert combinational > registers / 16 > 0
+    if timed:
+        assert 3 <= figures["delay_ns"] / GATE_NS <= 20
+    else:
+        assert "delay_ns" not in figures
+    assert found["library"] == "five.lib"
+    assert str(tmp_path) not in out
+
+
+def test_report_without_a_library_counts_gates(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("mxmac_fpga.report.options.LIBERTY", tmp_path / "nothing.lib")
+    status, out, _ = report(capsys, *SMALL, "--target", "asic", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["library"] is None
+    assert found["gates"]["gates"] > 10
+    assert found["gates"]["transistors"] > 4 * found["gates"]["gates"]
+
+
+def test_units_for_an_asic_keep_things_in_registers(capsys):
+    small = ["--a", "E2M1", "--b", "E2M1", "--lanes", "1", *WINDOW, "--target", "asic", "--json"]
+    for arguments, storage in (([], "registers"), (["--storage", "lutram"], None)):
+        status, out, _ = report(capsys, *small, *arguments)
+        assert status == 0
+        assert json.loads(out)["config"].get("storage") == storage
