@@ -7,12 +7,13 @@ import results
 
 PICTURE = Path(__file__).with_name("area.svg")
 _GATES = ", standard cells"
-#: Pairs that are compared: what is done here, and what others do instead.
+#: Pairs that are compared, what is done here and what others do instead, and lanes that share the area of the former.
 _PAIRS = (
-    ("scale by a shift", "scale by an FP32 multiplication"),
-    ("datapath, 8 lanes, fp32", "datapath, 8 lanes, fp32, scales in FP32"),
-    ("datapath, 8 lanes, window", "datapath, 8 lanes, fp32, scales in FP32"),
-    ("multiplier", "lane in FP32"),
+    ("scale by a shift", "scale by an FP32 multiplication", 1),
+    ("datapath, 8 lanes, fp32", "datapath, 8 lanes, fp32, scales in FP32", 1),
+    ("datapath, 8 lanes, window", "datapath, 8 lanes, fp32, scales in FP32", 1),
+    ("datapath, 8 lanes, window", "lane in FP32", 8),
+    ("32 lanes, window", "lane in FP32", 32),
 )
 _COLOURS = ("#0969da", "#1a7f37", "#bc4c00", "#8250df", "#bf3989", "#9a6700", "#57606a")
 _STYLE = """
@@ -66,23 +67,28 @@ def gate_table(found: dict) -> list[str]:
 
 
 def comparison(found: dict) -> list[str]:
-    """Rows of pairs with the ratios of LUTs, areas and delays."""
-    lines = ["| here | instead | LUTs | µm², combinational | µm² | ns |", "|---|---|--:|--:|--:|--:|"]
-    for ours, theirs in _PAIRS:
-        if not all(name in found and name + _GATES in found for name in (ours, theirs)):
-            continue
-
-        def ratio(key: str, column: str, suffix: str, pair=(ours, theirs)) -> str:
-            first, second = (found[name + suffix][key][column] for name in pair)
-            return f"{first:,.4g} : {second:,.4g} = 1 : {second / first:.2f}"
-
-        columns = (
-            ("cells", "LUTs", ""),
-            ("gates", "combinational_area_um2", _GATES),
-            ("gates", "area_um2", _GATES),
-            ("gates", "delay_ns", _GATES),
-        )
-        lines.append(f"| {ours} | {theirs} | " + " | ".join(ratio(*column) for column in columns) + " |")
+    """Rows of pairs with the ratios of LUTs, areas, frequencies and delays."""
+    lines = ["| here | instead | LUTs | µm², combinational | µm² | MHz | ns |", "|---|---|--:|--:|--:|--:|--:|"]
+    columns = (
+        ("cells", "LUTs", "", True),
+        ("gates", "combinational_area_um2", _GATES, True),
+        ("gates", "area_um2", _GATES, True),
+        ("fmax_mhz", "median", "", False),
+        ("gates", "delay_ns", _GATES, False),
+    )
+    for ours, theirs, lanes in _PAIRS:
+        cells = []
+        for key, column, suffix, shared in columns:
+            pair = [found.get(name + suffix, {}).get(key) for name in (ours, theirs)]
+            if None in pair:
+                cells.append("")
+                continue
+            first, second = (figures[column] for figures in pair)
+            first /= lanes if shared else 1
+            form = ",.0f" if first >= 100 else ".2f"
+            cells.append(f"{first:{form}} : {second:{form}} = 1 : {second / first:.2f}")
+        if any(cells):
+            lines.append(f"| {ours}{f', a lane of {lanes}' if lanes > 1 else ''} | {theirs} | " + " | ".join(cells) + " |")
     return lines
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,8 +15,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mxmac.netlist import component_verilog
-from mxmac_fpga.report import commands
-from mxmac_fpga.report.campaign import MEASUREMENTS
 from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
@@ -186,20 +183,6 @@ def test_the_rate_of_a_datapath_is_that_of_its_accumulator(capsys, part):
     assert status == 0
     # An addition takes 4 clocks.
     assert json.loads(out)["per_clock"] == 2 / 4
-
-
-@pytest.mark.parametrize("name", MEASUREMENTS)
-def test_every_measurement_of_the_page_is_a_command(capsys, monkeypatch, name):
-    measured = []
-    monkeypatch.setattr(commands, "measure", lambda *given: measured.append(given) or {})
-    status, out, err = report(capsys, *shlex.split(MEASUREMENTS[name]), "--json")
-    assert (status, out, err) == (0, "{}\n", "")
-    ((_, _, _, settings, _),) = measured
-    assert settings.target == ("asic" if name.endswith("standard cells") else "ecp5")
-
-
-def test_measurements_are_distinct():
-    assert len(set(MEASUREMENTS.values())) == len(MEASUREMENTS)
 
 
 def test_a_tool_ends_with_the_process_that_started_it():

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mxmac.errors import UserError, check_writable
+from mxmac.errors import UserError, check_writable, written_whole
 from mxmac_sim.netlists import LIBERTY
 from mxmac_sim.record import write_record
+
+from .measure import generator, versions
 
 __all__ = ["MEASUREMENTS", "main"]
 
@@ -24,7 +26,6 @@ _WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window", "--lanes 8 --accumulato
 _ALL = "--a E4M3,E5M2,E3M2,E2M3,E2M1,INT8 --b E4M3,E5M2,E3M2,E2M3,E2M1,INT8"
 #: What of it is compared with what others do: each is measured for ECP5 and with standard cells.
 _COMPARED = {
-    "multiplier": "--part multiplier",
     "scale by a shift": "--part scale --accumulator window",
     "scale by an FP32 multiplication": "--part fp32-scale",
     "datapath, 8 lanes, window": "--part datapath --lanes 8 --accumulator window",
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, str] = {
     "8 lanes, exact": "--lanes 8 --accumulator exact",
     "1 lane, window": "--lanes 1 --accumulator window",
     "1 lane, exact, all formats at run time": f"{_ALL} --lanes 1 --accumulator exact",
+    "multiplier": "--part multiplier",
     "quantizer, BF16 to E4M3, 32 elements a clock, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
     "32 lanes, window, standard cells": f"{_WINDOW_32} --target asic",
     **_COMPARED,
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", default="1,2,3", help="of place and route (%(default)s)")
     parser.add_argument("--jobs", type=int, help="seeds at a time (one for each CPU)")
     parser.add_argument("--liberty", type=Path, help=f"standard cells ({LIBERTY})")
-    parser.add_argument("--resume", action="store_true", help="keep what is in build/report already")
+    parser.add_argument("--resume", action="store_true", help="keep what is in build/report already, if nothing has changed")
     parser.add_argument("--json", type=Path, default=Path("build/report.json"), help="where the results go (%(default)s)")
     return parser
 
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return 1 if something cannot be, 2 on a mistake in what was given."""
     words = sys.argv[1:] if arguments is None else arguments
     given = _parser().parse_args(words)
-    console, began = Console(highlight=False), time.monotonic()
+    console = Console(highlight=False)
     folder = given.json.with_suffix("")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,18 +80,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     more = ["--jobs", str(given.jobs)] if given.jobs else []
     if given.liberty:
         more += ["--liberty", str(given.liberty)]
-    names, results = given.only or list(MEASUREMENTS), {}
-    for name in names:
+    results = {}
+    for name in [name for name in MEASUREMENTS if name in (given.only or MEASUREMENTS)]:
         file = folder / _file_name(name)
-        if not (given.resume and file.exists()):
+        found = _kept(file, name, given.seeds) if given.resume else None
+        if found is None:
             console.print(f"{name}: mxmac report {MEASUREMENTS[name]}", soft_wrap=True, markup=False)
             command = [*shlex.split(MEASUREMENTS[name]), "--seeds", given.seeds, *more, "-o", str(file), "--json"]
+            started = time.monotonic()
             done = subprocess.run([sys.executable, "-m", "mxmac", "report", *command], stdout=subprocess.DEVNULL, check=False)
             if done.returncode:
                 return 130 if done.returncode == 130 else 1
-        results[name] = {"arguments": MEASUREMENTS[name], **json.loads(file.read_text())}
-    write_record(given.json, "python -m mxmac_fpga.report.campaign", [], began, {"results": results})
+            facts = {"arguments": MEASUREMENTS[name], "seconds": round(time.monotonic() - started, 1)}
+            found = facts | json.loads(file.read_text())
+            with written_whole(file) as temporary:
+                temporary.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        results[name] = found
+    # Also what an earlier run has spent on what was kept; where the library is says nothing.
+    began = time.monotonic() - sum(found["seconds"] for found in results.values())
+    options = ["--seeds", given.seeds, *(word for name in given.only or () for word in ("--only", shlex.quote(name)))]
+    write_record(given.json, "python -m mxmac_fpga.report.campaign", options, began, {"results": results})
     return 0
+
+
+def _kept(file: Path, name: str, seeds: str) -> dict | None:
+    """What an earlier run has left of a measurement; None if that was of other hardware, with other tools or other seeds."""
+    try:
+        found = json.loads(file.read_text())
+        same = (found["arguments"], found["generator"], found["versions"]) == (
+            MEASUREMENTS[name],
+            generator(),
+            versions(found["target"]),
+        )
+        return found if same and list(found.get("seeds", seeds.split(","))) == seeds.split(",") else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 if __name__ == "__main__":

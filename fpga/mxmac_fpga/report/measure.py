@@ -1,15 +1,18 @@
 """A measurement: synthesis, place and route, and what follows from them."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import mxmac
 from mxmac import __version__
 from mxmac_sim.netlists import LIBERTY, TARGETS
 from mxmac_sim.processes import Processes
@@ -20,7 +23,7 @@ from .parts import TOP, Part, Subject
 from .routing import DEVICES, NoRoomError, options, place_and_route
 from .synthesis import CELLS, gates, netlist
 
-__all__ = ["Settings", "measure", "uses_dsp", "versions"]
+__all__ = ["Settings", "generator", "measure", "uses_dsp", "versions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,13 @@ def versions(target: str) -> dict[str, str]:
     return {"mxmac": __version__, **{package: metadata.version(package) for package in packages}}
 
 
+@cache
+def generator() -> str:
+    """Digest of the generator's source: the version stays while the hardware changes."""
+    files = sorted(Path(mxmac.__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
 def measure(
     name: str, part: Part, config: Any, settings: Settings, told: Callable[[str], object] = lambda step: None
 ) -> dict[str, Any]:
@@ -96,6 +106,7 @@ def measure(
         "lanes": config.lanes if part.per_lane else 1,
         "per_clock": float(subject.per_clock),
         "versions": versions(settings.target),
+        "generator": generator(),
     }
     told("Generated")
     with tempfile.TemporaryDirectory(prefix="mxmac-") as work:

@@ -5,15 +5,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import mxmac
 from mxmac.config import MacConfig
 from mxmac.errors import UserError, written_whole
 
-from .measure import Settings, measure, versions
+from .measure import Settings, generator, measure, versions
 from .parts import PARTS
 from .synthesis import CELLS
 
@@ -56,7 +54,7 @@ class Point:
     def measured_with(self) -> str:
         """All else that the figures depend on, as text."""
         settings = self.settings
-        facts: dict[str, Any] = {"versions": versions(settings.target), "generator": _generator()}
+        facts: dict[str, Any] = {"versions": versions(settings.target), "generator": generator()}
         if settings.target in CELLS:
             facts |= {"seeds": settings.seeds, "freq_mhz": settings.freq_mhz if settings.seeds else None}
         else:
@@ -69,13 +67,6 @@ class Point:
             "configuration": self.configuration,
             "settings": self.measured_with,
         }
-
-
-@cache
-def _generator() -> str:
-    """Digest of the generator's source: the version stays while the hardware changes."""
-    folder = Path(mxmac.__file__).parent
-    return _digest(b"".join(file.read_bytes() for file in sorted(folder.rglob("*.py"))))
 
 
 def _digest(data: bytes) -> str:
