@@ -128,6 +128,17 @@ def test_report_as_a_table(capsys):
     assert "Fmax" not in out
 
 
+@pytest.mark.parametrize(("target", "options"), [("ecp5", "-nowidelut"), ("ice40", "-dsp"), ("gowin", "")])
+def test_dsp_blocks_multiply_if_they_are_asked_for(capsys, target, options):
+    arguments = ["--part", "multiplier", "--multiplier", "dsp", "--target", target, "--no-route", "--json"]
+    status, out, _ = report(capsys, *arguments)
+    found = json.loads(out)
+    assert status == 0
+    assert found["cells"]["DSPs"] > 0
+    assert "-nodsp" not in found["synthesis"][0]
+    assert options in found["synthesis"][0]
+
+
 def test_rate_follows_from_the_interval_of_blocks(capsys):
     status, out, _ = report(
         capsys, "--a", "E2M1", "--b", "E2M1", *WINDOW, "--block", "2", "--lanes", "2", "--no-route", "--json"
