@@ -106,6 +106,7 @@ class Multiplier(wiring.Component):
                 zeros=operand.lsb_exp - operand.grid,
                 width=operand.max_integer.bit_length(),
                 levels_per_clock=config.shift_levels,
+                signed=False,
             )
             m.submodules[f"shifter_{side}"] = shifter
             m.d.comb += [
@@ -113,7 +114,7 @@ class Multiplier(wiring.Component):
                 shifter.i.exp.eq(register(m, element.exp, name=f"exp_{side}")),
             ]
             own = _shifter_clocks(config, operand.sig_bits, operand.exp_bits)
-            integers.append(delay(m, shifter.o.ones[:-1], clocks - own, name=f"integer_{side}"))
+            integers.append(delay(m, shifter.o, clocks - own, name=f"integer_{side}"))
         magnitude = Signal(config.product_bits, reset_less=True)
         m.d.sync += magnitude.eq(integers[0] * integers[1])
         neg = delay(m, neg, clocks + 2, name="neg")

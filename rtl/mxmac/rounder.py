@@ -211,17 +211,16 @@ class Rounder(wiring.Component):
         return state | {
             "neg": neg,
             # To be complemented by the first level of shifting, whose multiplexers have an input to spare.
-            "normal": Cat(value[:-1].as_unsigned(), neg.replicate(self.headroom)),
+            "normal": value[:-1].as_unsigned(),
             "limit": limit_value,
             "free": limit_value[count:].any(),
             "taken": Const(0, 0),
             "sticky": Const(0, 1),
         }
 
-    @staticmethod
-    def _magnitude(state: dict, first: bool):
+    def _magnitude(self, state: dict, first: bool):
         value = state["normal"]
-        return value ^ state["neg"].replicate(len(value)) if first else value
+        return Cat(value ^ state["neg"].replicate(len(value)), Const(0, self.headroom)) if first else value
 
     def _look(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
         """See whether the value is to be moved up by 2^level."""

@@ -53,24 +53,30 @@ class UpShifter(wiring.Component):
         Bits of the largest magnitude that comes out.
     levels_per_clock : int
         Levels of the fine shift between two registers.
+    signed : bool
+        Whether there is a sign: if not, ``i`` lacks ``neg``, and ``o`` is the magnitude alone.
 
     Members
     -------
     i : In(float_layout(sig_bits, exp_bits))
-    o : Out(ones_layout(width))
+    o : Out(ones_layout(width)), or Out(width)
         ``up_shifter_clocks(sig_bits, exp_bits, levels_per_clock)`` later.
     """
 
-    def __init__(self, *, sig_bits: int, exp_bits: int, zeros: int, width: int, levels_per_clock: int):
+    def __init__(self, *, sig_bits: int, exp_bits: int, zeros: int, width: int, levels_per_clock: int, signed: bool = True):
+        self._signed = signed
         self._zeros, self._width, self._levels_per_clock = zeros, width, levels_per_clock
         self._fine = _fine_bits(sig_bits, exp_bits)
         self._coarse = exp_bits > self._fine
-        super().__init__({"i": In(float_layout(sig_bits, exp_bits)), "o": Out(ones_layout(width))})
+        number = float_layout(sig_bits, exp_bits)
+        if not signed:
+            number = data.StructLayout({name: shape for name, shape in number.members.items() if name != "neg"})
+        super().__init__({"i": In(number), "o": Out(ones_layout(width) if signed else width)})
 
     def elaborate(self, platform):
         """Build the shifter."""
         m = Module()
-        value, exp, neg = self.i.sig, self.i.exp, self.i.neg
+        value, exp, neg = self.i.sig, self.i.exp, self.i.neg if self._signed else Const(0)
         for level in range(self._fine):
             value = shift_left_stage(value, 1 << level, exp[0], len(value) + (1 << level))
             exp = exp[1:]
@@ -78,21 +84,21 @@ class UpShifter(wiring.Component):
                 break
             if level % self._levels_per_clock == self._levels_per_clock - 1:
                 value, exp = register(m, value, name=f"shifted{level}"), register(m, exp, name=f"exp{level}")
-                neg = register(m, neg, name=f"neg{level}")
+                neg = register(m, neg, name=f"neg{level}") if self._signed else neg
         # A 2:1 multiplexer has an input to spare.
         value = value ^ neg.replicate(len(value))
         width = self._width + self._zeros
         if self._coarse:
             value, neg = self._place(m, register(m, value, name="shifted"), exp, neg, width)
         value = Cat(value, neg.replicate(max(0, width - len(value))))[self._zeros : width]
-        m.d.sync += [self.o.ones.eq(Cat(value, neg)), self.o.neg.eq(neg)]
+        m.d.sync += [self.o.ones.eq(Cat(value, neg)), self.o.neg.eq(neg)] if self._signed else self.o.eq(value)
         return m
 
     def _place(self, m: Module, value, position, neg, width: int):
         """Bits of ``value``, which is a register, at one of the places; ``position`` and ``neg`` are one clock earlier."""
         stride = 1 << self._fine
         places = 1 << len(position)
-        sign = register(m, neg, name="sign")
+        sign = register(m, neg, name="sign") if self._signed else neg
         held = register(m, position, name="position")
         controls: dict[int, tuple[Signal, Signal]] = {}
 

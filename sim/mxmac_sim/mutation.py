@@ -33,6 +33,8 @@ _SELECTOR_BITS = 16
 #: What is proved of all that a module does, by the end of the module's name.
 _PROPERTIES = {
     "multiplier": "multiplier",
+    "element_product": "multiplier",
+    "shifter": "multiplier",
     "decoder_a": "multiplier",
     "decoder_b": "multiplier",
     "scale_sum": "scales",

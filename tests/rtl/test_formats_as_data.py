@@ -23,6 +23,7 @@ TABLES = {"ELEMENT_FORMATS", "RESULT_FORMATS"}
 #: That sums are held in binary32 is what this accumulator is; results of any other format are narrowed. And the elements of
 #: DeepSeek's checkpoints are E4M3: there is no field to tell.
 ALLOWED = {
+    ("rtl/mxmac/baselines/fp32_scale.py", "config.output != FP32"),
     ("rtl/mxmac/datapath.py", "config.output != FP32"),
     ("rtl/mxmac/datapath.py", "self.config.output != FP32"),
     ("sim/mxmac_sim/accumulation.py", "output == _FP32"),

@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, register, shift_left_stage
+from ..bits import delay, delay_valid, register, shift_left_stage, sign_extend
 from ..config import MacConfig, Storage
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..multiplier import SPECIALS
@@ -210,7 +210,7 @@ class ExactAccumulator(wiring.Component):
         parts = []
         for parity in range(2):
             grows = register(m, sign & (odd != parity), name=f"grows{parity}")
-            parts.append(Cat(placed[parity * bits : parity * bits + bits], grows.replicate(_GROWTH)))
+            parts.append(Cat(placed[parity * bits : parity * bits + bits], grows).as_signed())
         return parts, word
 
     def _add(self, m: Module, valid, add, parts, word):
@@ -253,7 +253,7 @@ class ExactAccumulator(wiring.Component):
             m.d.comb += [
                 memory.slot.eq(add.slot),
                 memory.index.eq(index),
-                total.eq(old + register(m, addend, name=f"{name}_addend")),
+                total.eq(old + sign_extend(register(m, addend, name=f"{name}_addend"), width)),
                 memory.write_enable.eq(write_valid),
                 memory.write_data.eq(total),
                 memory.drain_slot.eq(drain_slot),

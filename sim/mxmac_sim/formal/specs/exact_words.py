@@ -65,6 +65,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         _looked(name, own, f"the_slot * {(words + (name == 'even')) // 2} + {rows[name]}") for name, own in memories.items()
     )
     enable = next(port for port in memories["even"] if port.startswith("write") and port.endswith("en"))
+    extended = lambda part: f"{{{{{total - word - 1}{{{part}[{word}]}}}}, {part}}}"  # noqa: E731
     for name, bits in row_bits.items():
         place = f"{{the_slot, {rows[name]}}}"
         # What a block is on its way to change: asked for, read, and written, a clock after each other.
@@ -75,11 +76,12 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     {name}_written <= {name}_read;
   end
   wire [{total - 1}:0] {name}_after = unit_{name}_{enable} && {name}_written == {place}
-    ? unit_{name}_old + unit_{name}_addend : unit_{name}_look;
+    ? unit_{name}_old + {extended(f"unit_{name}_addend")} : unit_{name}_look;
   wire [{total - 1}:0] {name}_content = unit_read_valid_d1 && {name}_read == {place}
-    ? (unit_{name}_kept ? {name}_after : {total}'d0) + unit_{name}_part : {name}_after;
+    ? (unit_{name}_kept ? {name}_after : {total}'d0) + {extended(f"unit_{name}_part")} : {name}_after;
 """
-        names |= {f"unit.{name}_{what}": total for what in ("part", "addend", "old")} | {f"unit.{name}_kept": 1}
+        names |= {f"unit.{name}_{what}": word + 1 for what in ("part", "addend")}
+        names |= {f"unit.{name}_old": total, f"unit.{name}_kept": 1}
         names |= {f"unit.{name}.{port}": memories[name][port].width for port in ("slot", "index", enable)}
     names |= {
         "unit.taken": 1, "unit.queue.o__payload": payload, "unit.slot": slot_bits, "unit.first": 1, "unit.busy": slots,
