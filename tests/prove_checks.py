@@ -39,13 +39,13 @@ SMALL = [
 
 #: By the property that has to fail: the module that is wrong, what is replaced in it, and by what.
 WRONG = {
-    "multiplier": ("multiplier", r"shamt_d2\[0\] \?", "shamt_d2[1] ?"),
+    "multiplier": ("element_product", r"exp_d1 <= exp;", "exp_d1 <= exp | 1;"),
     "scales": ("scale_sum", r"8'hff", "8'hfe"),
     "tree": ("tree", r" \+ ", " - "),
     "block": ("block_adder", r" \+ ", " - "),
     "scale_applier": ("scale_applier", r"anchored \| nonzero", "anchored"),
     "window": ("accumulator", r"= lost \| overflow", "= lost | lost"),
-    "rounder": ("rounder", r"(\w+_normal\[0\]) \| \w+_sticky", r"\1"),
+    "rounder": ("rounder", r"\w+_sticky \| (\w+);", r"\1;"),
     "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
     "held": ("results", r"assign fetch = waiting_left & \w+", "assign fetch = waiting_left"),
     "places": ("mac", r"result_taken \^ dot_ends", "result_taken | dot_ends"),
@@ -58,9 +58,9 @@ EXACT = ["--a", "E2M1", "--b", "E2M1", "--block", "4", "--lanes", "2"]
 WRONG_WORDS = {
     "what is added": ("accumulator", r"shamt\[0\] \?", "shamt[1] ?"),
     "a word that is not cleared": ("accumulator", r"done_valid \?", "1'h0 ?"),
-    "a slot that is used too soon": ("accumulator", r"(assign o__ready = )~ \w+", r"\g<1>1'h1"),
+    "a slot that is used too soon": ("accumulator", r"else o__ready <= \w+;", "else o__ready <= 1'h1;"),
     "the highest word": ("accumulator", r"if \(add_valid_d\d\) highest0 <=", "if (1'h0) highest0 <="),
-    "where it is written": ("accumulator_odd", r"words\[\{ slot, index \}\] <=", "words[{ slot, index } ^ 1] <="),
+    "where it is written": ("accumulator_odd", r"words\[write__addr\] <=", "words[write__addr ^ 1] <="),
 }
 
 

@@ -26,7 +26,7 @@ def test_words_in_registers_are_those_that_there_are():
     for storage in Storage:
         text = generate(MacConfig(storage=storage), "unit").text
         places[storage] = re.findall(r"reg \[80:0\] words\d* \[(\d+):0\];", text)
-    assert places == {Storage.LUTRAM: ["31", "15"], Storage.REGISTERS: ["4", "4", "3", "3"]}
+    assert places == {Storage.LUTRAM: ["14", "11"], Storage.REGISTERS: ["4", "4", "3", "3"]}
 
 
 def test_a_window_in_registers_has_room_for_the_results_of_whole_blocks():
@@ -34,4 +34,4 @@ def test_a_window_in_registers_has_room_for_the_results_of_whole_blocks():
         storage: generate(MacConfig(accumulator=Accumulator.WINDOW, storage=storage), "unit").manifest["results_queued"]
         for storage in Storage
     }
-    assert room == {Storage.LUTRAM: 33, Storage.REGISTERS: 9}
+    assert room == {Storage.LUTRAM: 65, Storage.REGISTERS: 17}
