@@ -41,6 +41,7 @@ MEASUREMENTS: dict[str, str] = {
     "1 lane, window": "--lanes 1 --accumulator window",
     "1 lane, exact, all formats at run time": f"{_ALL} --lanes 1 --accumulator exact",
     "32 lanes, window, DSP blocks": f"{_WINDOW_32} --multiplier dsp",
+    "product of elements": "--part product",
     "multiplier": "--part multiplier",
     "quantizer, BF16 to E4M3, 32 elements a clock, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
     "32 lanes, window, standard cells": f"{_WINDOW_32} --target asic",

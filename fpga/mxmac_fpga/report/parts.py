@@ -14,6 +14,7 @@ from mxmac.datapath import Datapath
 from mxmac.errors import UserError
 from mxmac.multiplier import Multiplier
 from mxmac.netlist import component_verilog
+from mxmac.product import ElementProduct
 from mxmac.quantizer_config import QuantizerConfig
 from mxmac.scale_applier import ScaleApplier
 from mxmac.verilog import Design, generate, generate_quantizer
@@ -104,7 +105,8 @@ def _macs_of_blocks(config: MacConfig) -> Fraction:
 PARTS: dict[str, Part] = {
     "unit": Part("MAC unit", _whole(generate)),
     "datapath": Part("datapath of a unit", _component(Datapath, per_clock=_macs_of_blocks)),
-    "multiplier": Part("multiplier of two elements", _component(Multiplier), "product", per_lane=False),
+    "product": Part("product of two elements, in floating point", _component(ElementProduct), "product", per_lane=False),
+    "multiplier": Part("product of two elements, as an integer", _component(Multiplier), "product", per_lane=False),
     "scale": Part("scale applier, a shift into the window", _component(ScaleApplier), "block", per_lane=False),
     "fp32-scale": Part(
         "scale in FP32, applied by a multiplication", _component(ScaleByMultiplication), "block", per_lane=False
