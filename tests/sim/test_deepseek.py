@@ -148,12 +148,10 @@ def test_packed_scales_are_those_of_rows_and_make_the_same_tensor(tmp_path, caps
     plain, packed = tmp_path / f"plain{suffix}", tmp_path / f"packed{suffix}"
     for path, options in ((plain, []), (packed, ["--pack-scales"])):
         assert command(capsys, "quantize", tmp_path / "x.npy", path, "--layout", layout, *options)[0] == 0
-    arrays = np.load(packed) if suffix == ".npz" else {}
-    if suffix == ".safetensors":
-        with safetensors.safe_open(packed, "np") as file:
-            arrays["scales"] = file.get_tensor("scales")
-    assert (arrays["scales"].dtype, arrays["scales"].shape) == (np.int32, (200, 1))
-    assert (arrays["scales"] >> 24 == 0x7F).all()
+    with np.load(packed) if suffix == ".npz" else safetensors.safe_open(packed, "np") as file:
+        scales = file["scales"] if suffix == ".npz" else file.get_tensor("scales")
+    assert (scales.dtype, scales.shape) == (np.int32, (200, 1))
+    assert (scales >> 24 == 0x7F).all()
     first, second = load_mx(plain), load_mx(packed)
     assert np.array_equal(first.elements, second.elements)
     assert np.array_equal(first.scales, second.scales)
