@@ -49,6 +49,11 @@ def exact_words(config: MacConfig) -> int:
     return config.scale_sum_max // word_bits(config) + 2
 
 
+def _spaced(config: MacConfig) -> bool:
+    """Whether blocks leave the queue at most every other clock: they have beats enough to catch up after a wait even so."""
+    return config.beats > 2
+
+
 def _slots(config: MacConfig) -> int:
     """Dot products that the memories hold: one adds up while others wait for, or are in, their carrying out."""
     return 3 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
@@ -77,7 +82,7 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
     """
     fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + _DRAIN_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
-    return fixed + 3, fixed + exact_words(config) + 1 + (config.beats > 1)
+    return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
 
 
 def _below_bits(config: MacConfig) -> int:
@@ -149,8 +154,8 @@ class ExactAccumulator(wiring.Component):
         scaled = data.View(layout, queue.o.payload)
         ends = self.taken & scaled.block.dot_last
         free = ~busy.bit_select(Mux(ends, next_slot, slot), 1)
-        # Blocks of several beats come no faster in the long run, so none need be added to a word that is still being written.
-        m.d.sync += room.eq(free & ~self.taken if config.beats > 1 else free)
+        # None is added then to a word that is still being written.
+        m.d.sync += room.eq(free & ~self.taken if _spaced(config) else free)
         with m.If(self.taken):
             m.d.sync += first.eq(scaled.block.dot_last)
             with m.If(scaled.block.dot_last):
@@ -244,7 +249,7 @@ class ExactAccumulator(wiring.Component):
             old = Signal(width, name=f"{name}_old", reset_less=True)
             total = Signal(width, name=f"{name}_total")
             content = memory.read_data
-            if config.beats == 1:
+            if not _spaced(config):
                 place = Cat(index, add.slot)
                 again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
                 content = Mux(again, total, content)
