@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mxmac.accumulator.exact import word_bits
+from mxmac.accumulator.exact_sizes import word_bits
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
 from mxmac.mac import result_queue_depth

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .adder_tree import beat_sum_layout
 from .bits import add_with_carry, sign_extend
 from .config import MacConfig
-from .multiplier import SPECIALS
+from .product import SPECIALS
 
 __all__ = ["BlockAdder", "beat_layout", "block_layout"]
 

@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator.exact import ExactAccumulator, exact_latency, exact_total_exp_min, exact_total_layout
+from .accumulator.exact import ExactAccumulator, exact_latency
+from .accumulator.exact_sizes import exact_total_exp_min, exact_total_layout
 from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from .accumulator.serial_exact import SerialExact, serial_exact_latency
 from .accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
@@ -15,7 +16,8 @@ from .block import BlockAdder
 from .config import Accumulator, MacConfig
 from .credit_queue import QUEUE_CLOCKS
 from .formats import SCALE_WIDTH
-from .multiplier import SPECIALS, Multiplier, multiplier_latency
+from .multiplier import Multiplier, multiplier_latency
+from .product import SPECIALS
 from .rounder import Rounder, result_layout, rounder_clocks
 from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
 

@@ -9,7 +9,7 @@ from .config import MacConfig, MultiplierKind
 from .product import PRODUCT_CLOCKS, SPECIALS, ElementProduct, decoded_pair, element_ports, exp_bits
 from .up_shifter import UpShifter, ones_layout, up_shifter_clocks
 
-__all__ = ["SPECIALS", "Multiplier", "multiplier_latency", "product_layout"]
+__all__ = ["Multiplier", "multiplier_latency", "product_layout"]
 
 
 def product_layout(config: MacConfig) -> data.StructLayout:

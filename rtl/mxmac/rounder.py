@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from .bits import delay_valid
 from .formats import Format
-from .multiplier import SPECIALS
+from .product import SPECIALS
 
 __all__ = ["STATUS", "Rounder", "pack_result", "result_layout", "rounder_clocks", "total_layout"]
 

@@ -8,7 +8,7 @@ from .bits import delay, delay_valid, register, shift_left_stage
 from .block import block_layout
 from .config import MacConfig
 from .formats import SCALE_NAN, SCALE_WIDTH
-from .multiplier import SPECIALS
+from .product import SPECIALS
 
 __all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .bits import delay, delay_valid, register
 from .config import SERIAL_ROUND_CLOCKS, MacConfig
-from .multiplier import SPECIALS
+from .product import SPECIALS
 from .rounder import pack_result, result_layout
 
 __all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]

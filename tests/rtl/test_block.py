@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 from mxmac.block import BlockAdder
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.multiplier import SPECIALS
+from mxmac.product import SPECIALS
 
 
 @dataclass

@@ -6,47 +6,25 @@ each, adds to what was read the clock before, and writes it. Only when a dot pro
 while the next dot product already adds up in another part of the memories.
 """
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..bits import delay, delay_valid, register, shift_left_stage, sign_extend
 from ..config import MacConfig, Storage
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
-from ..multiplier import SPECIALS
-from ..rounder import total_layout
+from ..product import SPECIALS
 from ..scale_applier import scaled_block_layout, specials_of_block
+from .carry_out import CARRY_OUT_CLOCKS, CarryOut
+from .exact_sizes import GROWTH, exact_total_layout, exact_words, word_bits
 from .word_memory import WordMemory
 
-__all__ = [
-    "ExactAccumulator",
-    "exact_dot_clocks",
-    "exact_latency",
-    "exact_total_exp_min",
-    "exact_total_layout",
-    "exact_words",
-    "word_bits",
-]
+__all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency"]
 
-#: Bits of a word for what is added to it: 2^16 blocks, and a sign.
-_GROWTH = 17
 #: Clocks from when a block knows its words until they can be read as part of a finished sum.
 _WRITE_CLOCKS = 2
-#: Clocks from reading a word for the last time to the sum it becomes part of.
-_DRAIN_CLOCKS = 6
-
-
-def word_bits(config: MacConfig) -> int:
-    """Bits of a word, without those for growth: the least power of two for which a block falls into two words.
-
-    No less than what is carried out of the highest one, which one more has to hold.
-    """
-    return 1 << max(config.block_sum_bits - 2, _GROWTH - 2).bit_length()
-
-
-def exact_words(config: MacConfig) -> int:
-    """Words of a sum: the even ones lie in one memory, and the odd ones in another."""
-    return config.scale_sum_max // word_bits(config) + 2
+#: Clocks from asking for a word for the last time to the sum it becomes part of.
+_DRAIN_CLOCKS = 2 + CARRY_OUT_CLOCKS
 
 
 def _spaced(config: MacConfig) -> bool:
@@ -83,21 +61,6 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
     fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + _DRAIN_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
     return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
-
-
-def _below_bits(config: MacConfig) -> int:
-    """Bits of the next lower word that rounding may need."""
-    return config.output.man_bits + 3
-
-
-def exact_total_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of the sum: its highest word that matters with a sign above, bits of the next lower word, and a sticky bit."""
-    return total_layout(1 + word_bits(config) + _below_bits(config) + 1, (word_bits(config) * exact_words(config)).bit_length())
-
-
-def exact_total_exp_min(config: MacConfig) -> int:
-    """Exponent of the least significant bit of a sum whose ``exp`` is 0."""
-    return config.block_exp_min - _below_bits(config) - 1
 
 
 class ExactAccumulator(wiring.Component):
@@ -220,7 +183,7 @@ class ExactAccumulator(wiring.Component):
 
     def _add(self, m: Module, valid, add, parts, word):
         """Add the parts of a block to their words, and drain the words of a finished dot product."""
-        config, width = self.config, word_bits(self.config) + _GROWTH
+        config, width = self.config, word_bits(self.config) + GROWTH
         words, slots = exact_words(config), _slots(config)
         rows = -(-words // 2)
         odd, row = word[0], word[1:]
@@ -304,61 +267,15 @@ class ExactAccumulator(wiring.Component):
         even, odd = (
             register(m, word, name=f"{name}_drained") for name, word in zip(("even", "odd"), drained_words, strict=True)
         )
-        index, last = delay(m, read_word, 2, name="drained_index"), delay(m, last_word, 2, name="drained_last")
+        index = delay(m, read_word, 2, name="drained_index")
         content = Mux(kept, Mux(index[0], odd, even), 0)
-        valid = delay_valid(m, reading, 2, name="drained_valid")
-        self._carry(m, valid, last, index, content, delay(m, specials[drain_slot], 2, name="seen"))
-        return done
-
-    def _carry(self, m: Module, valid, last, index, content, specials):
-        """Pass carries on from word to word, and keep the highest one that is not all sign, for either sign."""
-        config, bits = self.config, word_bits(self.config)
-        below_bits = _below_bits(config)
-        # Clock 1: the word. Clock 2: with its carry.
-        valid = delay_valid(m, valid, 1, name="word_valid")
-        last = register(m, last, name="word_last")
-        content, index = register(m, content.as_signed(), name="content"), register(m, index, name="content_index")
-        carry, carried = Signal(signed(_GROWTH + 1)), Signal(signed(bits + _GROWTH + 1))
-        out = Signal(bits, reset_less=True)
-        m.d.comb += carried.eq(content + carry)
-        with m.If(valid):
-            m.d.sync += [out.eq(carried[:bits]), carry.eq(Mux(last, 0, carried[bits:].as_signed()))]
-        neg = register(m, carried[-1], name="out_neg")
-        last, index = register(m, last, name="out_last"), register(m, index, name="out_index")
-        valid = delay_valid(m, valid, 1, name="out_valid")
-        # Clock 3: what is there if all higher words are sign, one candidate for each sign.
-        fresh = Signal(init=1)
-        below, sticky = Signal(below_bits), Signal()
-        candidates = []
-        for name, fill in (("positive", 0), ("negative", (1 << bits) - 1)):
-            candidate = Signal(
-                data.StructLayout({"sticky": 1, "below": below_bits, "word": bits, "index": len(index)}), name=name
-            )
-            with m.If(valid & (fresh | (out != Const(fill, bits)))):
-                m.d.sync += candidate.eq(Cat(sticky, below, out, index))
-            candidates.append(candidate)
-        with m.If(valid):
-            m.d.sync += [
-                fresh.eq(last),
-                below.eq(Mux(last, 0, out[bits - below_bits :] if bits >= below_bits else Cat(below, out)[bits:])),
-                sticky.eq(~last & (sticky | self._lost(below, out))),
-            ]
-        neg, done = register(m, neg, name="sum_neg"), delay_valid(m, valid & last, 1, name="sum_valid")
-        # Clock 4: choose.
-        chosen = Signal.like(candidates[0], name="chosen")
-        m.d.comb += chosen.eq(Mux(neg, candidates[1].as_value(), candidates[0].as_value()))
-        total = self.o.payload
-        specials = delay(m, specials, 3, name="specials")
-        m.d.sync += [
-            self.o.valid.eq(done),
-            total.value.eq(Cat(chosen.sticky, chosen.below, chosen.word, neg).as_signed()),
-            total.exp.eq(Cat(Const(0, bits.bit_length() - 1), chosen.index)),
-            total.specials.as_value().eq(specials),
+        m.submodules.carry_out = carry_out = CarryOut(config)
+        m.d.comb += [
+            carry_out.valid.eq(delay_valid(m, reading, 2, name="drained_valid")),
+            carry_out.last.eq(delay(m, last_word, 2, name="drained_last")),
+            carry_out.index.eq(index),
+            carry_out.content.eq(content),
+            carry_out.specials.eq(delay(m, specials[drain_slot], 2, name="seen")),
         ]
-
-    def _lost(self, below, out):
-        """Whether bits that fall out at the bottom are set, now that ``out`` moves into the place of ``below``."""
-        bits, below_bits = word_bits(self.config), _below_bits(self.config)
-        if bits >= below_bits:
-            return below.any() | out[: bits - below_bits].any()
-        return below[:bits].any()
+        wiring.connect(m, carry_out.o, wiring.flipped(self.o))
+        return done

@@ -8,7 +8,7 @@ from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..formats import RESULT_FORMATS, Format
-from ..multiplier import SPECIALS
+from ..product import SPECIALS
 from ..rounder import STATUS, Rounder, result_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
-from ..multiplier import SPECIALS
+from ..product import SPECIALS
 from ..rounder import total_layout
 from ..scale_applier import aligned_layout
 

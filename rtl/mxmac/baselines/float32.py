@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..bits import add_with_carry, delay, register
 from ..formats import RESULT_FORMATS
-from ..multiplier import SPECIALS
+from ..product import SPECIALS
 from ..rounder import Rounder
 
 __all__ = ["FLOAT", "FP32", "PRODUCT_CLOCKS", "Fp32Adder", "Fp32Multiplier", "significand_product", "unpacked"]

@@ -8,8 +8,8 @@ from ..bits import delay, delay_valid, register
 from ..config import MacConfig
 from ..decoder import Decoder
 from ..errors import UserError
-from ..multiplier import SPECIALS
 from ..operand import Operand
+from ..product import SPECIALS
 from .float32 import FP32, PRODUCT_CLOCKS, Fp32Adder, significand_product, unpacked
 
 __all__ = ["Fp32Lane"]

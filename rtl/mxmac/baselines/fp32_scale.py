@@ -9,7 +9,7 @@ from ..config import Accumulator, MacConfig
 from ..credit_queue import CreditQueue
 from ..datapath import Datapath, block_queue_depth
 from ..errors import UserError
-from ..multiplier import SPECIALS
+from ..product import SPECIALS
 from ..rounder import Rounder, result_layout
 from ..scale_applier import scale_sum_layout
 from .float32 import FP32, Fp32Adder, Fp32Multiplier, unpacked

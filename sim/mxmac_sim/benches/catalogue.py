@@ -7,12 +7,8 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from mxmac.accumulator.exact import (
-    ExactAccumulator,
-    exact_latency,
-    exact_total_exp_min,
-    word_bits,
-)
+from mxmac.accumulator.exact import ExactAccumulator, exact_latency
+from mxmac.accumulator.exact_sizes import exact_total_exp_min, word_bits
 from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from mxmac.accumulator.serial_exact import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
 from mxmac.accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
