@@ -3,30 +3,18 @@
 import importlib
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from amaranth.hdl import UnusedElaboratable
 
 from . import __version__
+from .command_options import refuse_options_before, with_options_of
 from .commands_quantizer import quantizer
+from .config import MacConfig
 from .errors import UserError
-from .options import (
-    AccumulatorOption,
-    BlockOption,
-    FormatAOption,
-    FormatBOption,
-    LanesOption,
-    MultiplierOption,
-    OutputOption,
-    PipelineOption,
-    StorageOption,
-    WindowGuardOption,
-    WindowLsbOption,
-    WindowOption,
-    config_from,
-    refuse_options_before,
-)
+from .options import config_from
 from .output import OutputFileOption, TopOption, put_out
 from .verilog import generate
 
@@ -59,30 +47,18 @@ app.add_typer(generate_app, name="generate")
 
 
 @generate_app.callback()
+@with_options_of(config_from, "make_config")
 def _generate(
     context: typer.Context,
+    make_config: Callable[[], MacConfig],
     output_file: OutputFileOption = None,
     top: TopOption = None,
-    a: FormatAOption = ["E4M3"],  # noqa: B006 - typer reads it, nobody changes it
-    b: FormatBOption = ["E4M3"],  # noqa: B006
-    block: BlockOption = 32,
-    lanes: LanesOption = 8,
-    accumulator: AccumulatorOption = "exact",
-    output: OutputOption = "fp32",
-    window: WindowOption = 80,
-    window_guard: WindowGuardOption = 16,
-    window_lsb: WindowLsbOption = None,
-    storage: StorageOption = "lutram",
-    multiplier: MultiplierOption = "lut",
-    pipeline: PipelineOption = 2,
 ):
     """Write the Verilog of a unit, and its manifest beside it."""
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return
-    config = config_from(
-        a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline
-    )
+    config = make_config()
     put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")
 
 

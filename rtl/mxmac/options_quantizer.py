@@ -11,26 +11,19 @@ from .formats import ELEMENT_FORMATS
 from .quantizer_config import SOURCE_FORMATS, QuantizerConfig
 from .scale_rules import Overflow, ScaleRule
 
-__all__ = [
-    "BlockOption",
-    "LanesOption",
-    "OverflowOption",
-    "RuleOption",
-    "SourceOption",
-    "ToOption",
-    "quantizer_config_from",
-]
+__all__ = ["quantizer_config_from"]
 
 _PANEL = "Quantizer"
+_RCEIL, _SAT = ["rceil"], ["sat"]
 _Choice = TypeVar("_Choice", bound=Enum)
 
-SourceOption = Annotated[
+_SourceOption = Annotated[
     str, typer.Option("--from", help=f"What comes in: {', '.join(SOURCE_FORMATS).lower()}.", rich_help_panel=_PANEL)
 ]
-ToOption = Annotated[str, typer.Option(help=f"Element format: {', '.join(ELEMENT_FORMATS)}.", rich_help_panel=_PANEL)]
-BlockOption = Annotated[int, typer.Option(help="Elements that share a scale.", rich_help_panel=_PANEL)]
-LanesOption = Annotated[int, typer.Option(help="Elements a clock; they divide the block.", rich_help_panel=_PANEL)]
-RuleOption = Annotated[
+_ToOption = Annotated[str, typer.Option(help=f"Element format: {', '.join(ELEMENT_FORMATS)}.", rich_help_panel=_PANEL)]
+_BlockOption = Annotated[int, typer.Option(help="Elements that share a scale.", rich_help_panel=_PANEL)]
+_LanesOption = Annotated[int, typer.Option(help="Elements a clock; they divide the block.", rich_help_panel=_PANEL)]
+_RuleOption = Annotated[
     list[str],
     typer.Option(
         metavar="floor|rceil|ceil|even|all",
@@ -38,7 +31,7 @@ RuleOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-OverflowOption = Annotated[
+_OverflowOption = Annotated[
     list[str],
     typer.Option(
         metavar="sat|ovf|both",
@@ -49,9 +42,14 @@ OverflowOption = Annotated[
 
 
 def quantizer_config_from(
-    source: str, to: str, block: int, lanes: int, rule: list[str], overflow: list[str]
+    source: _SourceOption = "fp32",
+    to: _ToOption = "E4M3",
+    block: _BlockOption = 32,
+    lanes: _LanesOption = 8,
+    rule: _RuleOption = _RCEIL,
+    overflow: _OverflowOption = _SAT,
 ) -> QuantizerConfig:
-    """Make a configuration of what the options say.
+    """Make a configuration of what the options say, which commands get from ``with_options_of`` this function.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """``mxmac dot``: real tensors through the simulated hardware."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from mxmac.command_options import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError, check_writable, written_whole
-from mxmac.options import (
-    AccumulatorOption,
-    LanesOption,
-    MultiplierOption,
-    OutputOption,
-    PipelineOption,
-    StorageOption,
-    WindowGuardOption,
-    WindowLsbOption,
-    WindowOption,
-    config_from,
-)
+from mxmac.options import config_from
 
 from . import golden
 from .archives import file_and_name
@@ -40,7 +31,9 @@ __all__ = ["check_pair", "dot"]
 _SHOWN = 5
 
 
+@with_options_of(config_from, "make_config", without=("a", "b", "block"))
 def dot(
+    make_config: Callable[..., MacConfig],
     a_argument: Annotated[str, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).")],
     b_argument: Annotated[str, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).")],
     output_file: Annotated[
@@ -51,15 +44,6 @@ def dot(
     ] = None,
     floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="What B was quantized from.")] = None,
     work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/dot"),
-    lanes: LanesOption = 8,
-    accumulator: AccumulatorOption = "exact",
-    output: OutputOption = "fp32",
-    window: WindowOption = 80,
-    window_guard: WindowGuardOption = 16,
-    window_lsb: WindowLsbOption = None,
-    storage: StorageOption = "lutram",
-    multiplier: MultiplierOption = "lut",
-    pipeline: PipelineOption = 2,
 ) -> int:
     """Multiply A by the transpose of B on the simulated hardware, and hold every result against the golden model.
 
@@ -69,10 +53,7 @@ def dot(
     (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)
     a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
     check_pair(a, b, a_file, b_file)
-    names = [a.format.name], [b.format.name]
-    config = config_from(
-        *names, a.block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline
-    )
+    config = make_config(a=[a.format.name], b=[b.format.name], block=a.block)
     originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
     if output_file is not None:
         if output_file.suffix != ".npz":

@@ -2,28 +2,17 @@
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from mxmac.command_options import with_options_of
+from mxmac.config import MacConfig
 from mxmac.errors import UserError, check_writable, written_whole
-from mxmac.options import (
-    AccumulatorOption,
-    BlockOption,
-    FormatAOption,
-    FormatBOption,
-    LanesOption,
-    MultiplierOption,
-    OutputOption,
-    PipelineOption,
-    StorageOption,
-    WindowGuardOption,
-    WindowLsbOption,
-    WindowOption,
-    config_from,
-)
+from mxmac.options import config_from
 
 from .formal.console import prove_and_show, result_of
 from .formal.properties import all_pairings, unit_properties, unit_text
@@ -37,19 +26,9 @@ if importlib.util.find_spec("bitwuzla") is None:
     raise ModuleNotFoundError("No module named 'bitwuzla'", name="bitwuzla")
 
 
+@with_options_of(config_from, "make_config")
 def _prove(
-    a: FormatAOption = ["E4M3"],  # noqa: B006 - typer reads it, nobody changes it
-    b: FormatBOption = ["E4M3"],  # noqa: B006
-    block: BlockOption = 32,
-    lanes: LanesOption = 8,
-    accumulator: AccumulatorOption = "exact",
-    output: OutputOption = "fp32",
-    window: WindowOption = 80,
-    window_guard: WindowGuardOption = 16,
-    window_lsb: WindowLsbOption = None,
-    storage: StorageOption = "lutram",
-    multiplier: MultiplierOption = "lut",
-    pipeline: PipelineOption = 2,
+    make_config: Callable[[], MacConfig],
     names: Annotated[
         list[str] | None, typer.Option("--property", help="Prove this property only; may be repeated.", show_default=False)
     ] = None,
@@ -66,9 +45,7 @@ def _prove(
 
     Exit status 1 if one is refuted, by a counterexample that is shown, or not decided.
     """
-    config = config_from(
-        a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline
-    )
+    config = make_config()
     if jobs is not None and jobs < 1:
         raise UserError("jobs", f"At least one proof has to run at a time, not {jobs}")
     if timeout < 1:

@@ -6,32 +6,19 @@ The docstrings of the commands are their help.
 import secrets
 import shlex
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from mxmac.command_options import refuse_options_before, with_options_of
+from mxmac.config import MacConfig
 from mxmac.errors import UserError, check_writable
-from mxmac.options import (
-    AccumulatorOption,
-    BlockOption,
-    FormatAOption,
-    FormatBOption,
-    LanesOption,
-    MultiplierOption,
-    OutputOption,
-    PipelineOption,
-    StorageOption,
-    WindowGuardOption,
-    WindowLsbOption,
-    WindowOption,
-    config_from,
-    refuse_options_before,
-)
-from mxmac.options_quantizer import BlockOption as QuantizerBlockOption
-from mxmac.options_quantizer import LanesOption as QuantizerLanesOption
-from mxmac.options_quantizer import OverflowOption, RuleOption, SourceOption, ToOption, quantizer_config_from
+from mxmac.options import config_from
+from mxmac.options_quantizer import quantizer_config_from
+from mxmac.quantizer_config import QuantizerConfig
 
 from .benches.catalogue import Subject, quantizer_subject, unit_subject
 from .benches.settings import Effort
@@ -58,20 +45,10 @@ verify_app = typer.Typer(invoke_without_command=True)
 
 
 @verify_app.callback()
+@with_options_of(config_from, "make_config")
 def _verify(
     context: typer.Context,
-    a: FormatAOption = ["E4M3"],  # noqa: B006 - typer reads it, nobody changes it
-    b: FormatBOption = ["E4M3"],  # noqa: B006
-    block: BlockOption = 32,
-    lanes: LanesOption = 8,
-    accumulator: AccumulatorOption = "exact",
-    output: OutputOption = "fp32",
-    window: WindowOption = 80,
-    window_guard: WindowGuardOption = 16,
-    window_lsb: WindowLsbOption = None,
-    storage: StorageOption = "lutram",
-    multiplier: MultiplierOption = "lut",
-    pipeline: PipelineOption = 2,
+    make_config: Callable[[], MacConfig],
     seed: _SeedOption = None,
     effort: _EffortOption = "normal",
     simulator: _SimulatorOption = "verilator",
@@ -86,20 +63,14 @@ def _verify(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
-    subject = unit_subject(
-        config_from(a, b, block, lanes, accumulator, output, window, window_guard, window_lsb, storage, multiplier, pipeline)
-    )
+    subject = unit_subject(make_config())
     return _run([], subject, seed, effort, simulator, bench, waves, work)
 
 
 @verify_app.command("quantizer")
+@with_options_of(quantizer_config_from, "make_config")
 def _quantizer(
-    source: SourceOption = "fp32",
-    to: ToOption = "E4M3",
-    block: QuantizerBlockOption = 32,
-    lanes: QuantizerLanesOption = 8,
-    rule: RuleOption = ["rceil"],  # noqa: B006
-    overflow: OverflowOption = ["sat"],  # noqa: B006
+    make_config: Callable[[], QuantizerConfig],
     seed: _SeedOption = None,
     effort: _EffortOption = "normal",
     simulator: _SimulatorOption = "verilator",
@@ -110,7 +81,7 @@ def _quantizer(
 
     Exit status 1 if a code, a scale or a latency is not as it should be.
     """
-    subject = quantizer_subject(quantizer_config_from(source, to, block, lanes, rule, overflow))
+    subject = quantizer_subject(make_config())
     return _run(["quantizer"], subject, seed, effort, simulator, None, waves, work)
 
 

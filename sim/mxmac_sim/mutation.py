@@ -30,13 +30,9 @@ _MUTATE, _EQUIVALENCE, _SEQUENCE = (
     Path(__file__).with_name(f"{name}_pass.py").resolve() for name in ("mutate", "equivalence", "sequence")
 )
 _SELECTOR_BITS = 16
-#: What is proved of all that a module does, by the end of the module's name.
+#: What is proved of all that a module does, by its name without a number.
 _PROPERTIES = {
     "multiplier": "multiplier",
-    "element_product": "multiplier",
-    "shifter": "multiplier",
-    "decoder_a": "multiplier",
-    "decoder_b": "multiplier",
     "scale_sum": "scales",
     "tree": "tree",
     "block_adder": "block",
@@ -185,11 +181,14 @@ class MutatedUnit:
             raise SimulationError(str(error)) from error
 
     def proof(self, mutant: Mutant, *, timeout: float) -> bool | None:
-        """Hold a mutant against the specification of its module: whether it satisfies that, or None if there is none.
+        """Hold a mutant against the specification of the innermost module around it that has one.
+
+        Return whether it satisfies that, or None if there is none.
 
         None, too, if it is not decided in ``timeout`` seconds.
         """
-        name = _PROPERTIES.get(re.sub(r"\d+$", "", mutant.module.rpartition(".")[2]), "")
+        around = [re.sub(r"\d+$", "", module) for module in reversed(mutant.module.split("."))]
+        name = next((_PROPERTIES[module] for module in around if module in _PROPERTIES), "")
         if mutant.module.endswith(".accumulator") and self._config.accumulator is Accumulator.WINDOW:
             name = "window"
         if name not in unit_properties(self._config):

@@ -227,7 +227,7 @@ def test_a_tool_ends_with_the_process_that_started_it():
     ("arguments", "option", "accepted"),
     [
         (["--target", "stratix"], "--target", "ecp5, ice40, gowin, asic"),
-        (["--part", "rounders"], "--part", "unit, datapath, multiplier"),
+        (["--part", "rounders"], "--part", "unit, datapath, product, multiplier"),
         (["--seeds", "1,x"], "--seeds", "whole numbers"),
         (["--seeds", "1,1"], "--seeds", "once"),
         (["--seeds", ""], "--seeds", "whole numbers"),

@@ -4,7 +4,6 @@ The docstrings of the commands are their help.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,40 +13,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from mxmac.command_options import refuse_options_before, with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import check_writable, written_whole
-from mxmac.options import refuse_options_before, with_unit_options
-from mxmac.options_quantizer import (
-    BlockOption,
-    LanesOption,
-    OverflowOption,
-    RuleOption,
-    SourceOption,
-    ToOption,
-    quantizer_config_from,
-)
+from mxmac.options import config_from
+from mxmac.options_quantizer import quantizer_config_from
+from mxmac.quantizer_config import QuantizerConfig
 from mxmac_sim.yosys import YosysError
 
 from ..toolchains import BuildError
 from .console import described, table
 from .measure import Settings, measure
-from .options import (
-    FREQ,
-    SEEDS,
-    FreqOption,
-    JobsOption,
-    LibertyOption,
-    NoRouteOption,
-    PartOption,
-    SeedsOption,
-    TargetOption,
-    checked_freq,
-    checked_jobs,
-    checked_seeds,
-    checked_target,
-    existing_liberty,
-    stored_for,
-)
+from .options import PartOption, settings_from, stored_for
 from .parts import QUANTIZER, Part, part_named
 
 __all__ = ["report_app"]
@@ -62,17 +39,13 @@ report_app = typer.Typer(invoke_without_command=True)
 
 
 @report_app.callback()
-@with_unit_options()
+@with_options_of(settings_from, "make_settings")
+@with_options_of(config_from, "make_config")
 def _report(
     context: typer.Context,
     make_config: Callable[[], MacConfig],
-    target: TargetOption = "ecp5",
+    make_settings: Callable[[], Settings],
     part: PartOption = "unit",
-    seeds: SeedsOption = SEEDS,
-    freq: FreqOption = FREQ,
-    no_route: NoRouteOption = False,
-    jobs: JobsOption = None,
-    liberty: LibertyOption = None,
     as_json: _JsonOption = False,
     output_file: _FileOption = None,
 ) -> int:
@@ -84,42 +57,22 @@ def _report(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
-    settings = _settings(target, seeds, freq, no_route, jobs, liberty)
+    settings = make_settings()
     config = stored_for(settings.target, make_config(), context)
     return _measure_and_show(part.lower(), part_named(part), config, settings, as_json, output_file)
 
 
 @report_app.command("quantizer")
+@with_options_of(settings_from, "make_settings")
+@with_options_of(quantizer_config_from, "make_config")
 def _quantizer(
-    source: SourceOption = "fp32",
-    to: ToOption = "E4M3",
-    block: BlockOption = 32,
-    lanes: LanesOption = 8,
-    rule: RuleOption = ["rceil"],  # noqa: B006 - typer reads it, nobody changes it
-    overflow: OverflowOption = ["sat"],  # noqa: B006
-    target: TargetOption = "ecp5",
-    seeds: SeedsOption = SEEDS,
-    freq: FreqOption = FREQ,
-    no_route: NoRouteOption = False,
-    jobs: JobsOption = None,
-    liberty: LibertyOption = None,
+    make_config: Callable[[], QuantizerConfig],
+    make_settings: Callable[[], Settings],
     as_json: _JsonOption = False,
     output_file: _FileOption = None,
 ) -> int:
     """Measure the area and speed of a quantizer."""
-    config = quantizer_config_from(source, to, block, lanes, rule, overflow)
-    settings = _settings(target, seeds, freq, no_route, jobs, liberty)
-    return _measure_and_show("quantizer", QUANTIZER, config, settings, as_json, output_file)
-
-
-def _settings(target: str, seeds: str, freq: float, no_route: bool, jobs: int | None, liberty: Path | None) -> Settings:
-    return Settings(
-        target=checked_target(target),
-        seeds=() if no_route else checked_seeds(seeds),
-        freq_mhz=checked_freq(freq),
-        jobs=checked_jobs(jobs, os.cpu_count() or 1),
-        liberty=existing_liberty(liberty),
-    )
+    return _measure_and_show("quantizer", QUANTIZER, make_config(), make_settings(), as_json, output_file)
 
 
 def _measure_and_show(name: str, part: Part, config: Any, settings: Settings, as_json: bool, output_file: Path | None) -> int:

@@ -3,7 +3,6 @@
 import importlib.util
 import itertools
 import logging
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,26 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mxmac.command_options import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError, check_writable, written_whole
-from mxmac.options import with_unit_options
+from mxmac.options import config_from
 
 from .measure import Settings
-from .options import (
-    FREQ,
-    SEEDS,
-    FreqOption,
-    JobsOption,
-    LibertyOption,
-    NoRouteOption,
-    SeedsOption,
-    checked_freq,
-    checked_jobs,
-    checked_seeds,
-    checked_target,
-    existing_liberty,
-    stored_for,
-)
+from .options import JobsOption, checked_jobs, checked_target, settings_from, stored_for
 from .pareto import draw
 from .sweep import Point, Results, run
 
@@ -68,19 +54,17 @@ _Scheduler = Annotated[
 ]
 
 
-@with_unit_options(without=("a", "b", "lanes", "accumulator"))
+@with_options_of(settings_from, "make_settings", without=("target", "jobs"))
+@with_options_of(config_from, "make_config", without=("a", "b", "lanes", "accumulator"))
 def explore(
     context: typer.Context,
     make_config: Callable[..., MacConfig],
+    make_settings: Callable[..., Settings],
     lanes: _Lanes = "1,2,4,8,16,32",
     formats: _Formats = "E4M3",
     accumulator: _Accumulators = "exact,window,fp32",
     target: _Targets = "ecp5",
-    seeds: SeedsOption = SEEDS,
-    freq: FreqOption = FREQ,
-    no_route: NoRouteOption = False,
     jobs: JobsOption = None,
-    liberty: LibertyOption = None,
     scheduler: _Scheduler = None,
     output_file: _Output = None,
     plot: _Plot = None,
@@ -97,9 +81,7 @@ def explore(
         check_writable(file)
     if output_file == picture:
         raise UserError("plot", f"{picture} is where the results go; give another name for the picture")
-    wanted_seeds, library = () if no_route else checked_seeds(seeds), existing_liberty(liberty)
-    mhz, processes = checked_freq(freq), checked_jobs(jobs, os.cpu_count() or 1)
-    points = []
+    processes, points = checked_jobs(jobs), []
     for name, count, (a, b), kind in itertools.product(
         [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), _words(accumulator)
     ):
@@ -107,8 +89,7 @@ def explore(
             config = stored_for(name, make_config(a=[a], b=[b], lanes=count, accumulator=kind), context)
         except UserError as error:
             raise UserError("formats" if error.what in ("a", "b") else error.what, str(error)) from error
-        settings = Settings(target=name, seeds=wanted_seeds, freq_mhz=mhz, jobs=1, liberty=library)
-        points.append(Point(config, settings))
+        points.append(Point(config, make_settings(target=name, jobs=1)))
     points = list({point.key: point for point in points}.values())
     results = Results(output_file)
     lacking = results.lacking(points)

@@ -14,6 +14,7 @@ from typing import Any
 
 import mxmac
 from mxmac import __version__
+from mxmac.config import MultiplierKind
 from mxmac_sim.netlists import LIBERTY, TARGETS
 from mxmac_sim.processes import Processes
 
@@ -53,7 +54,7 @@ class Settings:
 
 def uses_dsp(config: Any) -> bool:
     """Whether a configuration asks for DSP blocks."""
-    return getattr(getattr(config, "multiplier", None), "value", None) == "dsp"
+    return getattr(config, "multiplier", None) is MultiplierKind.DSP
 
 
 def versions(target: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Options of the commands that measure, and what they mean."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,38 +11,20 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac_sim.netlists import LIBERTY, TARGETS
 
+from .measure import Settings
 from .parts import PARTS
 
-__all__ = [
-    "FREQ",
-    "SEEDS",
-    "FreqOption",
-    "JobsOption",
-    "LibertyOption",
-    "NoRouteOption",
-    "PartOption",
-    "SeedsOption",
-    "TargetOption",
-    "checked_freq",
-    "checked_jobs",
-    "checked_seeds",
-    "checked_target",
-    "existing_liberty",
-    "stored_for",
-]
-
-#: What is used if nothing else is said.
-SEEDS, FREQ = "1,2,3", 400.0
+__all__ = ["JobsOption", "PartOption", "checked_jobs", "checked_target", "settings_from", "stored_for"]
 
 _PANEL = "Measurement"
 
-TargetOption = Annotated[str, typer.Option(metavar="|".join(TARGETS), help="What to synthesize for.", rich_help_panel=_PANEL)]
+_TargetOption = Annotated[str, typer.Option(metavar="|".join(TARGETS), help="What to synthesize for.", rich_help_panel=_PANEL)]
 PartOption = Annotated[
     str, typer.Option(metavar="|".join(PARTS), help="Measure the unit, or one of its parts alone.", rich_help_panel=_PANEL)
 ]
-SeedsOption = Annotated[str, typer.Option(metavar="N,N,…", help="Seeds of place and route.", rich_help_panel=_PANEL)]
-FreqOption = Annotated[float, typer.Option(help="MHz that place and route aims at.", rich_help_panel=_PANEL)]
-NoRouteOption = Annotated[
+_SeedsOption = Annotated[str, typer.Option(metavar="N,N,…", help="Seeds of place and route.", rich_help_panel=_PANEL)]
+_FreqOption = Annotated[float, typer.Option(help="MHz that place and route aims at.", rich_help_panel=_PANEL)]
+_NoRouteOption = Annotated[
     bool, typer.Option("--no-route", help="Leave out place and route: area alone.", rich_help_panel=_PANEL)
 ]
 JobsOption = Annotated[
@@ -52,7 +35,7 @@ JobsOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-LibertyOption = Annotated[
+_LibertyOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.lib",
@@ -76,7 +59,7 @@ def checked_target(name: str) -> str:
     return name.lower()
 
 
-def checked_seeds(text: str) -> tuple[int, ...]:
+def _checked_seeds(text: str) -> tuple[int, ...]:
     """Return the seeds that a list with commas names.
 
     Raises
@@ -93,7 +76,7 @@ def checked_seeds(text: str) -> tuple[int, ...]:
     return seeds
 
 
-def checked_freq(mhz: float) -> float:
+def _checked_freq(mhz: float) -> float:
     """Return the frequency.
 
     Raises
@@ -106,8 +89,8 @@ def checked_freq(mhz: float) -> float:
     return mhz
 
 
-def checked_jobs(jobs: int | None, otherwise: int) -> int:
-    """Return how many processes to run at a time.
+def checked_jobs(jobs: int | None) -> int:
+    """Return how many processes to run at a time: one for each CPU, if nothing is said.
 
     Raises
     ------
@@ -116,10 +99,10 @@ def checked_jobs(jobs: int | None, otherwise: int) -> int:
     """
     if jobs is not None and jobs < 1:
         raise UserError("jobs", f"At least one process has to run at a time, not {jobs}")
-    return otherwise if jobs is None else jobs
+    return (os.cpu_count() or 1) if jobs is None else jobs
 
 
-def existing_liberty(given: Path | None) -> Path:
+def _existing_liberty(given: Path | None) -> Path:
     """Return the library of cells that was asked for, or the usual one whether it is there or not.
 
     Raises
@@ -130,6 +113,30 @@ def existing_liberty(given: Path | None) -> Path:
     if given is not None and not given.is_file():
         raise UserError("liberty", f"There is no file {str(given)!r}; give a library of cells in Liberty format")
     return given or LIBERTY
+
+
+def settings_from(
+    target: _TargetOption = "ecp5",
+    seeds: _SeedsOption = "1,2,3",
+    freq: _FreqOption = 400.0,
+    no_route: _NoRouteOption = False,
+    jobs: JobsOption = None,
+    liberty: _LibertyOption = None,
+) -> Settings:
+    """Make settings of what the options say, which commands get from ``with_options_of`` this function.
+
+    Raises
+    ------
+    UserError
+        If they are none; the error names the option.
+    """
+    return Settings(
+        target=checked_target(target),
+        seeds=() if no_route else _checked_seeds(seeds),
+        freq_mhz=_checked_freq(freq),
+        jobs=checked_jobs(jobs),
+        liberty=_existing_liberty(liberty),
+    )
 
 
 def stored_for(target: str, config: MacConfig, context: typer.Context) -> MacConfig:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mxmac.config import MacConfig
 
-from .directed_dots import Kit
+from .directed_dots import kits_of
 from .dots import Dot
 
 __all__ = ["near_ties", "remainders"]
@@ -27,7 +27,7 @@ def near_ties(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
         How many.
     """
     output = config.output
-    kits = _kits(config, rng)
+    kits = kits_of(config, rng)
     while count:
         kit, top = kits[rng.integers(len(kits))], _exponent(config, rng)
         half = max(top - output.man_bits, output.lsb_exp) - 1
@@ -55,7 +55,7 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
     count : int
         How many.
     """
-    kits = _kits(config, rng)
+    kits = kits_of(config, rng)
     while count:
         kit, top, sign = kits[rng.integers(len(kits))], _exponent(config, rng), int(rng.choice([1, -1]))
         largest = [
@@ -72,10 +72,6 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
         if dot is not None:
             yield dot
             count -= 1
-
-
-def _kits(config: MacConfig, rng: _Rng) -> list[Kit]:
-    return [Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
 
 
 def _copies(rng: _Rng, sign: int, exp: int) -> list[_Term]:

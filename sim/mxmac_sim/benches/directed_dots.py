@@ -11,7 +11,7 @@ from mxmac.formats import SCALE_BIAS, SCALE_NAN
 from .dots import Dot
 from .elements import Elements, elements
 
-__all__ = ["Kit", "directed_dots", "sums_of_powers"]
+__all__ = ["Kit", "directed_dots", "kits_of", "sums_of_powers"]
 
 _Codes = NDArray[np.uint8]
 #: A signed power of two: its sign, 1 or -1, and its exponent.
@@ -24,11 +24,9 @@ _TOP = SCALE_NAN - 1
 def directed_dots(config: MacConfig, rng: np.random.Generator) -> list[Dot]:
     """Make one of each kind, in each pairing of formats that the configuration has."""
     dots = []
-    for choice_a in range(len(config.a)):
-        for choice_b in range(len(config.b)):
-            kit = Kit(config, rng, choice_a, choice_b)
-            for kinds in (_ranges, _extremes, _specials, _cancellations, _roundings, _windows):
-                dots += [dot for dot in kinds(kit) if dot is not None]
+    for kit in kits_of(config, rng):
+        for kinds in (_ranges, _extremes, _specials, _cancellations, _roundings, _windows):
+            dots += [dot for dot in kinds(kit) if dot is not None]
     return dots
 
 
@@ -42,7 +40,7 @@ def sums_of_powers(config: MacConfig, rng: np.random.Generator, count: int) -> I
     count : int
         How many.
     """
-    kits = [Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
+    kits = kits_of(config, rng)
     low, high = config.block_exp_min, config.block_exp_min + config.scale_sum_max + config.block_sum_bits
     while count:
         kit = kits[rng.integers(len(kits))]
@@ -53,6 +51,11 @@ def sums_of_powers(config: MacConfig, rng: np.random.Generator, count: int) -> I
         if dot is not None:
             yield dot
             count -= 1
+
+
+def kits_of(config: MacConfig, rng: np.random.Generator) -> list["Kit"]:
+    """Return a kit for each pairing of formats that the configuration has."""
+    return [Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
 
 
 class Kit:

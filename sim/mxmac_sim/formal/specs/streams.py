@@ -111,7 +111,7 @@ module prove (
   assign ok_number = owed <= {depth};
   assign ok_left = unit_mac_result_left == (unit_mac_result_count != 0) && (!in_ready || unit_mac_result_left);
   assign ok_ready_stays = 1;
-  assign seen_full = owed == {min(depth, 3)};
+  assign seen_full = owed == {min(depth, 4)};
 endmodule
 """.replace("  input wire assumed_answer,\n", "")
         .replace("  output wire ok_ready_stays,\n", "")
