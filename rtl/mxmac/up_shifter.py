@@ -34,7 +34,7 @@ def _fine_bits(sig_bits: int, exp_bits: int) -> int:
 def up_shifter_clocks(sig_bits: int, exp_bits: int, levels_per_clock: int) -> int:
     """Latency of an :class:`UpShifter`."""
     fine = _fine_bits(sig_bits, exp_bits)
-    return max(1, -(-fine // levels_per_clock) + (exp_bits > fine))
+    return max(1, -(-fine // levels_per_clock)) + (exp_bits > fine)
 
 
 class UpShifter(wiring.Component):

@@ -65,6 +65,8 @@ def decoded(code, dtype, width):
         ("window-guard", "window of 42 bits takes 0 to 41 guard bits, not 42$", {"window": 42, "window_guard": 42}),
         ("window-lsb", "from -1024 to 1024, not 1025$", {"window_lsb": 1025}),
         ("window-lsb", "from -1024 to 1024, not -1025$", {"window_lsb": -1025}),
+        ("pipeline", "depth of 1 to 3, not 0$", {"pipeline": 0}),
+        ("pipeline", "depth of 1 to 3, not 4$", {"pipeline": 4}),
     ],
 )
 def test_config_refuses(what, message, parameters):
@@ -168,6 +170,7 @@ OPTIONS = {
         ({"b": ["E4M3", "FP32"]}, "b", "no format 'FP32'"),
         ({"output": "E4M3"}, "output", "no format 'E4M3' here; choose one of FP32, BF16, FP16$"),
         ({"lanes": 5}, "lanes", "divide"),
+        ({"multiplier": "fpga"}, "multiplier", "no multiplier 'fpga'; choose one of lut, dsp$"),
     ],
 )
 def test_options_refuse(options, what, message):
