@@ -56,7 +56,9 @@ def _prove(
     if json_file is not None:
         check_writable(json_file)
     makers = (
-        dict(all_pairings()) if pairings else unit_properties(config, names, None if verilog is None else unit_text(verilog))
+        dict(all_pairings(config))
+        if pairings
+        else unit_properties(config, names, None if verilog is None else unit_text(verilog))
     )
     folder = work / ("pairings" if pairings else config_slug(config))
     try:

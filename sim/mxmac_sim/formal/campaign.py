@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
         print(f"prove: {error.what}: {error}", file=sys.stderr)
         return 2
     if not given.units_only:
-        subjects.append(("pairings", {}, dict(all_pairings())))
+        subjects.append(("pairings", {}, dict(all_pairings(MacConfig()))))
     for name, parameters, makers in subjects:
         folder = given.work / name
         folder.mkdir(exist_ok=True)

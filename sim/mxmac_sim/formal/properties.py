@@ -205,13 +205,13 @@ def unit_properties(
     return {name: maker(name) for name in makers if not names or name in names}
 
 
-def all_pairings() -> Iterator[tuple[str, Callable[[], Property]]]:
-    """Yield the multiplier of every pairing of formats, of the smallest unit that has it."""
+def all_pairings(like: MacConfig) -> Iterator[tuple[str, Callable[[], Property]]]:
+    """Yield the multiplier of every pairing of formats, of the smallest unit that has it, else like that of another unit."""
     for a, b in product(ELEMENT_FORMATS.values(), repeat=2):
         name = f"multiplier-{a.name}-{b.name}"
 
         def make(a=a, b=b, name=name) -> Property:
-            config = MacConfig(a=[a], b=[b], block=1, lanes=1)
+            config = MacConfig(a=[a], b=[b], block=1, lanes=1, multiplier=like.multiplier, pipeline=like.pipeline)
             return _multiplier(config, generate(config, TOP).text, name)
 
         yield name, make
