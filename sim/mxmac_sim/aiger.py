@@ -49,6 +49,10 @@ class Graph:
         """Return ``a`` where ``which`` is 1, else ``b``."""
         return self.either(self.both(which, a), self.both(which ^ 1, b))
 
+    def differ(self, a: int, b: int) -> int:
+        """Return ``a ^ b``."""
+        return 0 if a == b else self.choose(a, b ^ 1, b)
+
     def write(self, file: Path, output: int, registers: Mapping[int, int]):
         """Write what an output depends on as a binary AIGER file.
 

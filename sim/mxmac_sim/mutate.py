@@ -39,11 +39,11 @@ UNITS = [
     (MacConfig(a=[_E4M3], b=[_E4M3], lanes=1, accumulator=Accumulator.WINDOW), 2),
 ]
 #: Random vectors of each kind: for all mutants, and for those that are left.
-_RANDOMS = (300, 4000)
+_RANDOMS = (300, 8000)
 #: What becomes of mutants that do not survive.
 KINDS = ("killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by induction", "equivalent by proof")
 #: Seconds for the proof of one mutant, and for the search for its invariants.
-_TIMEOUT, _INVARIANTS_TIMEOUT = 120, 60
+_TIMEOUT, _INVARIANTS_TIMEOUT = 120, 100
 
 
 def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: int, progress: Progress) -> dict:

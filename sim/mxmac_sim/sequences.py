@@ -20,7 +20,7 @@ _ABC = Path(pyosys.__file__).parent / "yosys-abc"
 #: Signals that are alike are looked for over so many clocks, one number after the other.
 _CLOCKS = (1, 5)
 #: Proofs that are tried, of more and more registers.
-_ROUNDS = 4
+_ROUNDS = 5
 
 
 class SequenceError(RuntimeError):
@@ -30,9 +30,9 @@ class SequenceError(RuntimeError):
 class SequentialUnit:
     """A unit that holds many versions, told apart by its input ``mutant``.
 
-    Registers hold anything before the reset, but the same in either version. What is read from memories is anything, but the
-    same, for which they have to be given the same. A register that nothing ever gives another value than a constant has that
-    value, as for whatever synthesizes the unit.
+    After the reset, registers that it reaches have the values that it gives them. All others hold anything, but the same in
+    either version. What is read from memories is anything, but the same, for which they have to be given the same. A register
+    that nothing ever gives another value than a constant has that value, as for whatever synthesizes the unit.
 
     Parameters
     ----------
@@ -69,12 +69,13 @@ class SequentialUnit:
     def _rounds(self, number: int) -> Iterator[tuple[set[int], dict[int, int]]]:
         """Yield registers that may differ, and values of constant ones, by index.
 
-        First come those that the change is right before, then also those that these are before, and in the end all that may
-        ever differ. If no others than these do, there is nothing else to look at, and invariants are about fewer registers.
+        First there are none, then those that the change is right before, then also those that these are before, and in the end
+        all that may ever differ. If no others than these do, there is nothing else to look at, and invariants are about fewer
+        registers.
         """
         apart: set[int] = set()
         constant: dict[int, int] = {}
-        rounds: list[set[int]] = []
+        rounds: list[set[int]] = [set()]
         while True:
             compared = _Comparison(self._netlist, number, apart, constant)
             differing, always = compared.differing() - apart, compared.constant(apart | constant.keys())
@@ -83,8 +84,8 @@ class SequentialUnit:
             apart |= differing
             constant |= always
             rounds += [set(apart)] if differing else []
-        # All of them come last, however many rounds there are; there may be none.
-        for few in [*rounds[:-1][: _ROUNDS - 1], rounds[-1] if rounds else set()]:
+        # All of them come last, however many rounds there are.
+        for few in [*rounds[:-1][: _ROUNDS - 1], rounds[-1]]:
             yield few, constant
 
 
@@ -122,39 +123,43 @@ class _Comparison:
     def __init__(self, netlist: Netlist, number: int, apart: set[int], constant: Mapping[int, int]):
         self.graph = graph = Graph()
         ports = {name: 0 if name == "clk" else graph.free() for name in netlist.inputs if not name.startswith("mutant[")}
-        # The first clock is that of the reset, from any state. ABC has registers begin with 0: in their place come inputs.
+        versions = [
+            {name: version >> int(name[7:-1]) & 1 for name in netlist.inputs if name.startswith("mutant[")}
+            for version in (0, number)
+        ]
+        # ABC has registers begin with 0: what they begin with here comes in the first clock in the place of that.
         self._begun = begun = graph.free()
-        ports["rst"] = graph.either(ports["rst"], begun ^ 1)
+        before = [graph.free() for _ in netlist.registers]
+        reset = [netlist.put_into(graph, ports | version | {"rst": 1}, before)[0] for version in versions]
         held, seen = [], []
-        for index in range(len(netlist.registers)):
-            if index in constant:
-                held.append((constant[index],) * 2)
-                seen.append(held[-1])
-                continue
-            before, one = graph.free(), graph.free()
+        for index, free in enumerate(before):
+            one = constant.get(index, graph.free())
             held.append((one, graph.free() if index in apart else one))
-            seen.append((graph.choose(begun, held[-1][0], before), graph.choose(begun, held[-1][1], before)))
+            first, other_first = (given[index] if given[index] < 2 else free for given in reset)
+            if index in constant:
+                seen.append(held[-1])
+            else:
+                seen.append((graph.choose(begun, one, first), graph.choose(begun, held[-1][1], other_first)))
         after, outputs = [], []
-        for version, states in zip((0, number), zip(*seen, strict=True), strict=True):
-            chosen = {name: version >> int(name[7:-1]) & 1 for name in netlist.inputs if name.startswith("mutant[")}
-            next_states, results = netlist.put_into(graph, ports | chosen, states)
+        for version, states in zip(versions, zip(*seen, strict=True), strict=True):
+            next_states, results = netlist.put_into(graph, ports | version, states)
             after.append(next_states)
             outputs.append(results)
         self._held, self._after = held, list(zip(*after, strict=True))
+        self._first = [tuple(given[index] if given[index] < 2 else None for given in reset) for index in range(len(before))]
         self.output = 0
         for name, one in outputs[0].items():
-            other = outputs[1][name]
-            differs = graph.choose(one, other ^ 1, other)
-            # The unit's own ports mean nothing before the reset, but what a memory is given then it keeps.
-            counts = differs if name.startswith("memory") else graph.both(begun, differs)
-            self.output = graph.either(self.output, counts)
+            self.output = graph.either(self.output, graph.differ(one, outputs[1][name]))
         for index, (one, other) in enumerate(self._after):
             if index not in apart:
-                self.output = graph.either(self.output, graph.choose(one, other ^ 1, other))
+                self.output = graph.either(self.output, graph.differ(one, other))
 
     def differing(self) -> set[int]:
-        """Return the indices of registers that the two give different values."""
-        return {index for index, (one, other) in enumerate(self._after) if one != other}
+        """Return the indices of registers that the two give different values, in a reset or else."""
+        pairs = zip(self._after, self._first, strict=True)
+        return {
+            index for index, ((one, other), (first, other_first)) in enumerate(pairs) if one != other or first != other_first
+        }
 
     def constant(self, known: Container[int]) -> dict[int, int]:
         """Return values of registers, other than the known ones, that both give a constant."""

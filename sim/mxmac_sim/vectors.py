@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.verilog import Design
 
-from .benches.close_dots import near_ties, remainders
+from .benches.close_dots import far_apart, long_sum, near_ties, remainders
 from .benches.directed_dots import directed_dots, sums_of_powers
 from .benches.dots import Dot, beat_fields, beats_of, expected_results
 from .benches.random_dots import random_dot
@@ -24,15 +24,30 @@ __all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "mak
 
 @dataclass(frozen=True)
 class Passage:
-    """A way to run vectors: chances of a pause on either side, and clocks of work before the reset that counts."""
+    """A way to run vectors: chances of a pause on either side, clocks of work before the reset that counts, and how many dots.
+
+    If ``dots`` is 0, it is all of them.
+    """
 
     idle: float = 0
     stall: float = 0
     work: int = 0
+    dots: int = 0
 
 
+#: Dot products whose scales lie far apart: enough to fill queues.
+_FAR_APART = 160
+#: Resets at work, one clock later each, so that whatever is under way is at every place once; a few results tell.
+_RESETS = tuple(Passage(work=work, dots=12) for work in range(401, 441))
 #: The ways that vectors are run, in this order. In one of them results wait until there is no more room for them.
-PASSAGES = (Passage(), Passage(work=400), Passage(idle=0.4, stall=0.2), Passage(stall=0.98, work=37), Passage(idle=0.9))
+PASSAGES = (
+    Passage(),
+    Passage(work=400),
+    Passage(idle=0.4, stall=0.2),
+    Passage(stall=0.98, work=37),
+    Passage(idle=0.9),
+    *_RESETS,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +68,14 @@ class Vectors:
     data: NDArray[np.uint32]
     status: NDArray[np.uint8]
 
+    def first(self, count: int, config: MacConfig) -> "Vectors":
+        """Return so many of them, or all if that is 0."""
+        if not count or count >= len(self.dots):
+            return self
+        beats, every = (sum(dot.beats(config) for dot in dots) for dots in (self.dots[:count], self.dots))
+        end = len(self.beats) // every * beats
+        return Vectors(self.dots[:count], self.beats[:end], self.data[:count], self.status[:count])
+
 
 def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return beats of dot products in the layout that bulk.cpp describes; what is not read is random."""
@@ -71,7 +94,8 @@ def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
     """Make all directed dot products and so many random ones, in random order.
 
     Of these, some are plain, some biased towards what is rare, and the others sums of powers of two: any, next to a tie, and
-    what is left when larger ones cancel. Then come as many of a beat or two each, one after the other.
+    what is left when larger ones cancel. One is a sum of as many blocks. Then come as many of a beat or two each, one after the
+    other, and some whose scales lie far apart.
     """
     rng = np.random.default_rng(seed)
     share = randoms // 5
@@ -79,8 +103,10 @@ def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
     for make in (_rare, sums_of_powers, near_ties, remainders):
         dots += make(config, rng, share)
     dots = [dots[index] for index in rng.permutation(len(dots))]
+    dots.append(long_sum(config, rng, randoms))
     short = [min(int(beats), config.beats) for beats in rng.integers(1, 3, randoms)]
     dots += [random_dot(config, rng, blocks=1, last_beats=beats) for beats in short]
+    dots += far_apart(config, rng, _FAR_APART)
     expected = expected_results(dots, config)
     data, status = (np.array(column) for column in zip(*expected, strict=True))
     return Vectors(dots, packed(dots, config, rng), data.astype(np.uint32), status.astype(np.uint8))
@@ -113,7 +139,8 @@ def clocks_of(unit: BulkUnit, vectors: Vectors) -> list[int]:
     SimulationError
         If it gets stuck.
     """
-    return [_run(unit, vectors, seed, ()).result_clocks for seed, _ in enumerate(PASSAGES)]
+    passages = enumerate(PASSAGES)
+    return [_run(unit, vectors.first(passage.dots, unit.config), seed, ()).result_clocks for seed, passage in passages]
 
 
 def first_mismatch(unit: BulkUnit, vectors: Vectors, clocks: Sequence[int], *, plusargs: Sequence[str] = ()) -> str | None:
@@ -129,7 +156,9 @@ def first_mismatch(unit: BulkUnit, vectors: Vectors, clocks: Sequence[int], *, p
     plusargs : sequence of str
         More of them than ``work``.
     """
+    every = vectors
     for number, passage in enumerate(PASSAGES):
+        vectors = every.first(passage.dots, unit.config)
         where = f"pauses {passage.idle:.0%} and {passage.stall:.0%}, {passage.work} clocks of work before the reset"
         try:
             run = _run(unit, vectors, number, plusargs)

@@ -1,15 +1,19 @@
-"""Random dot products in which a single bit decides: sums next to a tie, and what is left when larger numbers cancel."""
+"""Dot products that are rare by chance: a single bit decides, larger numbers cancel, or the accumulator takes its longest."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from mxmac.config import MacConfig
+from mxmac.formats import SCALE_NAN
 
 from .directed_dots import kits_of
 from .dots import Dot
 
-__all__ = ["near_ties", "remainders"]
+__all__ = ["far_apart", "long_sum", "near_ties", "remainders"]
+
+#: Largest scale code that is a number.
+_TOP = SCALE_NAN - 1
 
 _Rng = np.random.Generator
 _Term = tuple[int, int]
@@ -58,11 +62,14 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
     kits = kits_of(config, rng)
     while count:
         kit, top, sign = kits[rng.integers(len(kits))], _exponent(config, rng), int(rng.choice([1, -1]))
+        gap = int(rng.integers(0, kit.high - kit.low + 1))
+        # What is left may be near an end of the result's range, instead of what cancels.
+        top += gap * int(rng.integers(0, 2))
         largest = [
             (sign, top),
             *((int(rng.choice([1, -1])), top - int(rng.integers(1, 24))) for _ in range(rng.integers(0, 3))),
         ]
-        left = top - int(rng.integers(0, kit.high - kit.low + 1))
+        left = top - gap
         rest = [(int(rng.choice([1, -1])), left)]
         rest += [(int(rng.choice([1, -1])), left - int(rng.integers(0, 40))) for _ in range(rng.integers(0, 3))]
         # A block of its own is what the next one takes away; what is left may come in that one, or in a third.
@@ -74,6 +81,26 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
             count -= 1
 
 
+def long_sum(config: MacConfig, rng: _Rng, blocks: int) -> Dot:
+    """Make a sum of so many blocks of the largest numbers that it grows far beyond a single one of them."""
+    kit = kits_of(config, rng)[0]
+    sides = [[np.full(config.block, each.largest.min())] * blocks for each in (kit.a, kit.b)]
+    # Right below a multiple of the width of any word of an accumulator.
+    return kit.dot("a very long sum of the largest", sides[0], sides[1], [kit.split(255)] * blocks)
+
+
+def far_apart(config: MacConfig, rng: _Rng, count: int) -> list[Dot]:
+    """Make short dot products with the least and the largest scale, to come one after the other until queues are full."""
+    kit, dots = kits_of(config, rng)[0], []
+    for _ in range(count):
+        a, b = zip(*(kit.ordinary(config.block) for _ in range(2)), strict=True)
+        scales = [(0, 0), (_TOP, _TOP)][:: int(rng.choice([1, -1]))]
+        # Now and then a single block: more results are asked for than blocks wait.
+        blocks = int(rng.choice([1, 2], p=[0.1, 0.9]))
+        dots.append(kit.dot("scales far apart", a[:blocks], b[:blocks], scales[:blocks], beats=1))
+    return dots
+
+
 def _copies(rng: _Rng, sign: int, exp: int) -> list[_Term]:
     """A power of two as a sum of so many equal ones that a block's sum comes to where no product does."""
     doublings = int(rng.choice([0, 0, 1, 2, 3]))
@@ -83,11 +110,13 @@ def _copies(rng: _Rng, sign: int, exp: int) -> list[_Term]:
 def _exponent(config: MacConfig, rng: _Rng) -> int:
     """Exponent of the largest term: ordinary, near one of the ends of the result's range, or any that a block has."""
     output = config.output
-    match rng.integers(4):
+    match rng.integers(5):
         case 0:
             return int(rng.integers(-40, 41))
         case 1:
-            return output.emin + int(rng.integers(-output.man_bits - 4, 70))
+            return output.emin + int(rng.integers(-output.man_bits - 4, 5))
         case 2:
+            return output.emin + int(rng.integers(-output.man_bits - 4, 70))
+        case 3:
             return output.emax + int(rng.integers(-4, 3))
     return int(rng.integers(config.block_exp_min, config.block_exp_min + config.scale_sum_max + config.block_sum_bits))
