@@ -7,7 +7,20 @@ from operator import or_
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
-__all__ = ["add_with_carry", "any_of", "delay", "delay_valid", "funnel_up", "register", "shift_left_stage", "sign_extend"]
+__all__ = [
+    "add_with_carry",
+    "any_later",
+    "any_of",
+    "delay",
+    "delay_valid",
+    "funnel_up",
+    "register",
+    "shift_left_stage",
+    "sign_extend",
+]
+
+#: Bits of which two levels of LUTs see whether any is set.
+_SEEN_AT_ONCE = 16
 
 
 def register(m: Module, value, *, name: str):
@@ -72,6 +85,12 @@ def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
         kept = width + amount - 1
         bits = Mux(shamt[level], bits[:kept], bits[amount : amount + kept])
     return bits
+
+
+def any_later(m: Module, bits: Value, *, name: str) -> Value:
+    """Return whether any of the bits was set a clock ago: seen of a few of them before the clock, and of all behind it."""
+    parts = [bits[start : start + _SEEN_AT_ONCE].any() for start in range(0, len(bits), _SEEN_AT_ONCE)]
+    return register(m, Cat(*parts), name=f"{name}_any").any() if parts else Const(0)
 
 
 def any_of(m: Module, flags: Sequence[data.View], layout: data.Layout, *, name: str) -> data.View:

@@ -5,13 +5,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["QUEUE_CLOCKS", "CreditQueue", "credit", "queue_depth"]
+__all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_depth"]
 
 #: Clocks that an entry spends in a queue if nothing waits before it.
 QUEUE_CLOCKS = 2
 
 
-def _nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str) -> tuple[Signal, Value]:
+def count_nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str) -> tuple[Signal, Value]:
     """Count up and down; whether the count is not zero, and whether it will not be at the next clock.
 
     The former is a register, and to know it there is no addition to wait for.
@@ -27,7 +27,7 @@ def _nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str)
 
 def credit(m: Module, ready: Value, depth: int, *, taken: Value, returned: Value, name: str):
     """Drive ``ready`` from a register: high while fewer than ``depth`` places are taken, low during reset."""
-    _, left = _nonzero(m, returned, taken, depth, depth, name)
+    _, left = count_nonzero(m, returned, taken, depth, depth, name)
     held = Signal(name=f"{name}_ready")
     m.d.sync += held.eq(left)
     m.d.comb += ready.eq(held)
@@ -73,7 +73,7 @@ class CreditQueue(wiring.Component):
         write, read = entries.write_port(), entries.read_port()
         written, read_next = Signal(range(self.places)), Signal(range(self.places))
         fetch = Signal()
-        waiting, _ = _nonzero(m, self.i.valid, fetch, self.places, 0, "waiting")
+        waiting, _ = count_nonzero(m, self.i.valid, fetch, self.places, 0, "waiting")
         m.d.comb += [
             fetch.eq(waiting & (~self.o.valid | self.o.ready)),
             write.en.eq(self.i.valid),

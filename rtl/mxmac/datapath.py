@@ -9,7 +9,7 @@ from .accumulator.exact_sizes import exact_total_exp_min, exact_total_layout
 from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from .accumulator.serial_exact import SerialExact, serial_exact_latency
 from .accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from .accumulator.window import WindowAccumulator, window_total_layout
+from .accumulator.window import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
 from .adder_tree import AdderTree, adder_tree_latency
 from .bits import any_of, delay, delay_valid
 from .block import BlockAdder
@@ -84,7 +84,7 @@ def datapath_latency(config: MacConfig) -> tuple[int, int]:
             fixed = serial_window_latency(config)
             back = fixed, fixed + config.beats - 1
         case Accumulator.WINDOW:
-            fixed = scale_applier_latency(config) + WindowAccumulator.latency + _round_clocks(config)
+            fixed = scale_applier_latency(config) + WINDOW_CLOCKS + _round_clocks(config)
             back = fixed, fixed
         case Accumulator.EXACT if config.chunk_bits:
             back = serial_exact_latency(config, queue=block_queue_depth(config))

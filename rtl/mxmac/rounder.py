@@ -11,10 +11,15 @@ from .bits import delay_valid
 from .formats import Format
 from .product import SPECIALS
 
-__all__ = ["STATUS", "Rounder", "pack_result", "result_layout", "rounder_clocks", "total_layout"]
+__all__ = ["STATUS", "Rounder", "classify", "pack_result", "result_layout", "rounder_clocks", "total_layout"]
 
-#: Levels of logic of preparing the rounding addition, of itself, and of packing.
-_LAST_LEVELS = (3, 3, 3)
+#: Levels of logic of finding out how far a value may be moved up.
+_BEGIN_LEVELS = 2
+#: Levels of logic of preparing the rounding addition in two steps, of itself, of seeing what it led to, and of packing.
+_LAST_LEVELS = (2, 2, 2, 2, 1)
+
+#: Bits of which it is seen in one step whether any is set.
+_SCANNED_AT_ONCE = 8
 
 #: Status flags in the order of RISC-V's fflags, least significant first.
 STATUS = data.StructLayout({"nx": 1, "uf": 1, "of": 1, "dz": 1, "nv": 1})
@@ -41,12 +46,11 @@ def result_layout(output: Format) -> data.StructLayout:
     return data.StructLayout({"data": output.width, "status": STATUS})
 
 
-def pack_result(m: Module, output: Format, state: dict, specials: data.View) -> tuple[Signal, data.View]:
-    """Return code and ``STATUS`` of a result, for which overflow, Inf and NaN are still to be put in.
+def classify(output: Format, state: dict, specials: data.View) -> dict:
+    """Return ``state`` with what kind of result it is: what ``pack_result`` needs.
 
     Parameters
     ----------
-    m : Module
     output : Format
     state : dict
         ``code``: fraction and biased exponent, which may be too large; flags ``neg``, ``inexact``, ``overflow``,
@@ -54,18 +58,30 @@ def pack_result(m: Module, output: Format, state: dict, specials: data.View) -> 
     specials : SPECIALS
         If any is set, ``state`` means nothing.
     """
-    code = state["code"]
-    too_large = (code >> output.man_bits) >= (1 << output.exp_bits) - 1
-    nan = specials.nan | specials.invalid | (specials.pos_inf & specials.neg_inf)
+    exp = state["code"][output.man_bits :]
+    invalid = specials.invalid | (specials.pos_inf & specials.neg_inf)
     infinite = specials.pos_inf | specials.neg_inf
-    sign = Mux(infinite, specials.neg_inf, state["neg"])
+    too_large = exp[output.exp_bits :].any() | exp[: output.exp_bits].all()
+    return state | {
+        "nan": specials.nan | invalid,
+        "invalid": invalid,
+        "infinite": infinite,
+        "too_large": too_large,
+        "neg": Mux(infinite, specials.neg_inf, state["neg"]),
+    }
+
+
+def pack_result(m: Module, output: Format, state: dict) -> tuple[Signal, data.View]:
+    """Return code and ``STATUS`` of a result, of which ``classify`` has said what it is."""
+    nan, infinite, too_large = state["nan"], state["infinite"], state["too_large"]
     result = Signal(output.width, name="result")
     status = Signal(STATUS, name="result_status")
     with m.If(nan):
         m.d.comb += result.eq(output.nan_code)
-        m.d.comb += status.nv.eq(specials.invalid | (specials.pos_inf & specials.neg_inf))
+        m.d.comb += status.nv.eq(state["invalid"])
     with m.Else():
-        m.d.comb += result.eq(Cat(Mux(infinite | too_large, output.inf_code, code[: output.width - 1]), sign))
+        code = Mux(infinite | too_large, output.inf_code, state["code"][: output.width - 1])
+        m.d.comb += result.eq(Cat(code, state["neg"]))
         with m.If(~infinite):
             m.d.comb += [
                 status.nx.eq(state["inexact"] | too_large),
@@ -83,9 +99,9 @@ def _shift_levels(output: Format, width: int, exp_min: int) -> int:
     return (width - 1 + _headroom(output, width, exp_min)).bit_length()
 
 
-def _look_levels(count: int) -> list[int]:
-    """Levels of LUTs with four inputs that it takes to see what to do, for each level of shifting from the widest on."""
-    return [-(-level // 2) + 1 for level in reversed(range(count))]
+def _scan_levels(level: int) -> tuple[int, int]:
+    """Levels of LUTs with four inputs that it takes to see whether to move up by 2^level: to scan for ones, and to decide."""
+    return (0, 2) if 1 << level <= 4 else (2, 2)
 
 
 def _ends(levels: Sequence[int], most: int) -> list[int]:
@@ -111,10 +127,16 @@ def _register_after(levels: Sequence[int], clocks: int) -> list[int]:
 def rounder_clocks(output: Format, *, width: int, exp_min: int, levels_per_clock: int) -> int:
     """Latency with which a :class:`Rounder` has no more than so many levels of logic between two registers."""
     count = _shift_levels(output, width, exp_min)
-    levels = [0]
-    for look in _look_levels(count):
-        levels += [look, 1]
+    levels = [_BEGIN_LEVELS]
+    for level in reversed(range(count)):
+        levels += [*_scan_levels(level), 1]
     return len(_ends(levels + list(_LAST_LEVELS), levels_per_clock)) + 1
+
+
+def _any_of_each(bits):
+    """Whether any is set, of a few bits each."""
+    parts = [bits[start : start + _SCANNED_AT_ONCE].any() for start in range(0, len(bits), _SCANNED_AT_ONCE)]
+    return Cat(*parts)
 
 
 class Rounder(wiring.Component):
@@ -183,12 +205,14 @@ class Rounder(wiring.Component):
     def _steps(self):
         """Functions that each do a step, with the levels of logic that it takes."""
         count = _shift_levels(self.output, self.width, self.exp_min)
-        steps = [(partial(self._begin, count=count), 0)]
-        for level, levels in zip(reversed(range(count)), _look_levels(count), strict=True):
-            first = level == count - 1
-            look, move = (partial(step, level=level, first=first) for step in (self._look, self._move))
-            steps += [(look, levels), (move, 1)]
-        last = (self._prepare, self._round, self._pack)
+        steps = [(partial(self._begin, count=count), _BEGIN_LEVELS)]
+        for level in reversed(range(count)):
+            scan, decide, move = (
+                partial(step, level=level, first=level == count - 1) for step in (self._scan, self._decide, self._move)
+            )
+            levels = _scan_levels(level)
+            steps += [(scan, levels[0]), (decide, levels[1]), (move, 1)]
+        last = (self._gather, self._prepare, self._round, self._classify, self._pack)
         return steps + list(zip(last, _LAST_LEVELS, strict=True))
 
     @staticmethod
@@ -213,7 +237,6 @@ class Rounder(wiring.Component):
             # To be complemented by the first level of shifting, whose multiplexers have an input to spare.
             "normal": value[:-1].as_unsigned(),
             "limit": limit_value,
-            "free": limit_value[count:].any(),
             "taken": Const(0, 0),
             "sticky": Const(0, 1),
         }
@@ -222,58 +245,86 @@ class Rounder(wiring.Component):
         value = state["normal"]
         return Cat(value ^ state["neg"].replicate(len(value)), Const(0, self.headroom)) if first else value
 
-    def _look(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
+    def _cut(self, value, level: int) -> int:
+        """Bits at the bottom that the levels after this one cannot bring back into significand, round bit and one more."""
+        return max(0, len(value) - (self.output.man_bits + 3 + (1 << level) - 1))
+
+    def _scan(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
+        """Look for ones where the value would leave its top if it were moved up by 2^level, and where it is about to be cut."""
+        amount, value, neg = 1 << level, self._magnitude(state, first), state["neg"]
+        cut = self._cut(value, level)
+        kept_out = max(0, cut - amount)
+        lost = value[:cut] ^ neg.replicate(cut)
+        # A limit beyond all levels allows any of them.
+        free = {"free": state["limit"][level + 1 :].any()} if first else {}
+        return state | {
+            **free,
+            "top": _any_of_each(value[-amount:] if amount < len(value) else value),
+            "lost_moved": _any_of_each(lost[:kept_out]),
+            "lost_still": _any_of_each(lost[kept_out:]),
+        }
+
+    def _decide(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
         """See whether the value is to be moved up by 2^level."""
-        amount, value, limit, free = 1 << level, self._magnitude(state, first), state["limit"], state["free"]
-        clear = ~value[-amount:].any() if amount < len(value) else ~value.any()
+        limit, free = state["limit"], state["free"]
+        clear = ~state.pop("top").any()
         take = Signal(name=f"take{level}")
         m.d.comb += take.eq(clear & (limit[level] | free))
-        return state | {"free": free | (limit[level] & ~clear), "taken": Cat(take, state["taken"])}
+        moved, still = state.pop("lost_moved").any(), state.pop("lost_still").any()
+        return state | {
+            "free": free | (limit[level] & ~clear),
+            "taken": Cat(take, state["taken"]),
+            "sticky": state["sticky"] | moved | (still & ~take),
+        }
 
     def _move(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
-        """Move the value up by 2^level, if so it was seen, and forget what no longer matters but as a whole."""
+        """Move the value up by 2^level, if so it was decided, and cut off what no longer matters but as a whole."""
         amount, value, neg = 1 << level, self._magnitude(state, first), state["neg"]
-        # The levels to come can use this much below the significand, its round bit and one more.
-        keep = min(len(value), self.output.man_bits + 3 + amount - 1)
         moved = Signal(len(value), name=f"normal{level}")
         m.d.comb += moved.eq(Mux(state["taken"][0], Cat(neg.replicate(amount), value), value))
-        cut = len(value) - keep
-        lost = moved[:cut] ^ neg.replicate(cut)
-        return state | {"normal": moved[cut:], "sticky": state["sticky"] | lost.any() if cut else state["sticky"]}
+        return state | {"normal": moved[self._cut(value, level) :]}
+
+    def _gather(self, m: Module, state: dict) -> dict:
+        """What is left of the value, and what it says as a whole."""
+        kept, neg = self.output.man_bits + 3, state["neg"]
+        normal = Cat(neg.replicate(max(0, kept - len(state["normal"]))), state["normal"])[-kept:]
+        limit = state.pop("limit")
+        exp = Signal(len(limit), name="exp_unbounded")
+        m.d.comb += exp.eq(limit - state.pop("taken"))
+        del state["free"]
+        some = _any_of_each(normal)
+        return state | {"normal": normal, "exp": exp, "some": some, "gaps": _any_of_each(~normal[1:-1])}
 
     def _prepare(self, m: Module, state: dict) -> dict:
         """Everything the rounding addition needs."""
-        kept, neg, sticky = self.output.man_bits + 3, state["neg"], state.pop("sticky")
-        normal = Cat(neg.replicate(max(0, kept - len(state["normal"]))), state["normal"])[-kept:]
+        normal, neg, sticky = state.pop("normal"), state["neg"], state.pop("sticky")
         half_half, half, sig = normal[0], normal[1], normal[2:]
         # Whether what lies below the round bit is more than nothing: in a one's complement, not all ones.
         below = (half_half ^ neg) | sticky
         hidden = sig[-1]
         # Rounded with an unbounded exponent, a subnormal reaches the smallest normal number only from here on up.
-        reaches_normal = sig[:-1].all() & half & (half_half | (neg & ~sticky))
-        limit = state.pop("limit")
-        exp = Signal(len(limit), name="exp_field")
-        m.d.comb += exp.eq(Mux(hidden, (limit - state.pop("taken"))[: len(limit)], 0))
-        nonzero = neg | normal.any() | sticky
-        del state["normal"], state["free"]
-        inexact = state["inexact"] | (half ^ neg) | below
+        reaches_normal = ~state.pop("gaps").any() & (half_half | (neg & ~sticky))
+        nonzero = neg | state.pop("some").any() | sticky
         return state | {
-            "exp_field": exp,
+            "exp": Mux(hidden, state["exp"], 0),
             "sig": sig,
             "up": Mux(neg, half | (~below & sig[0]), half & (below | sig[0])),
-            "inexact": inexact,
-            "underflow": inexact & nonzero & ~hidden & ~reaches_normal,
+            "inexact": state["inexact"] | (half ^ neg) | below,
+            "tiny": nonzero & ~hidden & ~reaches_normal,
         }
 
     def _round(self, m: Module, state: dict) -> dict:
         """Add the rounding bit to exponent and fraction at once: a carry out of the fraction is what the exponent lacks."""
         man_bits = self.output.man_bits
-        exp, sig = state.pop("exp_field"), state.pop("sig")
+        exp, sig = state.pop("exp"), state.pop("sig")
         code = Signal(man_bits + max(len(exp) + 1, self.output.exp_bits + 1), name="code")
         m.d.comb += code.eq(Cat(Const(0, man_bits), exp) + sig + state.pop("up"))
-        return state | {"code": code}
+        return state | {"code": code, "underflow": state["inexact"] & state.pop("tiny")}
+
+    def _classify(self, m: Module, state: dict) -> dict:
+        specials = data.View(SPECIALS, Cat(state.pop(flag) for flag in SPECIALS.members))
+        return classify(self.output, state, specials)
 
     def _pack(self, m: Module, state: dict) -> dict:
-        specials = data.View(SPECIALS, Cat(state[flag] for flag in SPECIALS.members))
-        packed, status = pack_result(m, self.output, state, specials)
+        packed, status = pack_result(m, self.output, state)
         return {"data": packed, "status": status.as_value()}

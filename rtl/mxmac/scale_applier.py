@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, delay_valid, register, shift_left_stage
+from .bits import any_later, delay, delay_valid, register, shift_left_stage
 from .block import block_layout
 from .config import MacConfig
 from .formats import SCALE_NAN, SCALE_WIDTH
@@ -13,8 +13,8 @@ from .product import SPECIALS
 __all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
 
 
-#: Bits of what is moved out of the window that are looked at in one clock.
-_LOOKED_AT_ONCE = 9
+#: Clocks from a block's sum and scale to how far it is to be moved.
+_DISTANCE_CLOCKS = 5
 
 
 def scale_sum_layout() -> data.StructLayout:
@@ -107,7 +107,7 @@ def _shift_bits(config: MacConfig) -> int:
 
 def scale_applier_latency(config: MacConfig) -> int:
     """Clocks from a block's sum to its value in the window: anchor, distance, its limits, and the shifter."""
-    return 4 + -(-_shift_bits(config) // config.shift_levels)
+    return _DISTANCE_CLOCKS + -(-_shift_bits(config) // config.shift_levels)
 
 
 class ScaleApplier(wiring.Component):
@@ -149,11 +149,11 @@ class ScaleApplier(wiring.Component):
             self.o.payload.specials.as_value().eq(delay(m, specials.as_value(), latency, name="specials")),
             self.o.payload.dot_last.eq(delay(m, block.dot_last, latency, name="dot_last")),
         ]
-        self._shift(m, delay(m, block.sum, 4, name="sum"), self._distance(m))
+        self._shift(m, delay(m, block.sum, _DISTANCE_CLOCKS, name="sum"), self._distance(m))
         return m
 
     def _distance(self, m: Module):
-        """Distance to move up, after four clocks: 0 puts the block's top just below the window, so all of it is lost."""
+        """Distance to move up, some clocks later: 0 puts the block's top just below the window, so all of it is lost."""
         config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
         # Clock 1: what the anchor needs to know.
         valid, dot_last = (
@@ -182,12 +182,13 @@ class ScaleApplier(wiring.Component):
             m.d.sync += distance.eq(own - anchor + offset)
             anchor = delay(m, anchor, scale_applier_latency(config) - 2, name="anchor")
         m.d.comb += self.o.payload.anchor.eq(anchor)
-        # Clock 4: beyond its limits nothing changes any more.
+        # Clocks 4 and 5: beyond its limits nothing changes any more.
         most = below + config.window + 1
         shamt = Signal(_shift_bits(config), reset_less=True)
-        limited = Mux(distance > most, most, distance)
+        too_far = register(m, distance > most, name="too_far")
         # A fixed window may lie so low that no block falls below it.
-        m.d.sync += shamt.eq(Mux(distance < 0, 0, limited) if distance.shape().signed else limited)
+        short = register(m, distance < 0, name="short") if distance.shape().signed else Const(0)
+        m.d.sync += shamt.eq(Mux(short, 0, Mux(too_far, most, register(m, distance, name="near"))))
         return shamt
 
     def _shift(self, m: Module, value, shamt):
@@ -208,20 +209,13 @@ class ScaleApplier(wiring.Component):
         moved = shift_left_stage(value, amount, moves, top + 1, fill=sign)
         lost = beyond = Const(0)
         for name, condition, shift in (("still", ~moves, 0), ("moved", moves, amount)):
-            lost = lost | self._any(m, value[: max(0, below - shift)], condition, f"{name}_below")
+            counts = register(m, condition, name=f"{name}_counts")
+            lost = lost | (counts & any_later(m, value[: max(0, below - shift)], name=f"{name}_below"))
             above = value[max(0, top - shift) :]
-            beyond = beyond | self._any(m, above ^ sign.replicate(len(above)), condition, f"{name}_above")
+            beyond = beyond | (counts & any_later(m, above ^ sign.replicate(len(above)), name=f"{name}_above"))
         m.d.comb += [
             self.o.payload.value.eq(register(m, moved[below:], name="moved").as_signed()),
             self.o.payload.lost.eq(lost),
             self.o.payload.beyond.eq(beyond),
             self.o.payload.neg.eq(register(m, sign, name="sign")),
         ]
-
-    @staticmethod
-    def _any(m: Module, bits, condition, name: str):
-        """Whether any of the bits is set, and the condition is met: of a few of them in one clock, and of all in the next."""
-        if not len(bits):
-            return Const(0)
-        parts = [bits[start : start + _LOOKED_AT_ONCE].any() for start in range(0, len(bits), _LOOKED_AT_ONCE)]
-        return register(m, Cat(*parts), name=name).any() & register(m, condition, name=f"{name}_counts")

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .bits import delay, delay_valid, register
 from .config import SERIAL_ROUND_CLOCKS, MacConfig
 from .product import SPECIALS
-from .rounder import pack_result, result_layout
+from .rounder import classify, pack_result, result_layout
 
 __all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
 
@@ -199,7 +199,7 @@ class SerialRounder(wiring.Component):
             "overflow": total.overflow,
             "underflow": register(m, any_inexact & tiny, name="underflow"),
         }
-        packed, status = pack_result(m, output, state, total.specials)
+        packed, status = pack_result(m, output, classify(output, state, total.specials))
         m.d.sync += [
             self.o.valid.eq(delay_valid(m, done, 1, name="packed")),
             self.o.payload.data.eq(packed),

@@ -6,13 +6,13 @@ each, adds to what was read the clock before, and writes it. Only when a dot pro
 while the next dot product already adds up in another part of the memories.
 """
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..bits import delay, delay_valid, register, shift_left_stage, sign_extend
 from ..config import MacConfig, Storage
-from ..credit_queue import QUEUE_CLOCKS, CreditQueue
+from ..credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ..product import SPECIALS
 from ..scale_applier import scaled_block_layout, specials_of_block
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
@@ -23,8 +23,8 @@ __all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency"]
 
 #: Clocks from when a block knows its words until they can be read as part of a finished sum.
 _WRITE_CLOCKS = 2
-#: Clocks from asking for a word for the last time to the sum it becomes part of.
-_DRAIN_CLOCKS = 2 + CARRY_OUT_CLOCKS
+#: Most bits that are added at once.
+_PART_BITS = 28
 
 
 def _spaced(config: MacConfig) -> bool:
@@ -35,6 +35,13 @@ def _spaced(config: MacConfig) -> bool:
 def _slots(config: MacConfig) -> int:
     """Dot products that the memories hold: one adds up while others wait for, or are in, their carrying out."""
     return 3 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
+
+
+def _parts(config: MacConfig) -> list[slice]:
+    """Parts of a word that are added to in one clock each, about equally wide."""
+    width = word_bits(config) + GROWTH
+    count = -(-width // _PART_BITS)
+    return [slice(width * part // count, width * (part + 1) // count) for part in range(count)]
 
 
 def _fine_levels(config: MacConfig) -> int:
@@ -58,7 +65,7 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
 
     It depends on how many words the blocks fell into.
     """
-    fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + _DRAIN_CLOCKS
+    fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
     return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
 
@@ -102,7 +109,6 @@ class ExactAccumulator(wiring.Component):
         m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
         slots = _slots(config)
         slot = Signal(range(slots))
-        busy = Signal(slots)
         first = Signal(init=1)
         # Whether there is a slot for the block that comes next, known a clock ahead.
         room = Signal()
@@ -116,13 +122,10 @@ class ExactAccumulator(wiring.Component):
         ]
         scaled = data.View(layout, queue.o.payload)
         ends = self.taken & scaled.block.dot_last
-        free = ~busy.bit_select(Mux(ends, next_slot, slot), 1)
-        # None is added then to a word that is still being written.
-        m.d.sync += room.eq(free & ~self.taken if _spaced(config) else free)
         with m.If(self.taken):
             m.d.sync += first.eq(scaled.block.dot_last)
-            with m.If(scaled.block.dot_last):
-                m.d.sync += [slot.eq(next_slot), busy.bit_select(slot, 1).eq(1)]
+        with m.If(ends):
+            m.d.sync += slot.eq(next_slot)
 
         clocks = _shift_clocks(config)
         add = Signal(
@@ -133,8 +136,9 @@ class ExactAccumulator(wiring.Component):
         add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
         parts, word = self._shift(m, scaled)
         drained = self._add(m, add_valid, add, parts, word)
-        with m.If(drained.valid):
-            m.d.sync += busy.bit_select(drained.slot, 1).eq(0)
+        _, free = count_nonzero(m, drained, ends, slots, slots, "free")
+        # None is added then to a word that is still being written.
+        m.d.sync += room.eq(free & ~self.taken if _spaced(config) else free)
         return m
 
     def _shift(self, m: Module, scaled):
@@ -184,98 +188,116 @@ class ExactAccumulator(wiring.Component):
     def _add(self, m: Module, valid, add, parts, word):
         """Add the parts of a block to their words, and drain the words of a finished dot product."""
         config, width = self.config, word_bits(self.config) + GROWTH
-        words, slots = exact_words(config), _slots(config)
+        words, slots, parts_of_word = exact_words(config), _slots(config), _parts(config)
         rows = -(-words // 2)
         odd, row = word[0], word[1:]
-        # Words that nothing has been added to hold what the last dot product left there.
-        touched = Array(Signal(2 * rows, name=f"touched{slot}") for slot in range(slots))
-        lowest = Array(Signal(len(word), name=f"lowest{slot}", reset_less=True) for slot in range(slots))
-        highest = Array(Signal(len(word), name=f"highest{slot}", reset_less=True) for slot in range(slots))
-        specials = Array(Signal(SPECIALS.size, name=f"specials{slot}", reset_less=True) for slot in range(slots))
-        waiting = Signal(slots)
-
+        # Of the dot product that adds up: which words hold something, the ends of them, and specials; and so of finished ones.
+        touched = Signal(2 * rows, name="touched", reset_less=True)
+        specials = Signal(SPECIALS.size, name="specials", reset_less=True)
+        lowest, highest = (Signal(len(word), name=name, reset_less=True) for name in ("lowest", "highest"))
+        finished = {
+            each.name: Array(Signal(len(each), name=f"{each.name}{slot}", reset_less=True) for slot in range(slots))
+            for each in (touched, lowest, highest, specials)
+        }
         read_word = Signal(range(words + 1))
-        drain_slot = Signal(range(slots))
+        drain_slot, next_slot = Signal(range(slots)), Signal(range(slots))
         drained_words = []
         read_valid = delay_valid(m, valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
         slot_read = register(m, add.slot, name="slot_read")
         for parity, name in enumerate(("even", "odd")):
-            memory = WordMemory(width=width, words=(words + 1 - parity) // 2, slots=slots, storage=config.storage)
+            memory = WordMemory(parts=parts_of_word, words=(words + 1 - parity) // 2, slots=slots, storage=config.storage)
             m.submodules[name] = memory
             # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
             index = Signal(len(memory.index), name=f"{name}_index")
             m.d.comb += index.eq(row + odd if parity == 0 else row)
-            kept = register(m, touched[add.slot].bit_select((index << 1) + parity, 1), name=f"{name}_kept")
-            addend = register(m, parts[parity], name=f"{name}_part")
-            # Clock 2: read it. If another block may follow at once, it may need what is just being written.
-            old = Signal(width, name=f"{name}_old", reset_less=True)
-            total = Signal(width, name=f"{name}_total")
-            content = memory.read_data
+            kept = register(m, ~add.first & touched.bit_select((index << 1) + parity, 1), name=f"{name}_kept")
+            again = Const(0)
             if not _spaced(config):
                 place = Cat(index, add.slot)
                 again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
-                content = Mux(again, total, content)
-            m.d.sync += old.eq(Mux(kept, content, 0))
-            # Clock 3: add to it.
+            addend = delay(m, sign_extend(parts[parity], width), 2, name=f"{name}_addend")
+            # Clock 2: read it. If another block may follow at once, it may need what is just being written. Clock 3: add to it.
+            # Each part of a word does all of this a clock after the one below it, with what is carried out of that.
+            totals: list[Value] = []
+            carry = Const(0)
+            for number, bits in enumerate(parts_of_word):
+                size, label = bits.stop - bits.start, f"{name}_part{number}"
+                if number:
+                    kept, again = register(m, kept, name=f"{label}_kept"), register(m, again, name=f"{label}_again")
+                old = Signal(size, name=f"{label}_old", reset_less=True)
+                carries = bits is not parts_of_word[-1]
+                total = Signal(size + carries, name=f"{label}_total")
+                own = delay(m, addend[bits], number, name=f"{label}_addend")
+                m.d.comb += total.eq((Cat(Const(1, 1), old) + Cat(carry, own))[1:] if number else old + own)
+                m.d.sync += old.eq(Mux(kept, Mux(again, total[:size], memory.read_data[bits]), 0))
+                if carries:
+                    carry = register(m, total[size], name=f"{label}_carry")
+                totals.append(total[:size])
             m.d.comb += [
                 memory.slot.eq(add.slot),
                 memory.index.eq(index),
-                total.eq(old + sign_extend(register(m, addend, name=f"{name}_addend"), width)),
                 memory.write_enable.eq(write_valid),
-                memory.write_data.eq(total),
+                memory.write_data.eq(Cat(*totals)),
                 memory.drain_slot.eq(drain_slot),
                 memory.drain_index.eq(read_word[1:]),
             ]
             drained_words.append(memory.drain_data)
-        bits_set = Const(3, 2) << word
         with m.If(valid):
             m.d.sync += [
-                touched[add.slot].eq(touched[add.slot] | bits_set),
-                lowest[add.slot].eq(Mux(~add.first & (lowest[add.slot] < word), lowest[add.slot], word)),
-                highest[add.slot].eq(Mux(~add.first & (highest[add.slot] > word), highest[add.slot], word)),
-                specials[add.slot].eq(Mux(add.first, 0, specials[add.slot]) | add.specials.as_value()),
+                touched.eq(Mux(add.first, 0, touched) | (Const(3, 2) << word)),
+                specials.eq(Mux(add.first, 0, specials) | add.specials.as_value()),
             ]
-        with m.If(read_valid & register(m, add.last, name="last_read")):
-            m.d.sync += waiting.bit_select(slot_read, 1).eq(1)
+            with m.If(add.first | (word < lowest)):
+                m.d.sync += lowest.eq(word)
+            with m.If(add.first | (word > highest)):
+                m.d.sync += highest.eq(word)
+        ended = read_valid & register(m, add.last, name="last_read")
+        with m.If(ended):
+            m.d.sync += [finished[each.name][slot_read].eq(each) for each in (touched, lowest, highest, specials)]
 
         # Read the words of a finished dot product, lowest first, and one more for the carry out of the highest.
-        reading = Signal()
-        next_slot = Signal(range(slots))
-        last_word = Signal()
-        end_word = Signal.like(read_word, name="end_word", reset_less=True)
-        m.d.comb += last_word.eq(read_word == end_word)
-        with m.If(~reading | last_word):
-            m.d.sync += reading.eq(waiting.bit_select(next_slot, 1))
-            with m.If(waiting.bit_select(next_slot, 1)):
-                m.d.sync += [
-                    read_word.eq(lowest[next_slot]),
-                    end_word.eq(highest[next_slot] + 2),
-                    drain_slot.eq(next_slot),
-                    next_slot.eq(Mux(next_slot == slots - 1, 0, next_slot + 1)),
-                    waiting.bit_select(next_slot, 1).eq(0),
-                ]
-        with m.Else():
-            m.d.sync += read_word.eq(read_word + 1)
-        done = Signal(data.StructLayout({"valid": 1, "slot": len(drain_slot)}))
-        m.d.comb += [done.valid.eq(reading & last_word), done.slot.eq(drain_slot)]
-        with m.If(done.valid):
-            m.d.sync += touched[drain_slot].eq(0)
-
-        # Clock 1: they are asked for. Clock 2: the words, and which of them is meant, if any.
-        kept = delay(m, touched[drain_slot].bit_select(read_word, 1) & ~last_word, 2, name="drained_kept")
-        even, odd = (
-            register(m, word, name=f"{name}_drained") for name, word in zip(("even", "odd"), drained_words, strict=True)
+        reading, last_word, begin = Signal(), Signal(), Signal()
+        word_before_last = Signal.like(read_word, name="word_before_last", reset_less=True)
+        drained_touched, drained_specials = (
+            Signal(len(each), name=f"drained_{each.name}", reset_less=True) for each in (touched, specials)
         )
-        index = delay(m, read_word, 2, name="drained_index")
-        content = Mux(kept, Mux(index[0], odd, even), 0)
+        waiting, _ = count_nonzero(m, ended, begin, slots, 0, "waiting")
+        m.d.comb += begin.eq(waiting & (~reading | last_word))
+        m.d.sync += [
+            reading.eq(begin | (reading & ~last_word)),
+            last_word.eq(reading & ~last_word & (read_word == word_before_last)),
+        ]
+        with m.If(begin):
+            m.d.sync += [
+                drain_slot.eq(next_slot),
+                next_slot.eq(Mux(next_slot == slots - 1, 0, next_slot + 1)),
+                read_word.eq(finished["lowest"][next_slot]),
+                word_before_last.eq(finished["highest"][next_slot] + 1),
+                drained_touched.eq(finished["touched"][next_slot]),
+                drained_specials.eq(finished["specials"][next_slot]),
+            ]
+        with m.Elif(reading):
+            m.d.sync += read_word.eq(read_word + 1)
+
+        # Clock 1: they are asked for. Then come the words, part for part, and then which of them is meant, if any.
+        clocks = 1 + len(parts_of_word)
+        kept = delay(m, drained_touched.bit_select(read_word, 1) & ~last_word, clocks, name="drained_kept")
+        even, odd = (
+            Cat(
+                delay(m, word[bits], len(parts_of_word) - number, name=f"{name}_part{number}_drained")
+                for number, bits in enumerate(parts_of_word)
+            )
+            for name, word in zip(("even", "odd"), drained_words, strict=True)
+        )
+        index = delay(m, read_word, clocks, name="drained_index")
         m.submodules.carry_out = carry_out = CarryOut(config)
         m.d.comb += [
-            carry_out.valid.eq(delay_valid(m, reading, 2, name="drained_valid")),
-            carry_out.last.eq(delay(m, last_word, 2, name="drained_last")),
-            carry_out.index.eq(index),
-            carry_out.content.eq(content),
-            carry_out.specials.eq(delay(m, specials[drain_slot], 2, name="seen")),
+            carry_out.valid.eq(delay_valid(m, reading, clocks + 1, name="drained_valid")),
+            carry_out.last.eq(delay(m, last_word, clocks + 1, name="drained_last")),
+            carry_out.index.eq(register(m, index, name="word_index")),
+            carry_out.content.eq(register(m, Mux(kept, Mux(index[0], odd, even), 0), name="drained")),
+            carry_out.specials.eq(delay(m, drained_specials, clocks + 1, name="seen")),
         ]
         wiring.connect(m, carry_out.o, wiring.flipped(self.o))
-        return done
+        return last_word

@@ -1,16 +1,17 @@
 """Accumulator in fixed point of a chosen width."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
 from ..product import SPECIALS
 from ..rounder import total_layout
 from ..scale_applier import aligned_layout
 
-__all__ = ["WindowAccumulator", "window_total_layout"]
+__all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "window_total_layout"]
 
 
 def window_total_layout(config: MacConfig):
@@ -18,8 +19,16 @@ def window_total_layout(config: MacConfig):
     return total_layout(config.window, SCALE_WIDTH + 1)
 
 
+#: Clocks from the last block of a dot product to its sum.
+WINDOW_CLOCKS = 4
+
+
 class WindowAccumulator(wiring.Component):
     """Adds blocks up in a two's complement window; a sum beyond its limits stays at the limit. One block a clock.
+
+    Whether a sum is beyond the limits is seen only when the next block is being added to it. So that block is added to a
+    limit as well, before: to the one on the side to which the block before it leads, for no other can have been reached. Then
+    it only takes to choose. The lower half of a sum is a clock ahead of the upper one, to halve what carries run through.
 
     Parameters
     ----------
@@ -30,11 +39,8 @@ class WindowAccumulator(wiring.Component):
     -------
     i : In(stream.Signature(aligned_layout(config), always_ready=True))
     o : Out(stream.Signature(window_total_layout(config), always_ready=True))
-        The sum of the dot product, ``latency`` clocks after its last block.
+        The sum of the dot product, ``WINDOW_CLOCKS`` after its last block.
     """
-
-    #: Clocks from the last block of a dot product to its sum.
-    latency = 2
 
     def __init__(self, config: MacConfig):
         self.config = config
@@ -48,41 +54,110 @@ class WindowAccumulator(wiring.Component):
     def elaborate(self, platform):
         """Build the accumulator."""
         m = Module()
-        width, block, total = self.config.window, self.i.payload, self.o.payload
+        block, total = self.i.payload, self.o.payload
         fresh = Signal(init=1)
-        # The sum is brought back to the window's limits only when it is next used, so as not to lengthen the addition.
-        raw = Signal(signed(width + 2))
-        beyond = Signal()
-        block_neg = Signal()
-        lost = Signal()
-        overflow = Signal()
-        specials = Signal(SPECIALS)
-        anchor = Signal(SCALE_WIDTH + 1, reset_less=True)
-        done = Signal()
-
-        top = raw[width - 1 :]
-        outside = beyond | (top.any() & ~top.all())
-        neg = Mux(beyond, block_neg, raw[-1])
-        limited = Cat(Mux(outside, (~neg).replicate(width - 1), raw[: width - 1]), Mux(outside, neg, raw[width - 1]))
-
+        lost, specials = Signal(reset_less=True), Signal(SPECIALS, reset_less=True)
         with m.If(self.i.valid):
             m.d.sync += [
-                raw.eq(Mux(fresh, 0, limited).as_signed() + block.value),
-                beyond.eq(block.beyond),
-                block_neg.eq(block.neg),
-                lost.eq((~fresh & lost) | block.lost),
-                overflow.eq(~fresh & (overflow | outside)),
-                specials.as_value().eq(Mux(fresh, 0, specials.as_value()) | block.specials.as_value()),
-                anchor.eq(block.anchor),
                 fresh.eq(block.dot_last),
+                lost.eq((~fresh & lost) | block.lost),
+                specials.as_value().eq(Mux(fresh, 0, specials.as_value()) | block.specials.as_value()),
             ]
-        m.d.sync += [
-            done.eq(self.i.valid & block.dot_last),
-            self.o.valid.eq(done),
-            total.value.eq(limited.as_signed()),
-            total.exp.eq(anchor),
-            total.inexact.eq(lost | overflow | outside),
-            total.overflow.eq(overflow | outside),
-            total.specials.eq(specials),
+        value, overflow = self._sum(m, fresh)
+        later = WINDOW_CLOCKS - 1
+        m.d.comb += [
+            self.o.valid.eq(delay_valid(m, self.i.valid & block.dot_last, WINDOW_CLOCKS, name="done")),
+            total.value.eq(value),
+            total.exp.eq(delay(m, block.anchor, WINDOW_CLOCKS, name="anchor")),
+            total.inexact.eq(delay(m, lost, later, name="lost") | overflow),
+            total.overflow.eq(overflow),
+            total.specials.as_value().eq(delay(m, specials.as_value(), later, name="specials")),
         ]
         return m
+
+    def _sum(self, m: Module, fresh: Value) -> tuple[Value, Value]:
+        """Sum of the dot product within the limits, and whether it ever was beyond one."""
+        width, block = self.config.window, self.i.payload
+        half = width // 2
+        valid_low, valid_high = (delay_valid(m, self.i.valid, clocks, name="adds") for clocks in (1, 2))
+
+        # Clock 1: a limit and this block, of the lower half; the block alone, if it is the first one.
+        largest, least = Signal(name="largest_before"), Signal(name="least_before")
+        limit_low = Signal(half + 1)
+        m.d.comb += limit_low.eq(block.value[:half] + largest.replicate(half))
+        # And the same for two blocks: this one, and the one before from a limit.
+        before_low, twice_low = Signal(half), Signal(half + 1)
+        with m.If(self.i.valid):
+            m.d.sync += [
+                largest.eq(~block.dot_last & ~block.neg),
+                least.eq(~block.dot_last & block.neg),
+                before_low.eq(Mux(block.dot_last, 0, limit_low[:half])),
+                twice_low.eq(before_low + block.value[:half]),
+            ]
+        addend, limit_low, largest, least, alone, beyond, neg = (
+            self._held(m, self.i.valid, value, name)
+            for name, value in {
+                "addend": block.value.as_unsigned(),
+                "limit_low": limit_low,
+                "largest": largest,
+                "least": least,
+                "alone": fresh,
+                "beyond": block.beyond,
+                "neg": block.neg,
+            }.items()
+        )
+
+        # Clock 2: the same of the upper half, and the lower half of the sum. Whether the sum of the block before
+        # the last was beyond the limits is known by now.
+        outside_late = Signal()
+        low = Signal(half + 1, reset_less=True)
+        with m.If(valid_low):
+            m.d.sync += low.eq(Mux(outside_late | alone, twice_low, low[:half] + addend[:half]))
+        limit = Cat(largest.replicate(width - 1 - half), least.replicate(3))
+        high_from_limit = self._held(
+            m, valid_low, add_with_carry(addend[half:], limit, limit_low[half], width + 2 - half), "limit_high"
+        )
+        high_addend, low_from_limit, alone, beyond, neg = (
+            self._held(m, valid_low, value, name)
+            for name, value in {
+                "addend_high": addend[half:],
+                "limit_low_later": limit_low[:half],
+                "alone_later": alone,
+                "beyond_later": beyond,
+                "neg_later": neg,
+            }.items()
+        )
+
+        # Clock 3: the upper half, and the lower one for certain.
+        high, sum_low = Signal(width + 2 - half, reset_less=True), Signal(half, reset_less=True)
+        sum_beyond, sum_neg, overflow = (Signal(name=name, reset_less=True) for name in ("sum_beyond", "sum_neg", "overflow"))
+        top = high[width - 1 - half :]
+        outside, chosen, seen = Signal(), Signal(), Signal()
+        m.d.comb += [
+            outside.eq(sum_beyond | (top.any() & ~top.all())),
+            outside_late.eq(Mux(valid_high, outside, seen)),
+            chosen.eq(outside | alone),
+        ]
+        added = Signal(len(high))
+        m.d.comb += added.eq(add_with_carry(high, high_addend, low[half], len(high)))
+        with m.If(valid_high):
+            m.d.sync += [
+                seen.eq(outside),
+                high.eq(Mux(chosen, high_from_limit, added)),
+                sum_low.eq(Mux(chosen, low_from_limit, low[:half])),
+                sum_beyond.eq(beyond),
+                sum_neg.eq(neg),
+                overflow.eq(~alone & (overflow | outside)),
+            ]
+
+        # Clock 4: back to the limits.
+        limit = Cat((~sum_neg).replicate(width - 1), sum_neg)
+        value = Mux(outside, limit, Cat(sum_low, high)[:width])
+        return register(m, value, name="limited").as_signed(), register(m, overflow | outside, name="overflowed")
+
+    @staticmethod
+    def _held(m: Module, enable: Value, value: Value, name: str) -> Signal:
+        held = Signal(value.shape(), name=name, reset_less=True)
+        with m.If(enable):
+            m.d.sync += held.eq(value)
+        return held

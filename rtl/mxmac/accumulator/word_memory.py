@@ -1,11 +1,13 @@
 """Where the words of exact sums are kept: the storage of the exact accumulator, in a module of its own."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from collections.abc import Sequence
+
+from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..bits import register
+from ..bits import delay_valid, register
 from ..config import Storage
 
 __all__ = ["WordMemory"]
@@ -15,12 +17,13 @@ class WordMemory(wiring.Component):
     """Words of several sums, of which one is added to and another is read, both at every clock.
 
     A word is asked for, read in the next clock, and written in the one after that, if it is enabled then; it can be read one
-    clock later.
+    clock later. All of this is so for its lowest part; each of the others, to which a carry may come from the one below,
+    follows that a clock later.
 
     Parameters
     ----------
-    width : int
-        Bits of a word.
+    parts : sequence of slice
+        The parts of a word, from the lowest bits to the highest.
     words : int
         Words of a sum.
     slots : int
@@ -34,20 +37,22 @@ class WordMemory(wiring.Component):
     index : In(range(words))
         The word that is to be added to.
     read_data : Out(width)
-        One clock later.
+        One clock later, its lowest part.
     write_enable : In(1)
     write_data : In(width)
-        Two clocks later, to take its place, if enabled.
+        Two clocks later, its lowest part, to take its place if enabled then.
     drain_slot : In(range(slots))
     drain_index : In(range(words))
         Another word, to be read.
     drain_data : Out(width)
-        One clock later.
+        One clock later, its lowest part.
     """
 
-    def __init__(self, *, width: int, words: int, slots: int, storage: Storage):
-        self._shape = width, words, slots
-        self._storage = storage
+    def __init__(self, *, parts: Sequence[slice], words: int, slots: int, storage: Storage):
+        self._words, self._slots = words, slots
+        self._parts = parts
+        width = parts[-1].stop
+        self._packed = storage is Storage.LUTRAM
         super().__init__(
             {
                 "slot": In(range(slots)),
@@ -64,50 +69,51 @@ class WordMemory(wiring.Component):
     def elaborate(self, platform):
         """Build the memory."""
         m = Module()
-        _, words, slots = self._shape
-        if self._storage is Storage.LUTRAM:
-            write, read, drain = self._memory(m, "words", slots * words)
-            address = register(m, self._address(m, "asked", self.slot, self.index), name="address")
+        asked, drain = (
+            self._place(m, "asked", self.slot, self.index),
+            self._place(m, "drain", self.drain_slot, self.drain_index),
+        )
+        enable = self.write_enable
+        for number, bits in enumerate(self._parts):
+            part = f"part{number}"
+            asked, drain = self._register(m, asked, f"{part}_asked"), self._register(m, drain, f"{part}_drain")
+            written = self._register(m, asked, f"{part}_written")
+            if number:
+                enable = delay_valid(m, enable, 1, name=f"{part}_enable")
+            kept, drained = [], []
+            for bank in range(1 if self._packed else self._slots):
+                memory = Memory(shape=bits.stop - bits.start, depth=self._words * (self._slots if self._packed else 1), init=[])
+                m.submodules[part if self._packed else f"{part}_{bank}"] = memory
+                write, read, drain_port = memory.write_port(), memory.read_port(domain="comb"), memory.read_port(domain="comb")
+                m.d.comb += [
+                    write.addr.eq(written[0]),
+                    write.en.eq(enable & (Const(1) if self._packed else written[1] == bank)),
+                    write.data.eq(self.write_data[bits]),
+                    read.addr.eq(asked[0]),
+                    drain_port.addr.eq(drain[0]),
+                ]
+                kept.append(read.data)
+                drained.append(drain_port.data)
             m.d.comb += [
-                read.addr.eq(address),
-                write.addr.eq(register(m, address, name="written_address")),
-                write.en.eq(self.write_enable),
-                drain.addr.eq(register(m, self._address(m, "drain", self.drain_slot, self.drain_index), name="drain_read")),
-                self.read_data.eq(read.data),
-                self.drain_data.eq(drain.data),
+                self.read_data[bits].eq(kept[0] if self._packed else Array(kept)[asked[1]]),
+                self.drain_data[bits].eq(drained[0] if self._packed else Array(drained)[drain[1]]),
             ]
-            return m
-        slot, index = register(m, self.slot, name="read_slot"), register(m, self.index, name="read_index")
-        written_slot, written_index = register(m, slot, name="written_slot"), register(m, index, name="written_index")
-        drain_slot = register(m, self.drain_slot, name="drain_read_slot")
-        drain_index = register(m, self.drain_index, name="drain_read_index")
-        kept, drained = [], []
-        for number in range(slots):
-            write, read, drain = self._memory(m, f"words{number}", words)
-            m.d.comb += [
-                write.addr.eq(written_index),
-                write.en.eq(self.write_enable & (written_slot == number)),
-                read.addr.eq(index),
-                drain.addr.eq(drain_index),
-            ]
-            kept.append(read.data)
-            drained.append(drain.data)
-        m.d.comb += [self.read_data.eq(Array(kept)[slot]), self.drain_data.eq(Array(drained)[drain_slot])]
         return m
 
-    def _address(self, m: Module, name: str, slot, index):
-        """Place of a word, slot after slot without a gap: 16 places are as many as one LUTRAM has."""
-        _, words, slots = self._shape
-        address = Signal(range(slots * words), name=f"{name}_address")
-        with m.Switch(Cat(index, slot)):
-            for place in range(slots * words):
-                with m.Case(place // words << len(index) | place % words):
-                    m.d.comb += address.eq(place)
-        return address
+    def _place(self, m: Module, name: str, slot, index) -> list:
+        """Address of a word, and of which memory if there are several.
 
-    def _memory(self, m: Module, name: str, depth: int):
-        """Add a memory, and return its ports: one to write, and two ways of reading."""
-        m.submodules[name] = memory = Memory(shape=self._shape[0], depth=depth, init=[])
-        write = memory.write_port()
-        m.d.comb += write.data.eq(self.write_data)
-        return write, memory.read_port(domain="comb"), memory.read_port(domain="comb")
+        In one for all, slots follow each other without a gap: 16 places are as many as one LUTRAM has.
+        """
+        if not self._packed:
+            return [index, slot]
+        address = Signal(range(self._slots * self._words), name=f"{name}_address")
+        with m.Switch(Cat(index, slot)):
+            for place in range(self._slots * self._words):
+                with m.Case(place // self._words << len(index) | place % self._words):
+                    m.d.comb += address.eq(place)
+        return [address]
+
+    @staticmethod
+    def _register(m: Module, place: list, name: str) -> list:
+        return [register(m, value, name=f"{name}_{what}") for value, what in zip(place, ("address", "slot"), strict=False)]

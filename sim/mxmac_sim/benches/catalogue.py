@@ -12,7 +12,7 @@ from mxmac.accumulator.exact_sizes import exact_total_exp_min, word_bits
 from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from mxmac.accumulator.serial_exact import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
 from mxmac.accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from mxmac.accumulator.window import WindowAccumulator
+from mxmac.accumulator.window import WINDOW_CLOCKS, WindowAccumulator
 from mxmac.config import Accumulator, MacConfig
 from mxmac.datapath import NARROW_CLOCKS, total_of
 from mxmac.mac import unit_latency, unit_latency_min
@@ -120,7 +120,7 @@ def _fp32_accumulator(config: MacConfig) -> Design:
 
 def _window_accumulator(config: MacConfig) -> Design:
     part = WindowAccumulator(config)
-    return _component("accumulator", {"": part}, "accumulator_window", latency=part.latency)
+    return _component("accumulator", {"": part}, "accumulator_window", latency=WINDOW_CLOCKS)
 
 
 def _serial_window(config: MacConfig) -> Design:
