@@ -8,7 +8,7 @@ from mxmac import cli
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
-__all__ = ["CONFIG", "EXACT", "SMALL", "WRONG", "WRONG_WORDS", "prove", "wrong"]
+__all__ = ["CONFIG", "EXACT", "SMALL", "WRONG", "WRONG_WINDOW", "WRONG_WORDS", "prove", "wrong"]
 
 #: A unit that is proved fast, and its options.
 CONFIG = MacConfig(
@@ -44,13 +44,28 @@ WRONG = {
     "tree": ("tree", r" \+ ", " - "),
     "block": ("block_adder", r" \+ ", " - "),
     "scale_applier": ("scale_applier", r"anchored \| nonzero", "anchored"),
-    "window": ("accumulator", r"= lost \| overflow", "= lost | lost"),
+    "window": ("accumulator", r"overflowed <= \w+", "overflowed <= overflow"),
     "rounder": ("rounder", r"\w+_sticky \| (\w+);", r"\1;"),
     "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
     "held": ("results", r"assign fetch = waiting_left & \w+", "assign fetch = waiting_left"),
     "places": ("mac", r"result_taken \^ dot_ends", "result_taken | dot_ends"),
-    "answers": ("accumulator", r"o__valid <= done", "o__valid <= 1'h0"),
+    "answers": ("accumulator", r"o__valid <= done\w*", "o__valid <= 1'h0"),
     "reset": ("mac", r"if \(rst\) beat_index <= \S+;\n    else if", "if"),
+}
+
+#: Mistakes in the same unit that the property of its window has to find, by what they are.
+WRONG_WINDOW = {
+    "a block that left the limits": (
+        "accumulator",
+        r"outside_late = adds_high_d1 \? outside : seen_outside",
+        "outside_late = 0",
+    ),
+    "when it is known": ("accumulator", r"outside_late = adds_high_d1 \? outside : seen_outside", "outside_late = outside"),
+    "which limit": ("accumulator", r"largest <= largest_before", "largest <= least_before"),
+    "two blocks from a limit": ("accumulator", r"\{ 1'h0, before_low \} \+", "13'h0 +"),
+    "what a reset leaves": ("accumulator", r"if \(rst\) before_low <= \S+;\n    else if", "if"),
+    "a carry": ("accumulator", r"addend_high, low\[12\]", "addend_high, 1'h0"),
+    "the block before": ("accumulator", r"chosen = outside \| ", "chosen = "),
 }
 
 #: Options of a unit with an exact accumulator, and mistakes in it that the property of its words has to find, by what they are.

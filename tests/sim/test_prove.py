@@ -11,7 +11,7 @@ from mxmac_sim.formal.btor import Circuit
 from mxmac_sim.formal.engine import check
 from mxmac_sim.formal.methods import Method
 from mxmac_sim.formal.netlist import main as to_btor
-from prove_checks import CONFIG, SMALL, prove, wrong
+from prove_checks import CONFIG, SMALL, WRONG_WINDOW, prove, wrong
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +56,12 @@ def test_a_part_that_is_wrong_is_refuted_with_operands_and_a_waveform(capsys, fo
     waves = folder / re.search(r"^  waveform  (\S+)$", out, re.M)[1]
     assert waves.read_text().count("$scope") == waves.read_text().count("$upscope") > 0
     assert out.endswith("0 proved, 0 bounded, 1 not proved\n")
+
+
+@pytest.mark.parametrize("name", WRONG_WINDOW)
+def test_a_window_that_is_wrong_is_refuted(capsys, folder, text, name):
+    (folder / "wrong.v").write_text(wrong(text, name, WRONG_WINDOW))
+    assert prove(capsys, *SMALL, "--verilog", "wrong.v", "--property", "window")[0] == 1
 
 
 def test_the_text_of_a_file_is_proved_whatever_its_top_is_called(capsys, folder, text):

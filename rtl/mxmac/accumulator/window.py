@@ -56,7 +56,8 @@ class WindowAccumulator(wiring.Component):
         m = Module()
         block, total = self.i.payload, self.o.payload
         fresh = Signal(init=1)
-        lost, specials = Signal(reset_less=True), Signal(SPECIALS, reset_less=True)
+        lost = Signal(reset_less=True)
+        specials = Signal(SPECIALS, reset_less=True)
         with m.If(self.i.valid):
             m.d.sync += [
                 fresh.eq(block.dot_last),
@@ -65,8 +66,8 @@ class WindowAccumulator(wiring.Component):
             ]
         value, overflow = self._sum(m, fresh)
         later = WINDOW_CLOCKS - 1
+        m.d.sync += self.o.valid.eq(delay_valid(m, self.i.valid & block.dot_last, later, name="done"))
         m.d.comb += [
-            self.o.valid.eq(delay_valid(m, self.i.valid & block.dot_last, WINDOW_CLOCKS, name="done")),
             total.value.eq(value),
             total.exp.eq(delay(m, block.anchor, WINDOW_CLOCKS, name="anchor")),
             total.inexact.eq(delay(m, lost, later, name="lost") | overflow),
@@ -79,14 +80,16 @@ class WindowAccumulator(wiring.Component):
         """Sum of the dot product within the limits, and whether it ever was beyond one."""
         width, block = self.config.window, self.i.payload
         half = width // 2
-        valid_low, valid_high = (delay_valid(m, self.i.valid, clocks, name="adds") for clocks in (1, 2))
+        valid_low = delay_valid(m, self.i.valid, 1, name="adds_low")
+        valid_high = delay_valid(m, valid_low, 1, name="adds_high")
 
         # Clock 1: a limit and this block, of the lower half; the block alone, if it is the first one.
         largest, least = Signal(name="largest_before"), Signal(name="least_before")
         limit_low = Signal(half + 1)
         m.d.comb += limit_low.eq(block.value[:half] + largest.replicate(half))
         # And the same for two blocks: this one, and the one before from a limit.
-        before_low, twice_low = Signal(half), Signal(half + 1)
+        before_low = Signal(half)
+        twice_low = Signal(half + 1, reset_less=True)
         with m.If(self.i.valid):
             m.d.sync += [
                 largest.eq(~block.dot_last & ~block.neg),
@@ -129,20 +132,22 @@ class WindowAccumulator(wiring.Component):
         )
 
         # Clock 3: the upper half, and the lower one for certain.
-        high, sum_low = Signal(width + 2 - half, reset_less=True), Signal(half, reset_less=True)
+        high = Signal(width + 2 - half, reset_less=True)
+        sum_low = Signal(half, reset_less=True)
         sum_beyond, sum_neg, overflow = (Signal(name=name, reset_less=True) for name in ("sum_beyond", "sum_neg", "overflow"))
         top = high[width - 1 - half :]
-        outside, chosen, seen = Signal(), Signal(), Signal()
+        outside, chosen, sum_pos = (Signal(name=name) for name in ("outside", "chosen", "sum_pos"))
+        seen_outside = Signal(reset_less=True)
         m.d.comb += [
             outside.eq(sum_beyond | (top.any() & ~top.all())),
-            outside_late.eq(Mux(valid_high, outside, seen)),
+            outside_late.eq(Mux(valid_high, outside, seen_outside)),
             chosen.eq(outside | alone),
         ]
         added = Signal(len(high))
         m.d.comb += added.eq(add_with_carry(high, high_addend, low[half], len(high)))
         with m.If(valid_high):
             m.d.sync += [
-                seen.eq(outside),
+                seen_outside.eq(outside),
                 high.eq(Mux(chosen, high_from_limit, added)),
                 sum_low.eq(Mux(chosen, low_from_limit, low[:half])),
                 sum_beyond.eq(beyond),
@@ -151,7 +156,8 @@ class WindowAccumulator(wiring.Component):
             ]
 
         # Clock 4: back to the limits.
-        limit = Cat((~sum_neg).replicate(width - 1), sum_neg)
+        m.d.comb += sum_pos.eq(~sum_neg)
+        limit = Cat(sum_pos.replicate(width - 1), sum_neg)
         value = Mux(outside, limit, Cat(sum_low, high)[:width])
         return register(m, value, name="limited").as_signed(), register(m, overflow | outside, name="overflowed")
 
