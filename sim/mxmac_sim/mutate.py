@@ -41,9 +41,9 @@ UNITS = [
 #: Random vectors of each kind: for all mutants, and for those that are left.
 _RANDOMS = (300, 8000)
 #: What becomes of mutants that do not survive.
-KINDS = ("killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by induction", "equivalent by proof")
-#: Seconds for the proof of one mutant, and for the search for its invariants.
-_TIMEOUT, _INVARIANTS_TIMEOUT = 120, 100
+KINDS = ("killed by vectors", "killed by proof", "equivalent by SAT", "equivalent by proof", "equivalent by induction")
+#: Seconds for the proof of one mutant, and for its induction.
+_TIMEOUT, _INDUCTION_TIMEOUT = 120, 100
 
 
 def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: int, progress: Progress) -> dict:
@@ -76,13 +76,13 @@ def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: in
     before = len(left)
     step("the same step by SAT", lambda mutant: "same" if unit.same_step(mutant) else None)
     found["equivalent by SAT"] = before - len(left)
+    verdicts: dict[Mutant, bool | None] = {}
+    step("proofs", lambda mutant: verdicts.setdefault(mutant, unit.proof(mutant, timeout=_TIMEOUT)) is not None and "decided")
     before = len(left)
     if left:
         unit.prepare_sequences()
-    step("induction", lambda mutant: "same" if unit.same_sequences(mutant, timeout=_INVARIANTS_TIMEOUT) else None)
+    step("induction", lambda mutant: "same" if unit.same_sequences(mutant, timeout=_INDUCTION_TIMEOUT) else None)
     found["equivalent by induction"] = before - len(left)
-    verdicts: dict[Mutant, bool | None] = {}
-    step("proofs", lambda mutant: verdicts.setdefault(mutant, unit.proof(mutant, timeout=_TIMEOUT)) is not None and "decided")
     found["killed by proof"] = sum(verdict is False for verdict in verdicts.values())
     found["equivalent by proof"] = sum(verdict is True for verdict in verdicts.values())
     found["survivors"] = [str(mutant) for mutant in left]

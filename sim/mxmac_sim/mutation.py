@@ -19,6 +19,7 @@ from mxmac.netlist import tidied
 from mxmac.verilog import generate
 
 from .bulk import BulkUnit, SimulationError
+from .formal.engine import INDUCTION_STEP
 from .formal.properties import TOP, unit_properties
 from .formal.prover import Prover
 from .sequences import SequenceError, SequentialUnit
@@ -185,7 +186,8 @@ class MutatedUnit:
 
         Return whether it satisfies that, or None if there is none.
 
-        None, too, if it is not decided in ``timeout`` seconds.
+        None, too, if it is not decided in ``timeout`` seconds, or if all that is refuted is an invariant that helps the proof:
+        what comes out may be right for all that.
         """
         around = [re.sub(r"\d+$", "", module) for module in reversed(mutant.module.split("."))]
         name = next((_PROPERTIES[module] for module in around if module in _PROPERTIES), "")
@@ -207,7 +209,9 @@ class MutatedUnit:
             return None
         if outcome.proved:
             return True
-        return False if outcome.counterexample else None
+        found = outcome.counterexample
+        told = found and found["stage"] != INDUCTION_STEP and any(not name.startswith("ok_help_") for name in found["failed"])
+        return False if told else None
 
     def _yosys(self, program: Path, *arguments: str) -> str:
         command = [sys.executable, "-P", str(program), *arguments]

@@ -7,6 +7,7 @@ signals that are always alike (van Eijk's method, over several clocks), and inva
 
 import re
 import subprocess
+import time
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
@@ -52,17 +53,21 @@ class SequentialUnit:
         file : Path
             Where to write what is to be proved; the name ends in ``.aig``.
         timeout : float
-            Seconds after which the search for invariants is given up.
+            Seconds after which it is given up.
 
         Raises
         ------
         SequenceError
             If ABC fails.
         """
+        end = time.monotonic() + timeout
         for apart, constant in self._rounds(number):
+            left = end - time.monotonic()
+            if left <= 0:
+                break
             compared = _Comparison(self._netlist, number, apart, constant)
             compared.graph.write(file, compared.output, compared.registers())
-            if _proved(file, timeout):
+            if _proved(file, left):
                 return True
         return False
 
@@ -95,9 +100,18 @@ def _proved(file: Path, timeout: float) -> bool:
     reduced.unlink(missing_ok=True)
     alike = "; ".join(f"scorr -F {clocks}" for clocks in _CLOCKS)
     script = f"read_aiger {file.name}; {alike}; write_aiger {reduced.name}; pdr -T {timeout:.0f}; print_status"
-    done = subprocess.run(
-        [str(_ABC), "-c", script], cwd=file.parent, capture_output=True, text=True, check=False, process_group=0
-    )
+    try:
+        done = subprocess.run(
+            [str(_ABC), "-c", script],
+            cwd=file.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            process_group=0,
+            timeout=timeout + 1,
+        )
+    except subprocess.TimeoutExpired:
+        return False
     if done.returncode or not reduced.exists():
         raise SequenceError(f"ABC failed: {done.stderr.strip() or done.stdout.strip() or done.returncode}")
     # No gates left, and an output that is the constant 0: what was alike was all of it.

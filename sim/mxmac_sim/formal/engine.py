@@ -4,7 +4,8 @@ A property is a Verilog module, the *harness*, around a piece of the generated t
 are all registers at the start. Its outputs say what is meant, by the first word of their names:
 
 =========  ==========================================================================================================
-``ok``     must be 1: the claim, and the invariants that help to prove it
+``ok``     must be 1: the claim, and the invariants that help to prove it, which if they need not hold for the claim to
+           be true begin with ``ok_help``
 ``given``  is taken for granted: what the surroundings of the piece are bound to
 ``seen``   must be possible, together with all that is given: else the claim would be an empty one
 ``split``  has a value that tells cases apart. Each of its values is proved by itself, so all cases are
@@ -21,7 +22,10 @@ from bitwuzla import Bitwuzla, Kind, Option, Options, Result, Term, TermManager
 from .btor import Circuit, Unrolled
 from .methods import Method
 
-__all__ = ["Counterexample", "Verdict", "check"]
+__all__ = ["INDUCTION_STEP", "Counterexample", "Verdict", "check"]
+
+#: Stage of a proof at which a counterexample may begin in a state that never is.
+INDUCTION_STEP = "step of the induction: not a run from a reset, but an invariant that is not kept"
 
 #: Clocks after the first within which what must be possible is looked for to begin with.
 _FIRST_LOOK = 15
@@ -202,12 +206,7 @@ def check(
             tell("the step of the induction")
             step = proof.start(reset=False)
             facts = proof.all_of(step, "given", range(depth + 1)) + proof.all_of(step, "ok", range(depth))
-            found = proof.refute(
-                step,
-                "step of the induction: not a run from a reset, but an invariant that is not kept",
-                facts,
-                range(depth, depth + 1),
-            )
+            found = proof.refute(step, INDUCTION_STEP, facts, range(depth, depth + 1))
     if found is not None:
         return Verdict(False, time.monotonic() - began, counterexample=found, cases=proof.cases)
     if method is not Method.ANY_STATE:

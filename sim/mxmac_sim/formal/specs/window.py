@@ -265,9 +265,9 @@ module prove (
   output wire ok_flags,
   output wire ok_specials,
   output wire ok_anchor,
-  output wire ok_begins,
-  output wire ok_history,
-  output wire ok_registers,
+  output wire ok_help_begins,
+  output wire ok_help_history,
+  output wire ok_help_registers,
   output wire seen_clamped_up,
   output wire seen_clamped_down,
   output wire seen_back_from_limit,
@@ -335,10 +335,10 @@ module prove (
   assign ok_specials = !due || got_specials == want_specials;
   assign ok_anchor = !due || payload[{window + 8}:{window}] == last_anchor_{WINDOW_CLOCKS - 1};
   // Helps: both know when a dot product begins, and what is on its way.
-  assign ok_begins = unit_fresh == !inside && (!inside || exists_0);
-  assign ok_history = inside == (exists_0 && !last_0) &&
+  assign ok_help_begins = unit_fresh == !inside && (!inside || exists_0);
+  assign ok_help_history = inside == (exists_0 && !last_0) &&
     (!exists_0 || (total == limited_0 && overflow == (before_out_0 || out_0) && inexact == (lost_any || overflow))){told};
-  assign ok_registers = {holds};
+  assign ok_help_registers = {holds};
   assign seen_clamped_up = due && got_overflow_inexact[1] && !got_sum[{window - 1}];
   assign seen_clamped_down = due && got_overflow_inexact[1] && got_sum[{window - 1}];
   assign seen_back_from_limit = due && got_overflow_inexact[1] && got_sum == 0;
