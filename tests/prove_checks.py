@@ -72,10 +72,26 @@ WRONG_WINDOW = {
 EXACT = ["--a", "E2M1", "--b", "E2M1", "--block", "4", "--lanes", "2"]
 WRONG_WORDS = {
     "what is added": ("accumulator", r"shamt\[0\] \?", "shamt[1] ?"),
-    "a word that is not cleared": ("accumulator", r"done_valid \?", "1'h0 ?"),
+    "a word that is not cleared": ("accumulator", r"even_kept <= _\w+;", "even_kept <= 1'h1;"),
     "a slot that is used too soon": ("accumulator", r"else o__ready <= \w+;", "else o__ready <= 1'h1;"),
-    "the highest word": ("accumulator", r"if \(add_valid_d\d\) highest0 <=", "if (1'h0) highest0 <="),
-    "where it is written": ("accumulator_odd", r"words\[write__addr\] <=", "words[write__addr ^ 1] <="),
+    "the highest word": ("accumulator", r"if \(add_valid_d\d\) highest <=", "if (1'h0) highest <="),
+    "where it is written": ("accumulator_odd", r"part0\[(\w+)\] <=", r"part0[\1 ^ 1] <="),
+    "a carry between parts": ("accumulator", r"odd_part0_carry <= .*;", "odd_part0_carry <= 1'h0;"),
+    "what is kept of the upper part": ("accumulator", r"(even_kept <= (\w+);[\s\S]*?even_part1_kept) <= \w+;", r"\1 <= \2;"),
+    "what is just being written": ("accumulator", r"even_again <= \w+;", "even_again <= 1'h0;"),
+    "what is just being written to the upper part": ("accumulator", r"odd_part1_again <= \w+;", "odd_part1_again <= 1'h0;"),
+    "where the upper part is written": ("accumulator_even", r"part1\[(\w+)\] <=", r"part1[\1 ^ 1] <="),
+    "which words a finished sum has": ("accumulator", r"if \(\w+\) touched1 <=", "if (1'h0) touched1 <="),
+    "a word that is carried out too soon": (
+        "accumulator",
+        r"odd_part0_drained_d2 <= \w+",
+        "odd_part0_drained_d2 <= drain_data[15:0]",
+    ),
+    "how many wait to be carried out": (
+        "accumulator",
+        r"else if \(\w+\) waiting_count <=",
+        "else if (drain_begins) waiting_count <=",
+    ),
 }
 
 

@@ -200,7 +200,7 @@ class ExactAccumulator(wiring.Component):
             for each in (touched, lowest, highest, specials)
         }
         read_word = Signal(range(words + 1))
-        drain_slot, next_slot = Signal(range(slots)), Signal(range(slots))
+        drain_slot, next_slot = (Signal(range(slots), name=name) for name in ("drain_slot", "next_slot"))
         drained_words = []
         read_valid = delay_valid(m, valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
@@ -257,7 +257,7 @@ class ExactAccumulator(wiring.Component):
             m.d.sync += [finished[each.name][slot_read].eq(each) for each in (touched, lowest, highest, specials)]
 
         # Read the words of a finished dot product, lowest first, and one more for the carry out of the highest.
-        reading, last_word, begin = Signal(), Signal(), Signal()
+        reading, last_word, begin = (Signal(name=name) for name in ("reading", "last_word", "drain_begins"))
         word_before_last = Signal.like(read_word, name="word_before_last", reset_less=True)
         drained_touched, drained_specials = (
             Signal(len(each), name=f"drained_{each.name}", reset_less=True) for each in (touched, specials)

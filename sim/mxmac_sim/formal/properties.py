@@ -93,7 +93,7 @@ def _window(config: MacConfig, text: str, name: str) -> Property:
 
 def _exact_words(config: MacConfig, text: str, name: str) -> Property:
     looked, harness, depth = exact_words_harness(config, text)
-    return Property(name, "exact: words are the sum of all blocks, always", Method.INDUCTION, depth, looked + harness, 12)
+    return Property(name, "exact: words are the sum of all blocks, always", Method.INDUCTION, depth, looked + harness, 30)
 
 
 def _rounder(config: MacConfig, text: str, name: str) -> Property:

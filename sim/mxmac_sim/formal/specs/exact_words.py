@@ -9,94 +9,70 @@ import re
 from mxmac.accumulator.exact_sizes import exact_words, word_bits
 from mxmac.config import EXACT_BLOCKS, MacConfig
 
-from ..harness import found, inner, instance, module_of, ports
+from ..harness import constant, delayed, found, inner, instance, module_of, ports
+from .word_parts import inner_words, part_bits, pending_content, with_look
 
 __all__ = ["exact_words_harness"]
-
-
-def _with_look(text: str, module: str) -> str:
-    """Let a memory of words be looked into, at ``look_at``, without a change to what it does."""
-    start = text.index(f"module {module} (")
-    end = text.index("endmodule", start)
-    own = ports(text, module)
-    address = own["slot"].width + own["index"].width
-    look = f"  wire [{address - 1}:0] look_at;\n  wire [{own['read_data'].width - 1}:0] look = words[look_at];\n"
-    return text[:end] + look + text[end:]
-
-
-def _looked(name: str, own: dict, address: str) -> str:
-    """Drive ``look_at`` of a memory from outside, and read ``look``."""
-    bits = own["slot"].width + own["index"].width
-    path = f"\\unit.{name}.look_at "
-    return f"  (* hierconn *) wire [{bits - 1}:0] {path};\n  assign {path} = {address};\n" + inner(
-        f"unit.{name}.look", own["read_data"].width
-    )
 
 
 def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
     """Harness of the words; the text with a look into their memories; and the depth of its induction."""
     module = module_of(text, "datapath_accumulator")
     memories = {name: ports(text, f"{module}_{name}") for name in ("even", "odd")}
-    for name in memories:
-        text = _with_look(text, f"{module}_{name}")
-    word, total = word_bits(config), memories["even"]["read_data"].width
-    level = word.bit_length() - 1
     body = text[text.index(f"module {module} (") :]
     body = body[: body.index("endmodule")]
+    parts, words = part_bits(body), exact_words(config)
+    word, total = word_bits(config), sum(parts)
+    level = word.bit_length() - 1
     clocks = len(re.findall(r"^  reg add_valid_d\d+;", body, re.M))
     slots = len(re.findall(r"^  reg .*\btouched\d+;", body, re.M))
     slot_bits = memories["even"]["slot"].width
-    touched_bits = int(found(r"^  reg \[(\d+):0\] touched0;", body)) + 1
+    touched_bits = int(found(r"^  reg \[(\d+):0\] touched;", body)) + 1
+    edge_bits = int(found(r"^  reg \[(\d+):0\] lowest;", body)) + 1
+    count_bits = int(found(r"^  reg \[(\d+):0\] free_count;", body)) + 1
+    drained_bits = int(found(r"^  reg \[(\d+):0\] read_word;", body)) + 1
+    add_bits = int(found(r"^  reg \[(\d+):0\] add;", body)) + 1
     word_number = (touched_bits - 1).bit_length()
     payload = ports(text, module)["i__payload"].width
     sum_bits = config.block_sum_bits
     last_at, exp_at = sum_bits + 4, sum_bits + 5
     ref = total + 3
     number = EXACT_BLOCKS.bit_length()
-    row_bits = {name: own["index"].width for name, own in memories.items()}
-    rows = {
-        name: f"the_word[{bits}:1]" if bits < word_number else f"{{{bits + 1 - word_number}'d0, the_word[{word_number - 1}:1]}}"
-        for name, bits in row_bits.items()
-    }
+    # What is on its way to the memories, and what comes out of them when a sum is carried out.
+    stages, drain = len(parts) + 1, len(parts) + 2
     names: dict[str, int] = {}
-    pending = ""
-    words = exact_words(config)
-    looks = "".join(
-        _looked(name, own, f"the_slot * {(words + (name == 'even')) // 2} + {rows[name]}") for name, own in memories.items()
-    )
-    enable = next(port for port in memories["even"] if port.startswith("write") and port.endswith("en"))
-    extended = lambda part: f"{{{{{total - word - 1}{{{part}[{word}]}}}}, {part}}}"  # noqa: E731
-    for name, bits in row_bits.items():
-        place = f"{{the_slot, {rows[name]}}}"
-        # What a block is on its way to change: asked for, read, and written, a clock after each other.
-        pending += f"""
-  reg [{slot_bits + bits - 1}:0] {name}_read, {name}_written;
-  always @(posedge clk) begin
-    {name}_read <= {{unit_{name}_slot, unit_{name}_index}};
-    {name}_written <= {name}_read;
-  end
-  wire [{total - 1}:0] {name}_after = unit_{name}_{enable} && {name}_written == {place}
-    ? unit_{name}_old + {extended(f"unit_{name}_addend")} : unit_{name}_look;
-  wire [{total - 1}:0] {name}_content = unit_read_valid_d1 && {name}_read == {place}
-    ? (unit_{name}_kept ? {name}_after : {total}'d0) + {extended(f"unit_{name}_part")} : {name}_after;
-"""
-        names |= {f"unit.{name}_{what}": word + 1 for what in ("part", "addend")}
-        names |= {f"unit.{name}_old": total, f"unit.{name}_kept": 1}
-        names |= {f"unit.{name}.{port}": memories[name][port].width for port in ("slot", "index", enable)}
+    pending = looks = ""
+    for name, own in memories.items():
+        bits, rows = own["index"].width, (words + (name == "even")) // 2
+        address = (slots * rows - 1).bit_length()
+        text = with_look(text, f"{module}_{name}", parts, address)
+        row = f"the_word[{bits}:1]" if bits < word_number else f"{{{bits + 1 - word_number}'d0, the_word[{word_number - 1}:1]}}"
+        path = f"\\unit.{name}.look_at "
+        looks += f"  (* hierconn *) wire [{address - 1}:0] {path};\n  assign {path} = the_slot * {rows} + {row};\n"
+        place = f"{name}_place"
+        pending += f"  wire [{slot_bits + bits - 1}:0] {place} = {{unit_{name}_slot, unit_{name}_index}};\n"
+        pending += delayed(place, slot_bits + bits, stages) + pending_content(name, parts, f"{{the_slot, {row}}}")
+        names |= inner_words(name, parts, own)
     names |= {
-        "unit.taken": 1, "unit.queue.o__payload": payload, "unit.slot": slot_bits, "unit.first": 1, "unit.busy": slots,
-        "unit.waiting": slots, "unit.reading": 1, "unit.read_valid_d1": 1, "unit.last_read": 1,
-        "unit.drain_slot": slot_bits, "unit.done_valid": 1,
-        **{f"unit.touched{slot}": touched_bits for slot in range(slots)},
+        "unit.taken": 1, "unit.queue.o__payload": payload, "unit.queue.o__ready": 1, "unit.slot": slot_bits, "unit.first": 1,
+        "unit.free_count": count_bits, "unit.free_left": 1, "unit.waiting_count": count_bits, "unit.waiting_left": 1,
+        "unit.read_valid_d1": 1, "unit.last_read": 1, "unit.slot_read": slot_bits, "unit.reading": 1, "unit.last_word": 1,
+        "unit.drain_slot": slot_bits, "unit.next_slot": slot_bits, "unit.drained_touched": touched_bits,
+        "unit.read_word": drained_bits, "unit.word_before_last": drained_bits, "unit.carry_out.valid": 1,
+        "unit.carry_out.last": 1, "unit.carry_out.index": drained_bits, "unit.carry_out.content": total,
     }  # fmt: skip
-    edge_bits = int(found(r"^  reg \[(\d+):0\] lowest0;", body)) + 1
-    names |= {f"unit.{edge}{slot}": edge_bits for slot in range(slots) for edge in ("lowest", "highest")}
+    kinds = {"touched": touched_bits, "lowest": edge_bits, "highest": edge_bits}
+    names |= {f"unit.{kind}{slot}": bits for kind, bits in kinds.items() for slot in ["", *range(slots)]}
+
+    names |= {f"unit.add_valid_d{i}": 1 for i in range(1, clocks + 1)}
+    names |= {f"unit.word_d{i}": edge_bits for i in range(1, clocks + 1)}
+    names |= {("unit.add" if i == clocks else f"unit.add_fields_d{i}"): add_bits for i in range(1, clocks + 1)}
 
     def chosen(name: str) -> str:
         choice = f"unit_{name}{slots - 1}"
         for slot in reversed(range(slots - 1)):
             choice = f"the_slot == {slot} ? unit_{name}{slot} : {choice}"
-        return choice
+        return f"ended ? ({choice}) : unit_{name}"
 
     entry = slot_bits + 2 + 9 + sum_bits
     pipe = "".join(f"  reg valid_{i}; reg [{entry - 1}:0] entry_{i};\n" for i in range(1, clocks + 1))
@@ -106,8 +82,10 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         for i in range(1, clocks + 1)
     )
     mine = "".join(
-        f"  wire mine_{i} = valid_{i} && entry_{i}[{entry - 1}:{entry - slot_bits}] == the_slot;\n"
+        f"  wire [{slot_bits - 1}:0] slot_{i} = entry_{i}[{entry - 1}:{entry - slot_bits}];\n"
+        f"  wire mine_{i} = valid_{i} && slot_{i} == the_slot;\n"
         f"  wire first_{i} = entry_{i}[{entry - slot_bits - 1}];\n  wire last_{i} = entry_{i}[{entry - slot_bits - 2}];\n"
+        f"  wire [7:0] lasts_{i} = {f'lasts_{i - 1}' if i > 1 else '0'} + {{7'd0, valid_{i} && last_{i}}};\n"
         for i in range(1, clocks + 1)
     )
     any_of = lambda word, indices: " || ".join(f"{word}_{i}" for i in indices) or "1'b0"  # noqa: E731
@@ -118,6 +96,14 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         f"(!(mine_{i} && last_{i}) || (the_busy && !({any_of('mine', range(1, i))})))" for i in range(1, clocks + 1)
     )
     last_pending = " || ".join(["the_last_read", *(f"(mine_{i} && last_{i})" for i in range(1, clocks + 1))])
+    flow = " &&\n    ".join(
+        f"unit_add_valid_d{i} == valid_{i} && (!valid_{i} || (unit_word_d{i} == entry_{i}[{sum_bits + 8}:{sum_bits + level}]"
+        f" && {'unit_add' if i == clocks else f'unit_add_fields_d{i}'}[{slot_bits + 1}:0]"
+        f" == {{last_{i}, first_{i}, slot_{i}}} && slot_{i} < {slots} && (slot_{i} + lasts_{i} == slot"
+        f" || slot_{i} + lasts_{i} == slot + 8'd{slots})))"
+        for i in range(1, clocks + 1)
+    )
+    row_bits = memories["even"]["index"].width
     connections = {
         "i__payload": "block",
         "i__valid": "valid",
@@ -137,15 +123,19 @@ module prove (
   output wire given_number,
   output wire given_word,
   output wire ok_word,
-  output wire ok_clear,
   output wire ok_range,
   output wire ok_edges,
+  output wire ok_drain,
+  output wire ok_drained,
   output wire ok_turn,
+  output wire ok_count,
+  output wire ok_flow,
   output wire ok_slot,
   output wire ok_order,
   output wire ok_end,
   output wire seen_two_blocks,
   output wire seen_upper_negative,
+  output wire seen_drained,
   output wire [{slot_bits - 1}:0] in_slot,
   output wire [{word_number - 1}:0] in_word,
   output wire signed [{ref - 1}:0] want_word,
@@ -164,13 +154,18 @@ module prove (
 {"".join(inner(path, width) for path, width in names.items())}{looks}
 {pending}
   wire [{total - 1}:0] content = the_word[0] ? odd_content : even_content;
+
+  // Slots are used one after the other, and given back so: from the one that is carried out to before the next to be used.
+  wire [7:0] behind = (unit_slot > the_slot ? 8'd0 : 8'd{slots}) + unit_slot - the_slot - 8'd1;
+  wire [7:0] ahead = (the_slot >= unit_next_slot ? 8'd0 : 8'd{slots}) + the_slot - unit_next_slot;
+  wire the_busy = behind + unit_free_count < 8'd{slots};
+  wire the_waiting = ahead < unit_waiting_count;
+  wire the_last_read = unit_read_valid_d1 && unit_last_read && unit_slot_read == the_slot;
+  wire the_reading = unit_reading && unit_drain_slot == the_slot;
+  wire ended = the_waiting || the_reading;
   wire [{touched_bits - 1}:0] touched = {chosen("touched")};
   wire [{edge_bits - 1}:0] lowest = {chosen("lowest")};
   wire [{edge_bits - 1}:0] highest = {chosen("highest")};
-  wire the_busy = unit_busy[the_slot];
-  wire the_waiting = unit_waiting[the_slot];
-  wire the_last_read = unit_read_valid_d1 && unit_last_read && even_read >> {row_bits["even"]} == the_slot;
-  wire the_reading = unit_reading && unit_drain_slot == the_slot;
 
   // Blocks as they leave the queue, dot product after dot product in the next slot; added so many clocks later.
   reg [{slot_bits - 1}:0] slot;
@@ -207,7 +202,7 @@ module prove (
         hit <= in_lower || in_upper || (!first_{clocks} && hit);
         sum <= (first_{clocks} || !hit ? {ref}'sd0 : sum) + part;
         blocks <= first_{clocks} ? 1 : blocks + 1;
-      end else if (unit_done_valid && the_reading) in_use <= 0;
+      end else if (unit_last_word && the_reading) in_use <= 0;
     end
   end
   assign given_word = the_word < {words} && the_slot < {slots};
@@ -217,13 +212,36 @@ module prove (
   assign want_word = sum;
   assign got_word = $signed(content);
   assign ok_word = !in_use || (touched[the_word] == hit && (!hit || got_word == want_word));
-  assign ok_clear = in_use || !touched[the_word];
   // Helps: so many blocks make no more of it.
   wire signed [{ref + 1}:0] most = {{blocks, {word}'d0}};
   assign ok_range = !in_use || (blocks >= 1 && blocks <= {EXACT_BLOCKS} && (!hit || (sum <= most && sum >= -most)));
-  assign ok_edges = !in_use || !hit || (lowest <= the_word && the_word <= highest + {word_number}'d1);
+  assign ok_edges = !in_use || (lowest <= highest && (!hit || (lowest <= the_word && the_word <= highest + {word_number}'d1)));
+  // When it is carried out, every word of it is read, and comes out as it was.
+  assign ok_drain = !the_reading || (unit_drained_touched == touched && unit_word_before_last == highest + {drained_bits}'d1
+    && unit_read_word >= lowest && unit_read_word <= unit_word_before_last + unit_last_word
+    && (!unit_last_word || unit_read_word == unit_word_before_last + {drained_bits}'d1));
+  wire the_word_read = !rst && the_reading && !unit_last_word && unit_read_word == the_word;
+  wire [{total}:0] drained = {{the_word_read, hit ? sum[{total - 1}:0] : {total}'d0}};
+{delayed("drained", total + 1, drain)}
+  reg [{drain - 1}:0] since_reset;
+  always @(posedge clk) since_reset <= rst ? 0 : {{since_reset, 1'b1}};
+  wire drained_now = drained_{drain}[{total}] && (&since_reset);
+  assign ok_drained = !drained_now || (unit_carry_out_content == drained_{drain}[{total - 1}:0]
+    && unit_carry_out_valid && !unit_carry_out_last && unit_carry_out_index == the_word);
   // Help: where a slot is on its way from the first block to having been carried out.
   assign ok_turn = unit_slot == slot && slot < {slots} && unit_first == first;
+  wire [7:0] ending = lasts_{clocks} + {{7'd0, unit_read_valid_d1 && unit_last_read}};
+  wire [7:0] next_to_use = unit_next_slot + unit_waiting_count + ending;
+  assign ok_count = unit_next_slot < {slots} && unit_free_count + unit_waiting_count + unit_reading + ending == 8'd{slots}
+    && (next_to_use == slot || next_to_use == slot + 8'd{slots})
+    && (!unit_reading || unit_next_slot == (unit_drain_slot == {slots - 1} ? 0 : unit_drain_slot + 1))
+    && unit_free_left == (unit_free_count != 0) && unit_waiting_left == (unit_waiting_count != 0)
+    && (!unit_queue_o__ready || unit_free_left) && (!unit_last_word || unit_reading);
+  // Help: so many clocks on, what came in is what came in here, and none of a slot is on its way when that is read.
+  assign ok_flow = {flow}
+    && (!unit_read_valid_d1 || unit_slot_read < {slots})
+    && !(unit_read_valid_d1 && unit_slot_read == the_slot && (ended || !in_use))
+    && !(unit_even_write_enable && even_place_2 >> {row_bits} == the_slot && (the_reading || !in_use));
   wire pending = {any_of("mine", range(1, clocks + 1))};
   assign ok_slot = (the_busy || !(the_waiting || the_reading))
     && (the_busy || (slot == the_slot && !first) || !(in_use || pending))
@@ -235,10 +253,11 @@ module prove (
     && (!the_last_read || (the_busy && in_use && !pending && !the_waiting && !the_reading))
     && (!the_busy || the_waiting || the_reading || {last_pending})
     && (the_busy || !({last_pending}));
-  assign seen_two_blocks = in_use && hit && blocks == 2 && got_word == {(1 << word) + 1};
+  assign seen_two_blocks = in_use && hit && blocks == 2 && got_word == {constant(ref, (1 << word) + 1)};
   assign seen_upper_negative = in_use && hit && got_word == -1;
+  assign seen_drained = drained_now && drained_{drain}[{total - 1}:0] == {constant(total, (1 << word) + 1)};
 endmodule
-""".replace(f"got_word == {(1 << word) + 1}", f"got_word == {ref}'sd{(1 << word) + 1}"),
+""",
         # Until all that is on its way came in while it was watched.
-        clocks + 4,
+        clocks + stages + 2,
     )
