@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Out
 
 from .bits import delay, register
 from .config import MacConfig, MultiplierKind
-from .product import PRODUCT_CLOCKS, SPECIALS, ElementProduct, decoded_pair, element_ports, exp_bits
+from .product import PRODUCT_CLOCKS, SPECIALS, ElementProduct, decoded_pair, element_ports, exp_bits, sig_bits
 from .up_shifter import UpShifter, ones_layout, up_shifter_clocks
 
 __all__ = ["Multiplier", "multiplier_latency", "product_layout"]
@@ -31,7 +31,7 @@ def multiplier_latency(config: MacConfig) -> int:
     sides = (config.operand_a, config.operand_b)
     if config.multiplier is MultiplierKind.DSP:
         return 3 + max(_shifter_clocks(config, operand.sig_bits, operand.exp_bits) for operand in sides)
-    return PRODUCT_CLOCKS + _shifter_clocks(config, sum(operand.sig_bits for operand in sides), exp_bits(config))
+    return PRODUCT_CLOCKS + _shifter_clocks(config, sig_bits(config), exp_bits(config))
 
 
 def _shifter_clocks(config: MacConfig, sig_bits: int, exp_bits: int) -> int:

@@ -9,7 +9,7 @@ from .config import MacConfig
 from .decoder import Decoder
 from .up_shifter import float_layout
 
-__all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits"]
+__all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
 
 #: What a product may be besides a finite number: NaN because an element is, NaN because it is Inf times 0, plus or minus Inf.
 SPECIALS = data.StructLayout({"nan": 1, "invalid": 1, "pos_inf": 1, "neg_inf": 1})
@@ -22,6 +22,12 @@ def exp_bits(config: MacConfig) -> int:
     """Bits of the exponent of a product; 0 if neither operand has one."""
     most = (1 << config.operand_a.exp_bits) + (1 << config.operand_b.exp_bits) - 2
     return most.bit_length()
+
+
+def sig_bits(config: MacConfig) -> int:
+    """Bits of the significand of a product; the least integers have a product a bit shorter than two codes."""
+    zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
+    return min(config.operand_a.sig_bits + config.operand_b.sig_bits, config.product_bits + zeros)
 
 
 def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
@@ -77,7 +83,7 @@ class ElementProduct(wiring.Component):
         Element codes.
     format_a, format_b : In(range(len(operand.formats)))
         Index of the code's format; there only with more than one.
-    product : Out(float_layout(operand_a.sig_bits + operand_b.sig_bits, exp_bits(config)))
+    product : Out(float_layout(sig_bits(config), exp_bits(config)))
         ``PRODUCT_CLOCKS`` later, counted from 2^(operand_a.grid + operand_b.grid). It means nothing if one of ``specials``
         is set.
     specials : Out(SPECIALS)
@@ -86,8 +92,7 @@ class ElementProduct(wiring.Component):
 
     def __init__(self, config: MacConfig):
         self.config = config
-        sig_bits = config.operand_a.sig_bits + config.operand_b.sig_bits
-        outputs = {"product": Out(float_layout(sig_bits, exp_bits(config))), "specials": Out(SPECIALS)}
+        outputs = {"product": Out(float_layout(sig_bits(config), exp_bits(config))), "specials": Out(SPECIALS)}
         super().__init__({**element_ports(config), **outputs})
 
     def elaborate(self, platform):
@@ -99,21 +104,21 @@ class ElementProduct(wiring.Component):
         m.d.sync += exp.eq(a.exp + b.exp)
         sig_a, sig_b = register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b")
         m.d.comb += [
-            self.product.sig.eq(self._multiply(m, sig_a, sig_b)),
+            self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config))),
             self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 1, name="exp")),
             self.product.neg.eq(delay(m, neg, PRODUCT_CLOCKS, name="neg")),
         ]
         return m
 
     @staticmethod
-    def _multiply(m: Module, sig_a: Signal, sig_b: Signal) -> Signal:
-        """Product of two significands, of which the shorter one makes up the rows, two clocks later."""
+    def _multiply(m: Module, sig_a: Signal, sig_b: Signal, width: int) -> Signal:
+        """Product of two significands in ``width`` bits, of which the shorter one makes up the rows, two clocks later."""
         long, short = (sig_a, sig_b) if len(sig_a) >= len(sig_b) else (sig_b, sig_a)
         half = len(short) // 2
         low, high = short[:half], short[half:]
         row_low = Signal(len(long) + len(low), reset_less=True)
-        row_high = Signal(len(long) + len(high), reset_less=True)
-        product = Signal(len(long) + len(short), name="sig_product", reset_less=True)
+        row_high = Signal(min(len(long) + len(high), width - half), reset_less=True)
+        product = Signal(width, name="sig_product", reset_less=True)
         m.d.sync += [
             row_low.eq(_row(long, low)),
             row_high.eq(_row(long, high)),

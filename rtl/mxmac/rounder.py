@@ -63,6 +63,7 @@ def classify(output: Format, state: dict, specials: data.View) -> dict:
     infinite = specials.pos_inf | specials.neg_inf
     too_large = exp[output.exp_bits :].any() | exp[: output.exp_bits].all()
     return state | {
+        "code": state["code"][: output.width - 1],
         "nan": specials.nan | invalid,
         "invalid": invalid,
         "infinite": infinite,
@@ -80,7 +81,7 @@ def pack_result(m: Module, output: Format, state: dict) -> tuple[Signal, data.Vi
         m.d.comb += result.eq(output.nan_code)
         m.d.comb += status.nv.eq(state["invalid"])
     with m.Else():
-        code = Mux(infinite | too_large, output.inf_code, state["code"][: output.width - 1])
+        code = Mux(infinite | too_large, output.inf_code, state["code"])
         m.d.comb += result.eq(Cat(code, state["neg"]))
         with m.If(~infinite):
             m.d.comb += [
@@ -259,7 +260,8 @@ class Rounder(wiring.Component):
         free = {"free": state["limit"][level + 1 :].any()} if first else {}
         return state | {
             **free,
-            "top": _any_of_each(value[-amount:] if amount < len(value) else value),
+            # Headroom is empty.
+            "top": _any_of_each(value[max(0, len(value) - amount) : len(value) - self.headroom * first]),
             "lost_moved": _any_of_each(lost[:kept_out]),
             "lost_still": _any_of_each(lost[kept_out:]),
         }
@@ -280,9 +282,10 @@ class Rounder(wiring.Component):
     def _move(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
         """Move the value up by 2^level, if so it was decided, and cut off what no longer matters but as a whole."""
         amount, value, neg = 1 << level, self._magnitude(state, first), state["neg"]
-        moved = Signal(len(value), name=f"normal{level}")
-        m.d.comb += moved.eq(Mux(state["taken"][0], Cat(neg.replicate(amount), value), value))
-        return state | {"normal": moved[self._cut(value, level) :]}
+        kept = slice(self._cut(value, level), len(value))
+        moved = Signal(kept.stop - kept.start, name=f"normal{level}")
+        m.d.comb += moved.eq(Mux(state["taken"][0], Cat(neg.replicate(amount), value)[kept], value[kept]))
+        return state | {"normal": moved}
 
     def _gather(self, m: Module, state: dict) -> dict:
         """What is left of the value, and what it says as a whole."""

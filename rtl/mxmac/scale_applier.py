@@ -188,7 +188,8 @@ class ScaleApplier(wiring.Component):
         too_far = register(m, distance > most, name="too_far")
         # A fixed window may lie so low that no block falls below it.
         short = register(m, distance < 0, name="short") if distance.shape().signed else Const(0)
-        m.d.sync += shamt.eq(Mux(short, 0, Mux(too_far, most, register(m, distance, name="near"))))
+        near = register(m, distance.as_unsigned()[: len(shamt)], name="near")
+        m.d.sync += shamt.eq(Mux(short, 0, Mux(too_far, most, near)))
         return shamt
 
     def _shift(self, m: Module, value, shamt):

@@ -187,7 +187,7 @@ class ExactAccumulator(wiring.Component):
 
     def _add(self, m: Module, valid, add, parts, word):
         """Add the parts of a block to their words, and drain the words of a finished dot product."""
-        config, width = self.config, word_bits(self.config) + GROWTH
+        config = self.config
         words, slots, parts_of_word = exact_words(config), _slots(config), _parts(config)
         rows = -(-words // 2)
         odd, row = word[0], word[1:]
@@ -216,7 +216,6 @@ class ExactAccumulator(wiring.Component):
             if not _spaced(config):
                 place = Cat(index, add.slot)
                 again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
-            addend = delay(m, sign_extend(parts[parity], width), 2, name=f"{name}_addend")
             # Clock 2: read it. If another block may follow at once, it may need what is just being written. Clock 3: add to it.
             # Each part of a word does all of this a clock after the one below it, with what is carried out of that.
             totals: list[Value] = []
@@ -228,7 +227,9 @@ class ExactAccumulator(wiring.Component):
                 old = Signal(size, name=f"{label}_old", reset_less=True)
                 carries = bits is not parts_of_word[-1]
                 total = Signal(size + carries, name=f"{label}_total")
-                own = delay(m, addend[bits], number, name=f"{label}_addend")
+                # A block has its sign in the highest part, and above it nothing but that.
+                own = delay(m, parts[parity].as_unsigned()[bits], 2 + number, name=f"{label}_addend")
+                own = own if len(own) == size else sign_extend(own, size).as_unsigned()
                 m.d.comb += total.eq((Cat(Const(1, 1), old) + Cat(carry, own))[1:] if number else old + own)
                 m.d.sync += old.eq(Mux(kept, Mux(again, total[:size], memory.read_data[bits]), 0))
                 if carries:

@@ -6,6 +6,8 @@ added to at stage ``2 + p``, with the carry of the part below, and can be read i
 
 import re
 
+from mxmac.accumulator.exact_sizes import GROWTH
+
 from ..harness import Port
 
 __all__ = ["inner_words", "part_bits", "pending_content", "with_look"]
@@ -24,13 +26,25 @@ def with_look(text: str, module: str, parts: list[int], address: int) -> str:
     return text[:end] + f"  wire [{address - 1}:0] look_at;\n{looks}" + text[end:]
 
 
+def _block_bits(parts: list[int]) -> list[int]:
+    """Bits that a block has in each of the parts: above them is its sign."""
+    ends = [sum(parts[: part + 1]) for part in range(len(parts))]
+    block = ends[-1] - GROWTH + 1
+    return [min(end, block) - (end - bits) for end, bits in zip(ends, parts, strict=True)]
+
+
+def _extended(number: str, width: int, bits: int) -> str:
+    """A register of two's complement, in at least as many bits."""
+    sign = f"{number}[{width - 1}]" if width > 1 else number
+    return f"{{{{{bits - width}{{{sign}}}}}, {number}}}" if bits > width else number
+
+
 def pending_content(name: str, parts: list[int], place: str) -> str:
     """``{name}_content``: what a word will hold once all is written that is on its way to it.
 
     Blocks are gone through from the one that came first, each of its parts from the lowest that is not written yet.
     """
     lines = []
-    starts = [sum(parts[:part]) for part in range(len(parts))]
     now = [f"unit_{name}_look{part}" for part in range(len(parts))]
     for stage in range(len(parts) + 1, 0, -1):
         enable = {1: "unit_read_valid_d1", 2: f"unit_{name}_write_enable"}.get(stage, f"unit_{name}_part{stage - 2}_enable_d1")
@@ -44,11 +58,7 @@ def pending_content(name: str, parts: list[int], place: str) -> str:
             else:
                 kept = f"unit_{name}_part{stage - 1}_kept" if stage > 1 else f"unit_{name}_kept"
                 base = f"({kept} ? {now[part]} : {bits}'d0)"
-            addend = (
-                f"unit_{name}_addend_d{stage}[{starts[part]} +: {bits}]"
-                if stage <= 2
-                else f"unit_{name}_part{part}_addend_d{stage - 2}"
-            )
+            addend = _extended(f"unit_{name}_part{part}_addend_d{stage}", _block_bits(parts)[part], bits)
             total, after = f"{name}_total{stage}_{part}", f"{name}_after{stage}_{part}"
             lines.append(
                 f"  wire [{bits}:0] {total} = {{1'b0, {base}}} + {{1'b0, {addend}}} + {carry};\n"
@@ -61,10 +71,9 @@ def pending_content(name: str, parts: list[int], place: str) -> str:
 def inner_words(name: str, parts: list[int], own: dict[str, Port]) -> dict[str, int]:
     """Registers of the even or of the odd words, and their widths."""
     names = {f"unit.{name}.{port}": own[port].width for port in ("slot", "index", "write_enable")}
-    names |= {f"unit.{name}_addend_d{clock}": sum(parts) for clock in (1, 2)}
     for part, bits in enumerate(parts):
         names |= {f"unit.{name}.look{part}": bits, f"unit.{name}_part{part}_old": bits}
-        names |= {f"unit.{name}_part{part}_addend_d{clock}": bits for clock in range(1, part + 1)}
+        names |= {f"unit.{name}_part{part}_addend_d{clock}": _block_bits(parts)[part] for clock in range(1, part + 3)}
         names[f"unit.{name}_part{part}_kept" if part else f"unit.{name}_kept"] = 1
         if part:
             names[f"unit.{name}_part{part - 1}_carry"] = names[f"unit.{name}.part{part}_enable_d1"] = 1
