@@ -21,12 +21,12 @@ def test_registers_give_the_same_results(kind, tmp_path, tmp_path_factory):
 
 
 def test_words_in_registers_are_those_that_there_are():
-    # Nine words of 64 bits and 17 more, of two sums: five even ones and four odd ones.
+    # Nine words of 64 bits and 17 more, in three parts, of two sums: five even ones and four odd ones.
     places = {}
     for storage in Storage:
         text = generate(MacConfig(storage=storage), "unit").text
-        places[storage] = re.findall(r"reg \[80:0\] words\d* \[(\d+):0\];", text)
-    assert places == {Storage.LUTRAM: ["14", "11"], Storage.REGISTERS: ["4", "4", "3", "3"]}
+        places[storage] = re.findall(r"reg \[26:0\] part\d(?:_\d)? \[(\d+):0\];", text)
+    assert places == {Storage.LUTRAM: ["14"] * 3 + ["11"] * 3, Storage.REGISTERS: ["4"] * 6 + ["3"] * 6}
 
 
 def test_a_window_in_registers_has_room_for_the_results_of_whole_blocks():

@@ -69,34 +69,34 @@ class WordMemory(wiring.Component):
     def elaborate(self, platform):
         """Build the memory."""
         m = Module()
-        asked, drain = (
-            self._place(m, "asked", self.slot, self.index),
-            self._place(m, "drain", self.drain_slot, self.drain_index),
-        )
+        asked = self._place(m, "asked", self.slot, self.index)
+        drained = self._place(m, "drain", self.drain_slot, self.drain_index)
         enable = self.write_enable
         for number, bits in enumerate(self._parts):
             part = f"part{number}"
-            asked, drain = self._register(m, asked, f"{part}_asked"), self._register(m, drain, f"{part}_drain")
+            asked, drained = self._register(m, asked, f"{part}_asked"), self._register(m, drained, f"{part}_drained")
             written = self._register(m, asked, f"{part}_written")
             if number:
                 enable = delay_valid(m, enable, 1, name=f"{part}_enable")
-            kept, drained = [], []
+            read_data, drain_data = [], []
             for bank in range(1 if self._packed else self._slots):
                 memory = Memory(shape=bits.stop - bits.start, depth=self._words * (self._slots if self._packed else 1), init=[])
                 m.submodules[part if self._packed else f"{part}_{bank}"] = memory
-                write, read, drain_port = memory.write_port(), memory.read_port(domain="comb"), memory.read_port(domain="comb")
+                write = memory.write_port()
+                read = memory.read_port(domain="comb")
+                drain = memory.read_port(domain="comb")
                 m.d.comb += [
                     write.addr.eq(written[0]),
                     write.en.eq(enable & (Const(1) if self._packed else written[1] == bank)),
                     write.data.eq(self.write_data[bits]),
                     read.addr.eq(asked[0]),
-                    drain_port.addr.eq(drain[0]),
+                    drain.addr.eq(drained[0]),
                 ]
-                kept.append(read.data)
-                drained.append(drain_port.data)
+                read_data.append(read.data)
+                drain_data.append(drain.data)
             m.d.comb += [
-                self.read_data[bits].eq(kept[0] if self._packed else Array(kept)[asked[1]]),
-                self.drain_data[bits].eq(drained[0] if self._packed else Array(drained)[drain[1]]),
+                self.read_data[bits].eq(read_data[0] if self._packed else Array(read_data)[asked[1]]),
+                self.drain_data[bits].eq(drain_data[0] if self._packed else Array(drain_data)[drained[1]]),
             ]
         return m
 
