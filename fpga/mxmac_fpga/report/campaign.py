@@ -22,7 +22,7 @@ from .measure import generator, versions
 
 __all__ = ["MEASUREMENTS", "main"]
 
-_WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window", "--lanes 8 --accumulator fp32"
+_WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window --pipeline 3", "--lanes 8 --accumulator fp32"
 _ALL = "--a E4M3,E5M2,E3M2,E2M3,E2M1,INT8 --b E4M3,E5M2,E3M2,E2M3,E2M1,INT8"
 #: What of it is compared with what others do: each is measured for ECP5 and with standard cells.
 _COMPARED = {
@@ -36,8 +36,8 @@ _COMPARED = {
 #: Arguments of ``mxmac report``, by what is measured.
 MEASUREMENTS: dict[str, str] = {
     "32 lanes, window": _WINDOW_32,
-    "32 lanes, exact": "--lanes 32 --accumulator exact",
-    "8 lanes, exact": "--lanes 8 --accumulator exact",
+    "32 lanes, exact": "--lanes 32 --accumulator exact --pipeline 3",
+    "8 lanes, exact": "--lanes 8 --accumulator exact --pipeline 3",
     "1 lane, window": "--lanes 1 --accumulator window",
     "1 lane, exact, all formats at run time": f"{_ALL} --lanes 1 --accumulator exact",
     "32 lanes, window, DSP blocks": f"{_WINDOW_32} --multiplier dsp",
