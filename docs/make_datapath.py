@@ -7,7 +7,7 @@ from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
 from mxmac.mac import result_queue_depth
 from mxmac.multiplier import product_layout
-from mxmac.rounder import STATUS
+from mxmac.result import STATUS
 from mxmac.scale_applier import scale_sum_layout
 
 FILE = Path(__file__).with_name("datapath.svg")

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from mxmac.config import MacConfig
 from mxmac.credit_queue import queue_depth
 from mxmac.mac import beat_in_layout, result_queue_depth
-from mxmac.rounder import result_layout
+from mxmac.result import result_layout
 
 from .beats import BeatAssembler, ResultSender
 from .framing import TOKEN

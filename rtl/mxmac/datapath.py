@@ -18,7 +18,8 @@ from .credit_queue import QUEUE_CLOCKS
 from .formats import SCALE_WIDTH
 from .multiplier import Multiplier, multiplier_latency
 from .product import SPECIALS
-from .rounder import Rounder, result_layout, rounder_clocks
+from .result import result_layout
+from .rounder import Rounder, rounder_clocks
 from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
 
 __all__ = ["NARROW_CLOCKS", "Datapath", "beat_in_layout", "block_queue_depth", "datapath_latency", "total_of"]

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .config import Accumulator, MacConfig
 from .credit_queue import QUEUE_CLOCKS, CreditQueue, credit
 from .datapath import Datapath, beat_in_layout, block_queue_depth, datapath_latency
-from .rounder import result_layout
+from .result import result_layout
 
 __all__ = ["MacUnit", "result_queue_depth", "unit_latency", "unit_latency_min"]
 

@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out
 from .bits import delay_valid
 from .formats import Format
 from .product import SPECIALS
+from .result import classify, pack_result, result_layout
 
-__all__ = ["STATUS", "Rounder", "classify", "pack_result", "result_layout", "rounder_clocks", "total_layout"]
+__all__ = ["Rounder", "rounder_clocks", "total_layout"]
 
 #: Levels of logic of finding out how far a value may be moved up.
 _BEGIN_LEVELS = 2
@@ -20,9 +21,6 @@ _LAST_LEVELS = (2, 2, 2, 2, 1)
 
 #: Bits of which it is seen in one step whether any is set.
 _SCANNED_AT_ONCE = 8
-
-#: Status flags in the order of RISC-V's fflags, least significant first.
-STATUS = data.StructLayout({"nx": 1, "uf": 1, "of": 1, "dz": 1, "nv": 1})
 
 
 def total_layout(width: int, exp_bits: int) -> data.StructLayout:
@@ -39,57 +37,6 @@ def total_layout(width: int, exp_bits: int) -> data.StructLayout:
         Of everything that was added up. If any is set, ``value`` means nothing.
     """
     return data.StructLayout({"value": signed(width), "exp": exp_bits, "inexact": 1, "overflow": 1, "specials": SPECIALS})
-
-
-def result_layout(output: Format) -> data.StructLayout:
-    """Layout of a result: ``data``, the code in the output format, and ``status``, a ``STATUS``."""
-    return data.StructLayout({"data": output.width, "status": STATUS})
-
-
-def classify(output: Format, state: dict, specials: data.View) -> dict:
-    """Return ``state`` with what kind of result it is: what ``pack_result`` needs.
-
-    Parameters
-    ----------
-    output : Format
-    state : dict
-        ``code``: fraction and biased exponent, which may be too large; flags ``neg``, ``inexact``, ``overflow``,
-        ``underflow``.
-    specials : SPECIALS
-        If any is set, ``state`` means nothing.
-    """
-    exp = state["code"][output.man_bits :]
-    invalid = specials.invalid | (specials.pos_inf & specials.neg_inf)
-    infinite = specials.pos_inf | specials.neg_inf
-    too_large = exp[output.exp_bits :].any() | exp[: output.exp_bits].all()
-    return state | {
-        "code": state["code"][: output.width - 1],
-        "nan": specials.nan | invalid,
-        "invalid": invalid,
-        "infinite": infinite,
-        "too_large": too_large,
-        "neg": Mux(infinite, specials.neg_inf, state["neg"]),
-    }
-
-
-def pack_result(m: Module, output: Format, state: dict) -> tuple[Signal, data.View]:
-    """Return code and ``STATUS`` of a result, of which ``classify`` has said what it is."""
-    nan, infinite, too_large = state["nan"], state["infinite"], state["too_large"]
-    result = Signal(output.width, name="result")
-    status = Signal(STATUS, name="result_status")
-    with m.If(nan):
-        m.d.comb += result.eq(output.nan_code)
-        m.d.comb += status.nv.eq(state["invalid"])
-    with m.Else():
-        code = Mux(infinite | too_large, output.inf_code, state["code"])
-        m.d.comb += result.eq(Cat(code, state["neg"]))
-        with m.If(~infinite):
-            m.d.comb += [
-                status.nx.eq(state["inexact"] | too_large),
-                status.of.eq(state["overflow"] | too_large),
-                status.uf.eq(state["underflow"]),
-            ]
-    return result, status
 
 
 def _headroom(output: Format, width: int, exp_min: int) -> int:

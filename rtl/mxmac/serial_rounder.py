@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .bits import delay, delay_valid, register
 from .config import SERIAL_ROUND_CLOCKS, MacConfig
 from .product import SPECIALS
-from .rounder import classify, pack_result, result_layout
+from .result import classify, pack_result, result_layout
 
 __all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
 

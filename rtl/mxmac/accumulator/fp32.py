@@ -9,7 +9,8 @@ from ..config import MacConfig
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..formats import RESULT_FORMATS, Format
 from ..product import SPECIALS
-from ..rounder import STATUS, Rounder, result_layout
+from ..result import STATUS, result_layout
+from ..rounder import Rounder
 from ..scale_applier import scaled_block_layout, specials_of_block
 
 __all__ = ["Fp32Accumulator", "Fp32Narrower", "fp32_latency"]

@@ -16,7 +16,7 @@ from ..bits import funnel_up
 from ..config import EXACT_BLOCKS, MacConfig
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..product import SPECIALS
-from ..rounder import result_layout
+from ..result import result_layout
 from ..scale_applier import scaled_block_layout, specials_of_block
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
 

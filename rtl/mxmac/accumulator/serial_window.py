@@ -9,7 +9,7 @@ from ..block import block_layout
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
 from ..product import SPECIALS
-from ..rounder import result_layout
+from ..result import result_layout
 from ..scale_applier import scale_sum_layout, specials_of_block
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
 

@@ -10,7 +10,8 @@ from ..credit_queue import CreditQueue
 from ..datapath import Datapath, block_queue_depth
 from ..errors import UserError
 from ..product import SPECIALS
-from ..rounder import Rounder, result_layout
+from ..result import result_layout
+from ..rounder import Rounder
 from ..scale_applier import scale_sum_layout
 from .float32 import FP32, Fp32Adder, Fp32Multiplier, unpacked
 

@@ -19,9 +19,10 @@ from .specs.exact_words import exact_words_harness
 from .specs.multiplier import multiplier_harness
 from .specs.queue import queue_harness
 from .specs.rounder import rounder_harness
+from .specs.scale_applier import scale_applier_harness
 from .specs.streams import answers_harness, credits_harness, held_harness, reset_harness
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
-from .specs.window import scale_applier_harness, window_accumulator_harness
+from .specs.window_sum import window_accumulator_harness
 
 __all__ = ["TOP", "Property", "all_pairings", "unit_properties", "unit_text"]
 
