@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .accumulator.exact import exact_dot_clocks
 from .config import Accumulator, MacConfig
 from .credit_queue import QUEUE_CLOCKS, CreditQueue, credit
 from .datapath import Datapath, beat_in_layout, block_queue_depth, datapath_latency
@@ -38,10 +39,11 @@ def result_queue_depth(config: MacConfig) -> int:
     With a window they may be as short as a single beat, unless its results are kept in registers; the other accumulators take
     their time over a dot product.
     """
+    shortest = config.beats if config.chunk_bits else min(config.beats, exact_dot_clocks(config))
     interval = {
         Accumulator.WINDOW: config.window_dot_clocks,
         Accumulator.FP32: config.fp32_add_clocks,
-        Accumulator.EXACT: max(config.beats, EXACT_DOT_CLOCKS),
+        Accumulator.EXACT: max(shortest, EXACT_DOT_CLOCKS),
     }
     return -(-(unit_latency(config) + 2) // interval[config.accumulator]) + 1
 
