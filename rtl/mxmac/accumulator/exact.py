@@ -226,11 +226,17 @@ class ExactAccumulator(wiring.Component):
                     kept, again = register(m, kept, name=f"{label}_kept"), register(m, again, name=f"{label}_again")
                 old = Signal(size, name=f"{label}_old", reset_less=True)
                 carries = bits is not parts_of_word[-1]
-                total = Signal(size + carries, name=f"{label}_total")
                 # A block has its sign in the highest part, and above it nothing but that.
                 own = delay(m, parts[parity].as_unsigned()[bits], 2 + number, name=f"{label}_addend")
                 own = own if len(own) == size else sign_extend(own, size).as_unsigned()
-                m.d.comb += total.eq((Cat(Const(1, 1), old) + Cat(carry, own))[1:] if number else old + own)
+                if number:
+                    # The carry comes in by a bit below, as in add_with_carry; nothing reads that.
+                    whole = Signal(1 + size + carries, name=f"{label}_partly_unused")
+                    m.d.comb += whole.eq(Cat(Const(1, 1), old) + Cat(carry, own))
+                    total = whole[1:]
+                else:
+                    total = Signal(size + carries, name=f"{label}_total")
+                    m.d.comb += total.eq(old + own)
                 m.d.sync += old.eq(Mux(kept, Mux(again, total[:size], memory.read_data[bits]), 0))
                 if carries:
                     carry = register(m, total[size], name=f"{label}_carry")

@@ -143,8 +143,7 @@ class WindowAccumulator(wiring.Component):
             outside_late.eq(Mux(valid_high, outside, seen_outside)),
             chosen.eq(outside | alone),
         ]
-        added = Signal(len(high))
-        m.d.comb += added.eq(add_with_carry(high, high_addend, low[half], len(high)))
+        added = add_with_carry(high, high_addend, low[half], len(high))
         with m.If(valid_high):
             m.d.sync += [
                 seen_outside.eq(outside),
