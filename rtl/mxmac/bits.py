@@ -11,6 +11,7 @@ __all__ = [
     "add_with_carry",
     "any_later",
     "any_of",
+    "any_of_each",
     "delay",
     "delay_valid",
     "funnel_up",
@@ -87,10 +88,14 @@ def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
     return bits
 
 
+def any_of_each(bits: Value, each: int) -> Value:
+    """Return whether any bit is set, of that many at a time, from the lowest on."""
+    return Cat(bits[start : start + each].any() for start in range(0, len(bits), each))
+
+
 def any_later(m: Module, bits: Value, *, name: str) -> Value:
     """Return whether any of the bits was set a clock ago: seen of a few of them before the clock, and of all behind it."""
-    parts = [bits[start : start + _SEEN_AT_ONCE].any() for start in range(0, len(bits), _SEEN_AT_ONCE)]
-    return register(m, Cat(*parts), name=f"{name}_any").any() if parts else Const(0)
+    return register(m, any_of_each(bits, _SEEN_AT_ONCE), name=f"{name}_any").any() if len(bits) else Const(0)
 
 
 def any_of(m: Module, flags: Sequence[data.View], layout: data.Layout, *, name: str) -> data.View:

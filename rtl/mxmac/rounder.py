@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay_valid
+from .bits import any_of_each, delay_valid
 from .formats import Format
 from .product import SPECIALS
 from .result import classify, pack_result, result_layout
@@ -79,12 +79,6 @@ def rounder_clocks(output: Format, *, width: int, exp_min: int, levels_per_clock
     for level in reversed(range(count)):
         levels += [*_scan_levels(level), 1]
     return len(_ends(levels + list(_LAST_LEVELS), levels_per_clock)) + 1
-
-
-def _any_of_each(bits):
-    """Whether any is set, of a few bits each."""
-    parts = [bits[start : start + _SCANNED_AT_ONCE].any() for start in range(0, len(bits), _SCANNED_AT_ONCE)]
-    return Cat(*parts)
 
 
 class Rounder(wiring.Component):
@@ -208,9 +202,9 @@ class Rounder(wiring.Component):
         return state | {
             **free,
             # Headroom is empty.
-            "top": _any_of_each(value[max(0, len(value) - amount) : len(value) - self.headroom * first]),
-            "lost_moved": _any_of_each(lost[:kept_out]),
-            "lost_still": _any_of_each(lost[kept_out:]),
+            "top": any_of_each(value[max(0, len(value) - amount) : len(value) - self.headroom * first], _SCANNED_AT_ONCE),
+            "lost_moved": any_of_each(lost[:kept_out], _SCANNED_AT_ONCE),
+            "lost_still": any_of_each(lost[kept_out:], _SCANNED_AT_ONCE),
         }
 
     def _decide(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
@@ -242,8 +236,12 @@ class Rounder(wiring.Component):
         exp = Signal(len(limit), name="exp_unbounded")
         m.d.comb += exp.eq(limit - state.pop("taken"))
         del state["free"]
-        some = _any_of_each(normal)
-        return state | {"normal": normal, "exp": exp, "some": some, "gaps": _any_of_each(~normal[1:-1])}
+        return state | {
+            "normal": normal,
+            "exp": exp,
+            "some": any_of_each(normal, _SCANNED_AT_ONCE),
+            "gaps": any_of_each(~normal[1:-1], _SCANNED_AT_ONCE),
+        }
 
     def _prepare(self, m: Module, state: dict) -> dict:
         """Everything the rounding addition needs."""

@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, register, shift_left_stage, sign_extend
+from ..bits import delay, delay_valid, register, sign_extend
 from ..config import MacConfig, Storage
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ..product import SPECIALS
@@ -18,6 +18,7 @@ from ..scale_applier import scaled_block_layout, specials_of_block
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .exact_sizes import GROWTH, exact_total_layout, exact_words, word_bits
 from .word_memory import WordMemory
+from .word_split import split_clocks, split_into_words
 
 __all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency"]
 
@@ -44,19 +45,10 @@ def _parts(config: MacConfig) -> list[slice]:
     return [slice(width * part // count, width * (part + 1) // count) for part in range(count)]
 
 
-def _fine_levels(config: MacConfig) -> int:
-    """Levels of shifting, up to half a word."""
-    return word_bits(config).bit_length() - 2
-
-
-def _shift_clocks(config: MacConfig) -> int:
-    return 1 + -(-_fine_levels(config) // config.shift_levels)
-
-
 def exact_dot_clocks(config: MacConfig) -> int:
     """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
-    wait = max(0, _shift_clocks(config) + _WRITE_CLOCKS + 2 - config.beats) if _slots(config) == 2 else 0
+    wait = max(0, split_clocks(config) + _WRITE_CLOCKS + 2 - config.beats) if _slots(config) == 2 else 0
     return exact_words(config) + 1 + wait
 
 
@@ -65,7 +57,7 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
 
     It depends on how many words the blocks fell into.
     """
-    fixed = QUEUE_CLOCKS + _shift_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
+    fixed = QUEUE_CLOCKS + split_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
     return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
 
@@ -127,63 +119,19 @@ class ExactAccumulator(wiring.Component):
         with m.If(ends):
             m.d.sync += slot.eq(next_slot)
 
-        clocks = _shift_clocks(config)
+        clocks = split_clocks(config)
         add = Signal(
             data.StructLayout({"slot": len(slot), "first": 1, "last": 1, "specials": SPECIALS}),
         )
         fields = Cat(slot, first, scaled.block.dot_last, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value())
         m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
         add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
-        parts, word = self._shift(m, scaled)
+        parts, word = split_into_words(m, config, scaled)
         drained = self._add(m, add_valid, add, parts, word)
         _, free = count_nonzero(m, drained, ends, slots, slots, "free")
         # None is added then to a word that is still being written.
         m.d.sync += room.eq(free & ~self.taken if _spaced(config) else free)
         return m
-
-    def _shift(self, m: Module, scaled):
-        """Move a block up within its words: what is added to the even and to the odd one, and the number of the lower word.
-
-        The last level, by half a word, and the choice which of the two is the lower word put the block at one of four places
-        in a ring. No bit has more than three candidates, and few have a third; where none comes there are zeros below the
-        block, and its sign above.
-        """
-        config, bits = self.config, word_bits(self.config)
-        half, fine = bits // 2, _fine_levels(config)
-        exp = scaled.scale.exp
-        word = delay(m, exp[fine + 1 :], _shift_clocks(config), name="word")
-        value, sign = (
-            register(m, scaled.block.sum[:-1].as_unsigned(), name="sum"),
-            register(m, scaled.block.sum[-1], name="neg"),
-        )
-        shamt = register(m, exp[: fine + 2], name="shamt")
-        for level in range(fine):
-            value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
-            shamt = shamt[1:]
-            if level == fine - 1:
-                break
-            if level % config.shift_levels == config.shift_levels - 1:
-                value, sign = register(m, value, name=f"moved{level}"), register(m, sign, name=f"neg{level}")
-                shamt = register(m, shamt, name=f"shamt{level}")
-        value = register(m, value, name="moved")
-        sign_q = register(m, sign, name="moved_neg")
-        up, odd = shamt
-        halves = Cat(value, sign_q.replicate(max(0, 3 * half - len(value))))
-        thirds = len(value) - 2 * half
-        placed = []
-        for place in range(4):
-            at = [shamt == (place - offset) % 4 for offset in range(3)]
-            comes = register(m, at[0] | at[1], name=f"place{place}_comes")
-            which = register(m, Mux(at[0] | at[1], at[0], sign & (at[2] | ~up)), name=f"place{place}_which")
-            third = register(m, at[2], name=f"place{place}_third")
-            for index in range(half):
-                bit = Mux(comes, Mux(which, halves[index], halves[half + index]), which)
-                placed.append(Mux(third, halves[2 * half + index], bit) if index < thirds else bit)
-        parts = []
-        for parity in range(2):
-            grows = register(m, sign & (odd != parity), name=f"grows{parity}")
-            parts.append(Cat(placed[parity * bits : parity * bits + bits], grows).as_signed())
-        return parts, word
 
     def _add(self, m: Module, valid, add, parts, word):
         """Add the parts of a block to their words, and drain the words of a finished dot product."""

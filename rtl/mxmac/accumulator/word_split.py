@@ -1,0 +1,78 @@
+"""Where in the words of an exact sum a block lands: the barrel shift by the lower bits of its scale."""
+
+from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.lib import data
+
+from ..bits import delay, register, shift_left_stage
+from ..config import MacConfig
+from .exact_sizes import word_bits
+
+__all__ = ["split_clocks", "split_into_words"]
+
+
+def _fine_levels(config: MacConfig) -> int:
+    """Levels of shifting, up to half a word."""
+    return word_bits(config).bit_length() - 2
+
+
+def split_clocks(config: MacConfig) -> int:
+    """Clocks that :func:`split_into_words` takes."""
+    return 1 + -(-_fine_levels(config) // config.shift_levels)
+
+
+def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[list[Value], Value]:
+    """Move a block up within its words: what is added to the even and to the odd one, and the number of the lower word.
+
+    The last level, by half a word, and the choice which of the two is the lower word put the block at one of four places
+    in a ring. No bit has more than three candidates, and few have a third; where none comes there are zeros below the
+    block, and its sign above.
+
+    Parameters
+    ----------
+    m : Module
+    config : MacConfig
+    scaled : scaled_block_layout(config)
+
+    Returns
+    -------
+    parts : list of signed(word_bits(config) + 1)
+        For the even and for the odd word, ``split_clocks(config)`` later.
+    word : range(exact_words(config))
+        Number of the lower word, then, too.
+    """
+    bits = word_bits(config)
+    half, fine = bits // 2, _fine_levels(config)
+    exp = scaled.scale.exp
+    word = delay(m, exp[fine + 1 :], split_clocks(config), name="word")
+    value, sign = (
+        register(m, scaled.block.sum[:-1].as_unsigned(), name="sum"),
+        register(m, scaled.block.sum[-1], name="neg"),
+    )
+    shamt = register(m, exp[: fine + 2], name="shamt")
+    for level in range(fine):
+        value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
+        shamt = shamt[1:]
+        if level == fine - 1:
+            break
+        if level % config.shift_levels == config.shift_levels - 1:
+            value, sign = register(m, value, name=f"moved{level}"), register(m, sign, name=f"neg{level}")
+            shamt = register(m, shamt, name=f"shamt{level}")
+    value = register(m, value, name="moved")
+    sign_q = register(m, sign, name="moved_neg")
+    up, odd = shamt
+    halves = Cat(value, sign_q.replicate(max(0, 3 * half - len(value))))
+    thirds = len(value) - 2 * half
+    placed = []
+    for place in range(4):
+        at = [shamt == (place - offset) % 4 for offset in range(3)]
+        comes = register(m, at[0] | at[1], name=f"place{place}_comes")
+        which = register(m, Mux(at[0] | at[1], at[0], sign & (at[2] | ~up)), name=f"place{place}_which")
+        third = register(m, at[2], name=f"place{place}_third")
+        for index in range(half):
+            bit = Mux(comes, Mux(which, halves[index], halves[half + index]), which)
+            placed.append(Mux(third, halves[2 * half + index], bit) if index < thirds else bit)
+    parts = []
+    for parity in range(2):
+        grows = register(m, sign & (odd != parity), name=f"grows{parity}")
+        parts.append(Cat(placed[parity * bits : parity * bits + bits], grows).as_signed())
+    return parts, word
