@@ -18,11 +18,11 @@ def decoded_layout(operand: Operand) -> data.StructLayout:
     sig : operand.sig_bits
         Significand, unsigned, hidden bit included.
     exp : operand.exp_bits
-        Common exponent: a finite element is ``sig * 2^(exp + operand.grid)``.
-    neg, zero, nan, inf : 1
-        Sign, and whether the element is zero, NaN or infinite. ``sig`` and ``exp`` of a NaN or Inf mean nothing.
+        Common exponent: a finite element is ``sig * 2^(exp + operand.grid)``. Only zeros have a ``sig`` of 0.
+    neg, nan, inf : 1
+        Sign, and whether the element is NaN or infinite. ``sig`` and ``exp`` then mean nothing else.
     """
-    return data.StructLayout({"sig": operand.sig_bits, "exp": operand.exp_bits, "neg": 1, "zero": 1, "nan": 1, "inf": 1})
+    return data.StructLayout({"sig": operand.sig_bits, "exp": operand.exp_bits, "neg": 1, "nan": 1, "inf": 1})
 
 
 class Decoder(wiring.Component):
@@ -65,20 +65,18 @@ class Decoder(wiring.Component):
         sign = code[-1]
         m.d.comb += element.neg.eq(sign)
         if fmt.is_integer:
-            magnitude = ((code ^ sign.replicate(fmt.width)) + sign)[: fmt.width]
-            m.d.comb += [
-                element.sig.eq(Cat(Const(0, below), magnitude)),
-                element.exp.eq(1 + self.operand.bias),
-                element.zero.eq(~code.any()),
-            ]
+            # Negation keeps the bits up to the lowest one that is set, and takes no carry chain.
+            magnitude = Cat(bit ^ (sign & code[:index].any()) for index, bit in enumerate(code))
+            m.d.comb += [element.sig.eq(Cat(Const(0, below), magnitude)), element.exp.eq(1 + self.operand.bias)]
             return
         man, exp = code[: fmt.man_bits], code[fmt.man_bits : -1]
         normal = exp.any()
-        # Subnormals count with the exponent of the smallest normal numbers: 1.
+        # Biases are all ones, so the difference of two of them fills up between the highest bit and the others.
+        wider = (~exp[-1]).replicate(self.operand.exp_bits - fmt.exp_bits)
         m.d.comb += [
             element.sig.eq(Cat(Const(0, below), man, normal)),
-            element.exp.eq(Cat(exp[0] | ~normal, exp[1:]) + (self.operand.bias - fmt.bias)),
-            element.zero.eq(~(man.any() | normal)),
+            # Subnormals count with the exponent of the smallest normal numbers: 1.
+            element.exp.eq(Cat(exp[0] | ~normal, exp[1:-1], wider, exp[-1])),
         ]
         if fmt.specials is Specials.NAN:
             m.d.comb += element.nan.eq(exp.all() & man.all())

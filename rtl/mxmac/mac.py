@@ -83,13 +83,14 @@ class MacUnit(wiring.Component):
         m.submodules.results = queue = CreditQueue(width=width, depth=result_queue_depth(config))
 
         taken, block_complete, resting = Signal(), Signal(), Signal()
+        block_first = Signal(init=1)
         beat_index = Signal(range(config.beats))
         m.d.comb += [
             taken.eq(self.i.valid & self.i.ready),
             block_complete.eq(beat_index == config.beats - 1),
             datapath.i.valid.eq(taken),
             datapath.i.payload.eq(self.i.payload),
-            datapath.block_first.eq(beat_index == 0),
+            datapath.block_first.eq(block_first),
         ]
         if config.takes_whole_blocks:
             # What works on a block for as long as its beats take needs that time for one that ends early, too.
@@ -100,12 +101,16 @@ class MacUnit(wiring.Component):
             with m.If(taken | resting):
                 m.d.sync += [
                     beat_index.eq(Mux(block_complete, 0, beat_index + 1)),
+                    block_first.eq(block_complete),
                     resting.eq((resting | self.i.payload.last) & ~block_complete),
                 ]
         else:
             m.d.comb += datapath.block_end.eq(taken & (self.i.payload.last | block_complete))
             with m.If(taken):
-                m.d.sync += beat_index.eq(Mux(datapath.block_end, 0, beat_index + 1))
+                m.d.sync += [
+                    beat_index.eq(Mux(datapath.block_end, 0, beat_index + 1)),
+                    block_first.eq(datapath.block_end),
+                ]
 
         dot_ends = Signal()
         result_taken = Signal()

@@ -59,10 +59,11 @@ def decoded_pair(m: Module, component):
         decoded.append(decoder.element)
     a, b = decoded
     neg = a.neg ^ b.neg
-    inf = (a.inf & ~b.zero & ~b.nan) | (b.inf & ~a.zero & ~a.nan)
+    zero_a, zero_b = ~a.sig.any(), ~b.sig.any()
+    inf = (a.inf & ~zero_b & ~b.nan) | (b.inf & ~zero_a & ~a.nan)
     m.d.sync += [
         component.specials.nan.eq(a.nan | b.nan),
-        component.specials.invalid.eq((a.inf & b.zero) | (a.zero & b.inf)),
+        component.specials.invalid.eq((a.inf & zero_b) | (zero_a & b.inf)),
         component.specials.pos_inf.eq(inf & ~neg),
         component.specials.neg_inf.eq(inf & neg),
     ]
@@ -101,11 +102,11 @@ class ElementProduct(wiring.Component):
         config = self.config
         a, b, neg = decoded_pair(m, self)
         exp = Signal(exp_bits(config), reset_less=True)
-        m.d.sync += exp.eq(a.exp + b.exp)
+        m.d.sync += exp.eq(register(m, a.exp, name="exp_a") + register(m, b.exp, name="exp_b"))
         sig_a, sig_b = register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b")
         m.d.comb += [
             self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config))),
-            self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 1, name="exp")),
+            self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 2, name="exp")),
             self.product.neg.eq(delay(m, neg, PRODUCT_CLOCKS, name="neg")),
         ]
         return m
@@ -129,8 +130,10 @@ class ElementProduct(wiring.Component):
 
 def _row(value: Value, by: Value) -> Value:
     """Product with a few bits. Two of them are written out as gates, which takes a LUT less for each bit than a carry chain."""
-    if len(by) != 2:
-        return value * by
+    if len(by) > 2:
+        return _row(value, by[:2]) + (_row(value, by[2:]) << 2)
+    if len(by) < 2:
+        return value & by.replicate(len(value))
     once, twice = (Cat(bit & by[index] for bit in value) for index in range(2))
     bits, carry = [once[0]], Const(0)
     for x, y in zip(Cat(once[1:], Const(0, 1)), twice, strict=True):

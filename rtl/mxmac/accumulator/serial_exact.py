@@ -7,12 +7,12 @@ it changes anything, so no word has bits to spare and nothing ever has to be cle
 
 from enum import Enum
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..bits import funnel_up
+from ..bits import delay, delay_valid, funnel_up, register
 from ..config import EXACT_BLOCKS, MacConfig
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..product import SPECIALS
@@ -24,18 +24,34 @@ __all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_clocks", "serial_exa
 
 #: Bits of a word of the memory.
 SERIAL_WORD_BITS = 16
+#: Clocks of a block besides one for each word: to start, two until the sum of its first word, and to take it from the queue.
+_BLOCK_CLOCKS = 4
+#: Clocks of a dot product besides one for each word and chunk: until the highest word is seen, to turn, and to read again.
+_DOT_CLOCKS = 3
 
 
 class _State(Enum):
     IDLE = 0
     #: Add a block, upwards from its lowest word.
     ADD = 1
+    #: Take it from the queue.
+    TAKE = 2
     #: Look downwards for the highest word that is not all sign.
-    FIND = 2
-    #: See whether there is anything in the words below those that rounding needs.
-    BELOW = 3
-    #: Hand out these, upwards.
-    EMIT = 4
+    FIND = 3
+    #: Then to the lowest that rounding needs, and whether there is anything in those below.
+    BELOW = 4
+    #: Wait for the rounder.
+    WAIT = 5
+    #: Hand out what rounding needs, upwards.
+    EMIT = 6
+
+
+class _Written:
+    """What there is of a sum: the words from ``lowest`` to ``highest``, unless it is ``empty``, and its sign above."""
+
+    def __init__(self, words: int):
+        self.lowest, self.highest = Signal(range(words), name="lowest"), Signal(range(words), name="highest")
+        self.empty, self.neg = Signal(init=1, name="empty"), Signal(name="neg")
 
 
 def _words(config: MacConfig) -> int:
@@ -57,14 +73,14 @@ def _result_words(config: MacConfig) -> int:
 def serial_exact_clocks(config: MacConfig) -> tuple[int, int]:
     """Most clocks that adding a block takes, and that handing out a dot product takes after its last block."""
     words = _words(config)
-    return 1 + words, 1 + words + _result_words(config) * config.chunks(SERIAL_WORD_BITS)
+    return _BLOCK_CLOCKS + words, _DOT_CLOCKS + words + _result_words(config) * config.chunks(SERIAL_WORD_BITS)
 
 
 def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
     """Least and largest number of clocks from the last block of a dot product to its rounded sum."""
     block, dot = serial_exact_clocks(config)
     rounding = serial_rounder_clocks(config)
-    least = QUEUE_CLOCKS + 1 + _block_words(config) + 1 + config.chunks(SERIAL_WORD_BITS)
+    least = QUEUE_CLOCKS + _BLOCK_CLOCKS + _block_words(config) + _DOT_CLOCKS + config.chunks(SERIAL_WORD_BITS)
     return least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
 
 
@@ -113,10 +129,10 @@ class SerialExact(wiring.Component):
             queue.i.payload.eq(self.i.payload.as_value()),
             self.taken.eq(queue.o.ready),
         ]
-        words = _words(config)
+        words, result_words = _words(config), _result_words(config)
         m.submodules.rounder = rounder = SerialRounder(
             config,
-            msb_bits=(SERIAL_WORD_BITS * _result_words(config) - 1).bit_length(),
+            msb_bits=(SERIAL_WORD_BITS * result_words - 1).bit_length(),
             exp_bits=(SERIAL_WORD_BITS * (words - 1)).bit_length(),
             exp_min=config.block_exp_min,
         )
@@ -124,143 +140,151 @@ class SerialExact(wiring.Component):
         m.submodules.words = memory = Memory(shape=SERIAL_WORD_BITS, depth=words, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
         state = Signal(_State)
-        index, lowest, highest = (Signal(range(words), name=name) for name in ("index", "lowest", "highest"))
-        empty, neg = Signal(init=1), Signal()
-        m.d.comb += [read.addr.eq(index), write.addr.eq(index)]
+        # A sum is known two clocks after its word is looked up; by then two more have been.
+        index = Signal(range(words + 2))
+        word, word_index = Signal(SERIAL_WORD_BITS, reset_less=True), Signal.like(index, reset_less=True)
+        m.d.comb += read.addr.eq(index)
+        m.d.sync += [word.eq(read.data), word_index.eq(index)]
 
+        written = _Written(words)
         first_word = scaled.scale.exp >> (SERIAL_WORD_BITS.bit_length() - 1)
+        done = self._add(m, scaled, state, index, word, word_index, first_word, written, write)
+        m.d.comb += queue.o.ready.eq(state == _State.TAKE)
         specials = Signal(SPECIALS)
-        total, done = self._add(m, scaled, state, read.data, index, first_word, lowest, highest, empty, neg)
-        m.d.comb += [write.data.eq(total[:SERIAL_WORD_BITS]), write.en.eq(state == _State.ADD), queue.o.ready.eq(done)]
         of_block = specials_of_block(scaled.block.specials, scaled.scale.nan)
-        with m.If(done):
-            m.d.sync += specials.eq((specials.as_value() & (~empty).replicate(SPECIALS.size)) | of_block.as_value())
-
+        down = (state == _State.FIND) | (state == _State.BELOW)
+        m.d.sync += index.eq(index + Mux(down, -1, 1))
         with m.Switch(state):
             with m.Case(_State.IDLE):
                 # A block far above what is there already: the words between have to be written, too.
-                m.d.sync += index.eq(Mux(~empty & (first_word > highest), highest, first_word))
+                apart = ~written.empty & (first_word > written.highest)
+                m.d.sync += index.eq(Mux(apart, written.highest, first_word))
                 with m.If(queue.o.valid):
                     m.d.sync += state.eq(_State.ADD)
-            with m.Case(_State.ADD):
-                with m.If(~done):
-                    m.d.sync += index.eq(index + 1)
-                with m.Else():
-                    m.d.sync += [state.eq(Mux(scaled.block.dot_last, _State.FIND, _State.IDLE)), empty.eq(0)]
-                    with m.If(empty | (index > highest)):
-                        m.d.sync += highest.eq(index)
-                    with m.Else():
-                        m.d.sync += index.eq(highest)
-                    with m.If(empty | (first_word < lowest)):
-                        m.d.sync += lowest.eq(first_word)
-        self._hand_out(m, rounder, state, read.data, index, lowest, neg, empty, specials)
+                with m.If(written.empty):
+                    m.d.sync += specials.eq(0)
+            with m.Case(_State.ADD), m.If(done):
+                m.d.sync += state.eq(_State.TAKE)
+            with m.Case(_State.TAKE):
+                m.d.sync += [
+                    index.eq(written.highest),
+                    specials.eq(specials.as_value() | of_block.as_value()),
+                    state.eq(Mux(scaled.block.dot_last, _State.FIND, _State.IDLE)),
+                ]
+        self._hand_out(m, rounder, state, index, word, word_index, written, specials)
         return m
 
-    def _add(self, m: Module, scaled, state, old, index, first_word, lowest, highest, empty, neg):
-        """Sum of a word with its carry, and whether nothing changes any more above it."""
-        value, sign = scaled.block.sum, scaled.block.sum[-1]
-        chunks = _block_words(self.config)
-        number, below = Signal(range(chunks + 1)), Signal(SERIAL_WORD_BITS - 1)
-        carry, total = Signal(), Signal(SERIAL_WORD_BITS + 1)
-        places = 1 << (chunks - 1).bit_length()
-        padded = Cat(value, sign.replicate(places * SERIAL_WORD_BITS - len(value)))
-        chunk = Signal(SERIAL_WORD_BITS, name="block_word")
-        begun, exhausted = Signal(), Signal()
-        m.d.comb += [
-            exhausted.eq(number >= chunks - 1),
-            begun.eq(index >= first_word),
-        ]
-        with m.If(number >= chunks):
-            m.d.comb += chunk.eq(sign.replicate(SERIAL_WORD_BITS))
-        with m.Elif(begun):
-            m.d.comb += chunk.eq(padded.word_select(number[: (places - 1).bit_length()], SERIAL_WORD_BITS))
-        with m.If(state == _State.IDLE):
-            m.d.sync += [number.eq(0), below.eq(0), carry.eq(0)]
-        with m.Elif(state == _State.ADD):
-            m.d.sync += [below.eq(chunk[1:]), carry.eq(total[-1])]
-            with m.If(begun & (number < chunks)):
-                m.d.sync += number.eq(number + 1)
-        addend = Signal(SERIAL_WORD_BITS)
-        m.d.comb += addend.eq(funnel_up(below, chunk, scaled.scale.exp[: SERIAL_WORD_BITS.bit_length() - 1]))
-
-        above = Signal()
-        kept = Signal(SERIAL_WORD_BITS)
-        m.d.comb += above.eq(empty | (index >= highest))
-        with m.If(empty | (index < lowest)):
-            m.d.comb += kept.eq(0)
-        with m.Elif(index > highest):
-            m.d.comb += kept.eq(neg.replicate(SERIAL_WORD_BITS))
-        with m.Else():
-            m.d.comb += kept.eq(old)
-        m.d.comb += total.eq(kept + addend + carry)
-
-        old_neg, out = Signal(), total[-1]
-        m.d.comb += old_neg.eq(neg & ~empty)
+    def _add(self, m: Module, scaled, state, index, word, word_index, first_word, written, write) -> Value:
+        """Add the block in ``ADD``; whether nothing changes any more above the word that is written now."""
         done = Signal()
-        with m.If((state == _State.ADD) & exhausted):
-            with m.If(above):
-                # Above is the sign, so what is added there leaves all of it alike, or one more word has to be written.
-                m.d.comb += done.eq((old_neg != sign) | (out == sign))
-                with m.If(done):
-                    m.d.sync += neg.eq(old_neg ^ sign ^ out)
-            with m.Else():
-                m.d.comb += done.eq((out == sign) & (index + 1 >= lowest))
-        return total, done
+        adding = delay_valid(m, (state == _State.ADD) & ~done, 1, name="adding")
+        # First the word, and the block's word that goes with it.
+        below, above = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [below.eq(index < written.lowest), above.eq(written.empty | (index > written.highest))]
+        chunk, exhausted = self._block_word(m, scaled.block.sum, state, index == first_word)
+        # Then both as they are to be added.
+        lower = register(m, chunk[1:], name="block_word_below")
+        shamt = scaled.scale.exp[: SERIAL_WORD_BITS.bit_length() - 1]
+        kept = Mux(above, written.neg.replicate(SERIAL_WORD_BITS), Mux(below, 0, word))
+        kept, addend = register(m, kept, name="kept"), register(m, funnel_up(lower, chunk, shamt), name="addend")
+        summing = delay_valid(m, adding & ~done, 1, name="summing")
+        sum_index, was_above = register(m, word_index, name="sum_index"), register(m, above, name="sum_above")
+        extends_below = Signal()
+        # Then the sum; the flags are those of the next word meanwhile.
+        carry, total = Signal(), Signal(SERIAL_WORD_BITS + 1)
+        m.d.comb += [
+            total.eq((Cat(Const(1, 1), kept) + Cat(carry, addend))[1:]),
+            write.addr.eq(sum_index),
+            write.data.eq(total[:SERIAL_WORD_BITS]),
+            write.en.eq(summing),
+        ]
+        m.d.sync += [carry.eq(total[-1] & summing), extends_below.eq(adding & (extends_below | below))]
 
-    def _hand_out(self, m: Module, rounder, state, word, index, lowest, neg, empty, specials):
-        """From the highest word that is not all sign down to those that only matter as a whole; then upwards from there."""
-        config, width, total = self.config, self.config.chunk_bits, rounder.total
-        top, start = Signal.like(index, name="top"), Signal.like(index, name="start")
-        part = Signal(range(SERIAL_WORD_BITS // width))
-        differing = Signal(SERIAL_WORD_BITS)
-        lead = Signal(range(SERIAL_WORD_BITS))
+        sign, out, neg = scaled.block.sum[-1], total[-1], written.neg
+        with m.If(summing & delay(m, exhausted, 1, name="exhausted")):
+            # Above is the sign, so what is added there leaves all of it alike, or one more word has to be written.
+            m.d.comb += done.eq(Mux(above, (neg != sign) | (out == sign), (out == sign) & ~below))
+        with m.If(done):
+            m.d.sync += written.empty.eq(0)
+            with m.If(above):
+                m.d.sync += neg.eq(neg ^ sign ^ out)
+            with m.If(was_above):
+                m.d.sync += written.highest.eq(sum_index)
+            with m.If(written.empty | extends_below):
+                m.d.sync += written.lowest.eq(first_word)
+        return done
+
+    def _block_word(self, m: Module, value, state, at_first):
+        """The block's word that goes with each word, a clock later, and whether it is the last or there are no more.
+
+        There are zeros before the first word, and the block's sign after the last.
+        """
+        last = _block_words(self.config) - 1
+        number, begun = Signal(range(last + 1)), Signal()
+        word, exhausted = Signal(SERIAL_WORD_BITS, name="block_word", reset_less=True), Signal(reset_less=True)
+        sign, places = value[-1], 1 << last.bit_length()
+        # Wherever the block lies, no more than its sign is in the last.
+        padded = Cat(value, sign.replicate(places * SERIAL_WORD_BITS - len(value)))
+        with m.If(state == _State.IDLE):
+            m.d.sync += [number.eq(0), begun.eq(0), word.eq(0)]
+        with m.Elif(begun | at_first):
+            m.d.sync += [begun.eq(1), word.eq(padded.word_select(number, SERIAL_WORD_BITS))]
+            with m.If(number != last):
+                m.d.sync += number.eq(number + 1)
+        m.d.sync += exhausted.eq(number == last)
+        return word, exhausted
+
+    def _hand_out(self, m: Module, rounder, state, index, word, word_index, written, specials):
+        """From the highest word down to the lowest, past those that rounding needs; then upwards through these."""
+        width, total, neg = self.config.chunk_bits, rounder.total, written.neg
+        differing, lead = Signal(SERIAL_WORD_BITS), Signal(range(SERIAL_WORD_BITS))
         m.d.comb += differing.eq(word ^ neg.replicate(SERIAL_WORD_BITS))
         for bit in range(SERIAL_WORD_BITS):
             with m.If(differing[bit]):
                 m.d.comb += lead.eq(bit)
-        msb, zero, below, first = Signal(range(SERIAL_WORD_BITS)), Signal(), Signal(), Signal()
-        most = _result_words(config) - 1
+        at_lowest, looking = Signal(), Signal()
+        m.d.comb += at_lowest.eq(looking & (word_index == written.lowest))
+        m.d.sync += looking.eq(((state == _State.FIND) | (state == _State.BELOW)) & ~at_lowest)
+
+        most, parts = _result_words(self.config) - 1, SERIAL_WORD_BITS // width
+        msb, zero, below = Signal(range(SERIAL_WORD_BITS)), Signal(), Signal()
+        # How many words there are below the highest that rounding needs, or that are still to be handed out after this one.
+        start, more, part = Signal.like(written.lowest, name="start"), Signal(range(most + 1)), Signal(range(parts))
+        part_last = part == parts - 1
         with m.Switch(state):
             with m.Case(_State.FIND):
-                m.d.sync += [
-                    msb.eq(lead),
-                    top.eq(index),
-                    zero.eq(~neg & ~differing.any()),
-                    below.eq(0),
-                    first.eq(1),
-                    part.eq(0),
-                ]
-                with m.If(differing.any() | (index == lowest)):
-                    # No subtraction goes below zero: there are not as many words below.
-                    m.d.sync += [
-                        state.eq(_State.BELOW),
-                        start.eq(Mux(index - lowest >= most, index - most, lowest)),
-                        index.eq(lowest),
-                    ]
-                with m.Else():
-                    m.d.sync += index.eq(index - 1)
+                m.d.sync += [msb.eq(lead), zero.eq(~neg & ~differing.any()), start.eq(word_index), more.eq(0), below.eq(0)]
+                with m.If(looking & differing.any()):
+                    m.d.sync += state.eq(_State.BELOW)
             with m.Case(_State.BELOW):
-                with m.If(index != start):
-                    m.d.sync += [below.eq(below | word.any()), index.eq(index + 1)]
-                with m.Elif(rounder.ready):
+                with m.If(more != most):
+                    m.d.sync += [start.eq(word_index), more.eq(more + 1)]
+                with m.Else():
+                    m.d.sync += below.eq(below | word.any())
+            with m.Case(_State.WAIT):
+                m.d.sync += [index.eq(start), part.eq(0)]
+                with m.If(rounder.ready):
                     m.d.sync += state.eq(_State.EMIT)
             with m.Case(_State.EMIT):
-                m.d.sync += [first.eq(0), part.eq(part + 1)]
-                with m.If(part == SERIAL_WORD_BITS // width - 1):
-                    m.d.sync += index.eq(index + 1)
-                    with m.If(index == top):
-                        m.d.sync += [state.eq(_State.IDLE), empty.eq(1)]
-        words_below_top = Signal(len(total.msb) - len(msb))
+                m.d.sync += part.eq(part + 1)
+                with m.If(~part_last):
+                    m.d.sync += index.eq(index)
+                with m.Elif(more == 0):
+                    m.d.sync += [state.eq(_State.IDLE), written.empty.eq(1), neg.eq(0)]
+                with m.Else():
+                    m.d.sync += more.eq(more - 1)
+        with m.If(at_lowest):
+            m.d.sync += state.eq(_State.WAIT)
+        emitted = delay_valid(m, state == _State.EMIT, 1, name="emitted")
         m.d.comb += [
-            words_below_top.eq(top - start),
-            total.msb.eq(Cat(msb, words_below_top)),
+            total.msb.eq(Cat(msb, more)),
             total.neg.eq(neg),
             total.zero.eq(zero),
             total.below.eq(below),
             total.exp.eq(Cat(Const(0, SERIAL_WORD_BITS.bit_length() - 1), start)),
             total.specials.eq(specials),
-            rounder.i.valid.eq(state == _State.EMIT),
-            rounder.i.payload.bits.eq(word.word_select(part, width)),
-            rounder.i.payload.first.eq(first),
-            rounder.i.payload.last.eq((index == top) & (part == SERIAL_WORD_BITS // width - 1)),
+            rounder.i.valid.eq(emitted),
+            rounder.i.payload.bits.eq(word.word_select(register(m, part, name="word_part"), width)),
+            rounder.i.payload.first.eq(emitted & ~delay_valid(m, emitted, 1, name="emitted_before")),
+            rounder.i.payload.last.eq(register(m, part_last & (more == 0), name="word_last")),
         ]

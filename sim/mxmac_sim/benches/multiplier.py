@@ -37,7 +37,9 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     dut, latency = bench.dut, bench.settings.parameters["latency"]
     exact = golden.product(pairs[:, 0], pairs[:, 1], fmt_a, fmt_b)
     flags = list(zip(*(getattr(exact, name).tolist() for name in SPECIALS), strict=True))
-    expected = exact.value.tolist()
+    # The hardware counts all pairings from one exponent.
+    grid_shift = fmt_a.lsb_exp + fmt_b.lsb_exp - bench.config.product_lsb_exp
+    expected = [value << grid_shift for value in exact.value.tolist()]
     # Bits above a code that is narrower than the port do not count.
     dirt = [_dirt(bench, len(pairs), fmt, len(port)) for fmt, port in ((fmt_a, dut.a), (fmt_b, dut.b))]
     driven = list(zip((pairs[:, 0] | dirt[0]).tolist(), (pairs[:, 1] | dirt[1]).tolist(), strict=True))
