@@ -26,7 +26,8 @@ def serial_total_layout(msb_bits: int, exp_bits: int) -> data.StructLayout:
     Members
     -------
     msb : msb_bits
-        Index of the highest bit that differs from the sign, 0 if there is none.
+        Index of the highest bit that differs from the sign, 0 if there is none; what it starts from is the rounder's
+        parameter ``msb_min``.
     neg, zero : 1
     below : 1
         Whether anything below the first chunk is not zero.
@@ -56,7 +57,7 @@ class SerialRounder(wiring.Component):
     ----------
     config : MacConfig
         Of it: ``output``, and ``chunk_bits``, which must not be None.
-    msb_bits, exp_bits, exp_min : int
+    msb_bits, exp_bits, exp_min, msb_min : int
         Of the total: see ``serial_total_layout``.
 
     Members
@@ -71,14 +72,14 @@ class SerialRounder(wiring.Component):
         ``serial_rounder_clocks(config)`` after the last chunk.
     """
 
-    def __init__(self, config: MacConfig, *, msb_bits: int, exp_bits: int, exp_min: int):
+    def __init__(self, config: MacConfig, *, msb_bits: int, exp_bits: int, exp_min: int, msb_min: int = 0):
         chunk = config.chunk_bits
         self.output, self.chunk, self.exp_min = config.output, chunk, exp_min
         self._result_chunks = config.result_chunks()
         # How far the bits, counted by their exponents, lie above those of subnormal results.
-        self._least = exp_min - config.output.emin
+        self._least = msb_min + exp_min - config.output.emin
         self._most_above_min = max(1, self._least + (1 << msb_bits) + (1 << exp_bits) - 2)
-        self._start_min = -(config.output.man_bits + 2)
+        self._start_min = msb_min - (config.output.man_bits + 2)
         self._start_max = self._start_min + max((1 << msb_bits) - 1, -self._least)
         super().__init__(
             {

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, funnel_up
+from ..bits import delay, delay_valid, funnel_up, register
 from ..block import block_layout
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
@@ -17,11 +17,34 @@ __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
 
 #: Clocks in which a scale becomes a place in the window.
 SCALE_CLOCKS = 2
+#: Clocks from the index of a block's chunk to the chunk in its place.
+_ADDEND_CLOCKS = 2
+#: Index of the highest bit that is not as the sign, in a sum of -1: bits are held against those below them.
+_MSB_MIN = -1
 
 
 def serial_window_latency(config: MacConfig) -> int:
     """Clocks from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
-    return config.serial_block_clocks + config.chunks(config.window) + serial_rounder_clocks(config)
+    read = config.chunks(config.window) + 1
+    return config.serial_block_clocks + _ADDEND_CLOCKS + read + serial_rounder_clocks(config)
+
+
+class _Sweep:
+    """Where in the window the chunk is whose addend comes now: what the index said ``_ADDEND_CLOCKS`` ago."""
+
+    def __init__(self, m: Module, *, chunks: int, index, **signals):
+        def late(value, name):
+            return delay(m, value, _ADDEND_CLOCKS, name=f"sweep_{name}")
+
+        self.running, self.begins, self.ends, self.dot_last = (
+            delay_valid(m, signals[name], _ADDEND_CLOCKS, name=f"sweep_{name}")
+            for name in ("running", "begins", "ends", "dot_last")
+        )
+        self.below, self.above = late(index < 0, "below"), late(index >= chunks, "above")
+        self.bottom, self.top = late(index == 0, "bottom"), late(index == chunks - 1, "top")
+        inside = (index >= 0) & (index < chunks)
+        self.in_window, self.kept = late(inside, "in_window"), late(inside & ~signals["fresh"], "kept")
+        self.index = late(index[: (chunks - 1).bit_length()], "index")
 
 
 class SerialWindow(wiring.Component):
@@ -65,7 +88,7 @@ class SerialWindow(wiring.Component):
         window_chunks, block_chunks = self._window_chunks, self._block_chunks
         msb_bits = (width * window_chunks - 1).bit_length()
         m.submodules.rounder = rounder = SerialRounder(
-            config, msb_bits=msb_bits, exp_bits=SCALE_WIDTH + 1, exp_min=config.window_exp_min
+            config, msb_bits=msb_bits, msb_min=_MSB_MIN, exp_bits=SCALE_WIDTH + 1, exp_min=config.window_exp_min
         )
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
         anchor = Signal(SCALE_WIDTH + 1, reset_less=True)
@@ -76,32 +99,32 @@ class SerialWindow(wiring.Component):
 
         # A sweep: the index of the chunk in the window, and that of the block's chunk that goes with it.
         running, ends = Signal(), Signal()
-        steps_left = Signal(range(config.serial_block_clocks))
-        chunk = Signal(range(-block_chunks, window_chunks + block_chunks + 1), reset_less=True)
-        block_chunk = Signal(range(-window_chunks - block_chunks, window_chunks + block_chunks + 1), reset_less=True)
-        m.d.comb += ends.eq(running & (steps_left == 0))
+        began_below = Signal(reset_less=True)
+        last_chunk = window_chunks + block_chunks
+        chunk = Signal(range(-block_chunks, last_chunk + 1), reset_less=True)
+        block_chunk = Signal(range(-last_chunk, last_chunk + 1), reset_less=True)
+        m.d.comb += ends.eq(running & ((chunk == last_chunk) | (began_below & (chunk == window_chunks))))
+        first = Mux(below, -block_chunks, 0)
+        m.d.sync += [chunk.eq(chunk + 1), block_chunk.eq(block_chunk + 1)]
         with m.If(self.i.valid):
-            m.d.sync += [
-                running.eq(1),
-                steps_left.eq(config.serial_block_clocks - 1),
-                chunk.eq(Mux(below, -block_chunks, 0)),
-                block_chunk.eq(Mux(below, -block_chunks, 0) - coarse),
-            ]
-        with m.Elif(running):
-            m.d.sync += [
-                running.eq(~ends),
-                steps_left.eq(steps_left - 1),
-                chunk.eq(chunk + 1),
-                block_chunk.eq(block_chunk + 1),
-            ]
-        in_window = Signal()
-        m.d.comb += in_window.eq((chunk >= 0) & (chunk < window_chunks))
+            m.d.sync += [running.eq(1), began_below.eq(below), chunk.eq(first), block_chunk.eq(first - coarse)]
+        with m.Elif(ends):
+            m.d.sync += running.eq(0)
 
         dot_last, fresh = Signal(init=1), Signal()
         with m.If(self.i.valid):
             m.d.sync += [dot_last.eq(self.i.payload.dot_last), fresh.eq(dot_last)]
-        addend = self._addend(m, running, block_chunk, fine)
-        self._sum(m, rounder, running, ends, chunk, in_window, addend, fresh, dot_last, anchor)
+        sweep = _Sweep(
+            m,
+            chunks=window_chunks,
+            index=chunk,
+            running=running,
+            begins=self.i.valid,
+            ends=ends,
+            dot_last=dot_last,
+            fresh=fresh,
+        )
+        self._sum(m, rounder, sweep, self._addend(m, block_chunk, fine), anchor)
         return m
 
     def _place(self, m: Module, anchor):
@@ -128,49 +151,45 @@ class SerialWindow(wiring.Component):
         m.d.sync += place.eq(Mux(distance < low, low, Mux(distance > high, high, distance)))
         return place
 
-    def _addend(self, m: Module, running, index, fine):
-        """The block's chunk of that index: zeros below the block, its sign above."""
+    def _addend(self, m: Module, index, fine):
+        """The block's chunk of that index, ``_ADDEND_CLOCKS`` later: zeros below the block, its sign above."""
         width, chunks = self._width, self._block_chunks
         block = Signal(self.i.payload.sum.shape(), reset_less=True)
         shamt = Signal(len(fine), reset_less=True)
-        lower = Signal(width - 1, reset_less=True)
         with m.If(self.i.valid):
-            m.d.sync += [block.eq(self.i.payload.sum), shamt.eq(fine), lower.eq(0)]
+            m.d.sync += [block.eq(self.i.payload.sum), shamt.eq(fine)]
         sign = block[-1]
         places = 1 << (chunks - 1).bit_length()
         padded = Cat(block, sign.replicate(width * places - len(block)))
         index_in_block = index[: (places - 1).bit_length()]
         above = sign.replicate(width)
-        chunk = Signal(width, name="block_bits")
-        m.d.comb += chunk.eq(Mux(index < 0, 0, Mux(index < places, padded.word_select(index_in_block, width), above)))
-        with m.If(running & ~self.i.valid):
-            m.d.sync += lower.eq(chunk[1:])
-        addend = Signal(width)
-        m.d.comb += addend.eq(funnel_up(lower, chunk, shamt))
-        return addend
+        chunk = Signal(width, name="block_bits", reset_less=True)
+        m.d.sync += chunk.eq(Mux(index < 0, 0, Mux(index < places, padded.word_select(index_in_block, width), above)))
+        lower = Signal(width - 1, name="block_bits_below", reset_less=True)
+        m.d.sync += lower.eq(chunk[1:])
+        with m.If(delay_valid(m, self.i.valid, 1, name="block_begins")):
+            m.d.sync += lower.eq(0)
+        return register(m, funnel_up(lower, chunk, register(m, shamt, name="shamt")), name="addend")
 
-    def _limit(self, index, neg):
-        """Chunk of the window's largest or smallest number."""
+    def _limit(self, top, neg):
+        """Chunk of the window's largest or smallest number; ``top`` says whether it is the highest one."""
         width, sign_from = self._width, (self.config.window - 1) % self._width
-        top = Cat((~neg).replicate(sign_from), neg.replicate(width - sign_from))
-        return Mux(index == self._window_chunks - 1, top, (~neg).replicate(width))
+        return Mux(top, Cat((~neg).replicate(sign_from), neg.replicate(width - sign_from)), (~neg).replicate(width))
 
-    def _sum(self, m: Module, rounder, running, ends, chunk, in_window, addend, fresh, dot_last, anchor):
+    def _sum(self, m: Module, rounder, sweep, addend, anchor):
         config, width, chunks = self.config, self._width, self._window_chunks
         window = Signal(width * chunks)
         limited, limited_neg = Signal(), Signal()
         sign, carry = Signal(), Signal()
         old, total = Signal(width), Signal(width + 1)
-        above = chunk >= chunks
-        with m.If(in_window & ~fresh):
-            m.d.comb += old.eq(Mux(limited, self._limit(chunk, limited_neg), window[:width]))
-        with m.Elif(above):
+        with m.If(sweep.kept):
+            m.d.comb += old.eq(Mux(limited, self._limit(sweep.top, limited_neg), window[:width]))
+        with m.Elif(sweep.above):
             m.d.comb += old.eq(sign.replicate(width))
         m.d.comb += total.eq(old + addend + carry)
         shift = Signal()
-        m.d.comb += shift.eq(running & in_window)
-        with m.If(running):
-            m.d.sync += carry.eq(total[-1] & ~ends)
+        m.d.comb += shift.eq(sweep.running & sweep.in_window)
+        m.d.sync += carry.eq(total[-1] & sweep.running & ~sweep.ends)
         with m.If(shift):
             m.d.sync += [window.eq(Cat(window[width:], total[:width])), sign.eq(old[-1])]
 
@@ -180,63 +199,71 @@ class SerialWindow(wiring.Component):
         outside = Signal()
         m.d.comb += outside.eq((~no_ones | sum_chunk.any()) & (~no_zeros | ~sum_chunk.all()))
         top = sum_chunk[(config.window - 1) % width :]
-        with m.If(chunk == chunks - 1):
+        with m.If(sweep.top):
             m.d.sync += [no_ones.eq(~top.any()), no_zeros.eq(top.all())]
-        with m.Elif(above):
+        with m.Else():
             m.d.sync += [no_ones.eq(no_ones & ~sum_chunk.any()), no_zeros.eq(no_zeros & sum_chunk.all())]
-        with m.If(ends):
+        with m.If(sweep.ends):
             m.d.sync += [limited.eq(outside), limited_neg.eq(neg)]
 
-        lost, overflow, specials = Signal(), Signal(), Signal(SPECIALS)
-        still, still_overflow = ~dot_last, overflow | (ends & outside)
+        done, lost, specials = Signal(), Signal(), Signal(SPECIALS)
+        m.d.comb += done.eq(sweep.ends & sweep.dot_last)
+        forgets = sweep.begins & sweep.dot_last
         nan = delay(m, self.scale.nan, SCALE_CLOCKS, name="scale_nan")
-        of_block = specials_of_block(self.i.payload.specials, nan)
-        with m.If(self.i.valid):
-            m.d.sync += [
-                lost.eq(lost & still),
-                overflow.eq(still_overflow & still),
-                specials.eq((specials.as_value() & still.replicate(SPECIALS.size)) | of_block.as_value()),
-            ]
-        with m.Elif(running):
-            m.d.sync += [lost.eq(lost | ((chunk < 0) & addend.any())), overflow.eq(still_overflow)]
+        of_block = specials_of_block(self.i.payload.specials, nan).as_value()
+        of_block = delay(m, of_block, _ADDEND_CLOCKS, name="block_specials")
+        m.d.sync += lost.eq(Mux(forgets, 0, lost | (sweep.running & sweep.below & addend.any())))
+        with m.If(sweep.begins):
+            m.d.sync += specials.as_value().eq((specials.as_value() & (~forgets).replicate(SPECIALS.size)) | of_block)
+        # A clock after its end it is known whether a sweep came to a limit.
+        swept, settled = delay_valid(m, sweep.ends, 1, name="swept"), delay_valid(m, done, 1, name="settled")
+        overflow = Signal()
+        m.d.sync += overflow.eq((overflow & ~forgets) | (swept & ~settled & limited))
 
-        done = Signal()
-        m.d.comb += done.eq(ends & dot_last)
-        msb, nonzero = self._msb(m, shift, chunk, sum_chunk, neg)
+        exp = delay(m, anchor, _ADDEND_CLOCKS, name="anchor")
+        msb, nonzero = self._msb(m, shift, sweep, sum_chunk)
         held = Signal.like(rounder.total, name="sum", reset_less=True)
         cut_off = Signal(reset_less=True)
         with m.If(done):
             m.d.sync += [
-                held.msb.eq(Mux(outside, config.window - 2, msb)),
-                held.neg.eq(neg),
-                held.zero.eq(~(neg | nonzero | outside)),
-                held.exp.eq(anchor),
-                held.inexact.eq(lost | still_overflow),
-                held.overflow.eq(still_overflow),
+                held.exp.eq(exp),
+                held.inexact.eq(lost | overflow),
+                held.overflow.eq(overflow),
                 held.specials.eq(specials),
-                cut_off.eq(outside),
+            ]
+        with m.If(settled):
+            m.d.sync += [
+                held.msb.eq(Mux(limited, config.window - 2 - _MSB_MIN, msb)),
+                held.neg.eq(limited_neg),
+                held.zero.eq(~(nonzero | limited)),
+                held.inexact.eq(held.inexact | limited),
+                held.overflow.eq(held.overflow | limited),
+                cut_off.eq(limited),
             ]
         m.d.comb += [rounder.total.eq(held), rounder.total.below.eq(0)]
-        self._read(m, rounder.i, done, shift & dot_last, sum_chunk, cut_off, held.neg)
+        self._read(m, rounder.i, done, shift & sweep.dot_last, sum_chunk, cut_off, held.neg)
 
-    def _msb(self, m: Module, shift, chunk, sum_chunk, neg):
-        """Index of the highest bit that differs from the sign, for either sign, and whether any is set."""
+    def _msb(self, m: Module, shift, sweep, sum_chunk):
+        """Index of the highest bit that is not as the one above it, counted from ``_MSB_MIN``, and whether there is one.
+
+        Below the lowest bit there are zeros. Two clocks after the top chunk.
+        """
         width = self._width
-        found = []
-        for name, bits in (("positive", sum_chunk), ("negative", ~sum_chunk)):
-            msb, any_found, inside = (
-                Signal((width * self._window_chunks - 1).bit_length(), name=f"msb_{name}"),
-                Signal(name=f"any_{name}"),
-                Signal(range(width)),
-            )
-            for index in range(width):
-                with m.If(bits[index]):
-                    m.d.comb += inside.eq(index)
-            here = bits.any()
-            with m.If(shift & ((chunk == 0) | here)):
-                m.d.sync += [msb.eq(Cat(inside, chunk)), any_found.eq(here | (chunk != 0))]
-            found.append((msb, any_found))
-        return Mux(neg, found[1][0], found[0][0]), found[0][1]
+        chunk = register(m, sum_chunk, name="sum_chunk")
+        valid, index = delay_valid(m, shift, 1, name="sum_valid"), register(m, sweep.index, name="sum_index")
+        bottom = register(m, sweep.bottom, name="sum_bottom")
+        before, edges = Signal(reset_less=True), Signal(width)
+        m.d.comb += edges.eq(chunk ^ Cat(before & ~bottom, chunk[:-1]))
+        inside = Signal(range(width))
+        for bit in range(width):
+            with m.If(edges[bit]):
+                m.d.comb += inside.eq(bit)
+        msb, found = Signal((width * self._window_chunks - 1).bit_length()), Signal()
+        with m.If(valid):
+            m.d.sync += before.eq(chunk[-1])
+            with m.If(bottom | edges.any()):
+                m.d.sync += [msb.eq(Cat(inside, index)), found.eq(edges.any())]
+        return msb, found
 
     def _read(self, m: Module, chunks_out, done, written, sum_chunk, cut_off, neg):
         """Hand out the finished sum while the next dot product may already fill its place."""
@@ -250,9 +277,11 @@ class SerialWindow(wiring.Component):
             m.d.sync += [reading.eq(~last), index.eq(index + 1)]
         with m.If(reading | written):
             m.d.sync += finished.eq(Cat(finished[width:], sum_chunk))
+        # A clock later, for by then it is known whether the sum has been cut off.
+        out = chunks_out.payload
         m.d.comb += [
-            chunks_out.valid.eq(reading),
-            chunks_out.payload.bits.eq(Mux(cut_off, self._limit(index, neg), finished[:width])),
-            chunks_out.payload.first.eq(index == 0),
-            chunks_out.payload.last.eq(last),
+            chunks_out.valid.eq(delay_valid(m, reading, 1, name="read")),
+            out.bits.eq(Mux(cut_off, self._limit(out.last, neg), register(m, finished[:width], name="read_bits"))),
+            out.first.eq(register(m, index == 0, name="read_first")),
+            out.last.eq(register(m, last, name="read_last")),
         ]
