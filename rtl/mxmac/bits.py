@@ -14,6 +14,7 @@ __all__ = [
     "any_of_each",
     "delay",
     "delay_valid",
+    "exceeds",
     "funnel_up",
     "register",
     "shift_left_stage",
@@ -61,6 +62,23 @@ def add_with_carry(x: Value, y: Value, carry: Value, width: int) -> Value:
     The carry enters by a bit below the least significant one, so that synthesis sees a single addition.
     """
     return (Cat(Const(1, 1), sign_extend(x, width)) + Cat(carry, sign_extend(y, width)))[1 : width + 1].as_signed()
+
+
+def exceeds(value: Value, limit: int) -> Value:
+    """Return whether ``value``, signed or unsigned, is greater than the constant ``limit``, without a carry chain.
+
+    Against a constant, synthesis would subtract; gates take a third of the LUTs.
+    """
+    bits = value.as_unsigned()
+    if value.shape().signed:
+        # Moved up by half the range, both are unsigned.
+        bits, limit = Cat(bits[:-1], ~bits[-1]), limit + (1 << (len(bits) - 1))
+    if limit < 0 or limit >= (1 << len(bits)) - 1:
+        return Const(limit < 0, 1)
+    greater = Const(0, 1)
+    for index, bit in enumerate(bits):
+        greater = bit & greater if limit >> index & 1 else bit | greater
+    return greater
 
 
 def shift_left_stage(value: Value, amount: int, enable: Value, width: int, *, fill: Value | None = None) -> Value:

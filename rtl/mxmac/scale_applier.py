@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import any_later, delay, delay_valid, register, shift_left_stage
+from .bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
 from .block import block_layout
 from .config import MacConfig
 from .formats import SCALE_NAN, SCALE_WIDTH
@@ -185,7 +185,7 @@ class ScaleApplier(wiring.Component):
         # Clocks 4 and 5: beyond its limits nothing changes any more.
         most = below + config.window + 1
         shamt = Signal(_shift_bits(config), reset_less=True)
-        too_far = register(m, distance > most, name="too_far")
+        too_far = register(m, exceeds(distance, most), name="too_far")
         # A fixed window may lie so low that no block falls below it.
         short = register(m, distance < 0, name="short") if distance.shape().signed else Const(0)
         near = register(m, distance.as_unsigned()[: len(shamt)], name="near")

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, delay_valid, register
+from .bits import delay, delay_valid, exceeds, register
 from .config import SERIAL_ROUND_CLOCKS, MacConfig
 from .product import SPECIALS
 from .result import classify, pack_result, result_layout
@@ -132,7 +132,12 @@ class SerialRounder(wiring.Component):
         above_min = Signal(range(min(0, self._least), self._most_above_min + 1), reset_less=True)
         m.d.sync += above_min.eq(total.msb + total.exp + self._least)
         start = Signal(range(self._start_min, self._start_max + 1), reset_less=True)
-        m.d.sync += start.eq(total.msb + self._start_min - Mux(above_min < 0, above_min, 0))
+        # A subnormal result starts where all of them do: total.msb - above_min leaves nothing but the exponent, negated.
+        of_subnormals = self._start_min - self._least + 1
+        low = above_min < 0
+        m.d.sync += start.eq(
+            Mux(low, ~Cat(total.exp, Const(0, 1)).as_signed(), total.msb) + Mux(low, of_subnormals, self._start_min)
+        )
         return start, above_min
 
     def _aligned(self, m: Module, start, begins, magnitude, valid, last):
@@ -181,15 +186,19 @@ class SerialRounder(wiring.Component):
         with m.Elif(step):
             with m.If(index < 0):
                 m.d.sync += sticky.eq(sticky | aligned.any())
-            with m.Elif(index < self._result_chunks):
+            with m.Elif(~exceeds(index, self._result_chunks - 1)):
                 m.d.sync += [result.eq(Cat(result[width:], rounded[:width])), carry.eq(rounded[-1])]
             with m.If(lowest):
                 m.d.sync += [inexact.eq(half | quarter), just_half.eq(half & ~quarter)]
 
         subnormal = above_min < 0
         hidden = result[2 + output.man_bits :][:2]
-        top = Signal(range(self._most_above_min + 3), name="exp_field", reset_less=True)
-        m.d.sync += top.eq(Mux(subnormal | total.zero, 0, above_min) + hidden)
+        exp_below, top = (
+            Signal(range(self._most_above_min + 3), name=name, reset_less=True) for name in ("exp_below", "exp_field")
+        )
+        m.d.sync += [exp_below.eq(above_min), top.eq(exp_below + hidden)]
+        with m.If(subnormal | total.zero):
+            m.d.sync += exp_below.eq(0)
         any_inexact = total.inexact | inexact | sticky
         # What rounding has made the smallest normal number is tiny all the same, if with one bit more it had not become so.
         tiny = subnormal & ~total.zero & ((hidden == 0) | just_half)

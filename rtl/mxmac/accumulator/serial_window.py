@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, funnel_up, register
+from ..bits import delay, delay_valid, exceeds, funnel_up, register
 from ..block import block_layout
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
@@ -16,9 +16,9 @@ from ..serial_rounder import SerialRounder, serial_rounder_clocks
 __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
 
 #: Clocks in which a scale becomes a place in the window.
-SCALE_CLOCKS = 2
-#: Clocks from the index of a block's chunk to the chunk in its place.
-_ADDEND_CLOCKS = 2
+SCALE_CLOCKS = 3
+#: Clocks from the index of a chunk to what is to be added to it: index in the block, its chunk there, that in its place.
+_ADDEND_CLOCKS = 3
 #: Index of the highest bit that is not as the sign, in a sum of -1: bits are held against those below them.
 _MSB_MIN = -1
 
@@ -40,9 +40,10 @@ class _Sweep:
             delay_valid(m, signals[name], _ADDEND_CLOCKS, name=f"sweep_{name}")
             for name in ("running", "begins", "ends", "dot_last")
         )
-        self.below, self.above = late(index < 0, "below"), late(index >= chunks, "above")
+        above, below = exceeds(index, chunks - 1), index[-1]
+        self.below, self.above = late(below, "below"), late(above, "above")
         self.bottom, self.top = late(index == 0, "bottom"), late(index == chunks - 1, "top")
-        inside = (index >= 0) & (index < chunks)
+        inside = ~(above | below)
         self.in_window, self.kept = late(inside, "in_window"), late(inside & ~signals["fresh"], "kept")
         self.index = late(index[: (chunks - 1).bit_length()], "index")
 
@@ -93,21 +94,18 @@ class SerialWindow(wiring.Component):
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
         anchor = Signal(SCALE_WIDTH + 1, reset_less=True)
         place = self._place(m, anchor)
-        coarse, fine = place >> (width.bit_length() - 1), place[: width.bit_length() - 1]
         below = Signal()
         m.d.comb += below.eq(place < 0)
 
-        # A sweep: the index of the chunk in the window, and that of the block's chunk that goes with it.
+        # A sweep: the index of the chunk in the window.
         running, ends = Signal(), Signal()
         began_below = Signal(reset_less=True)
         last_chunk = window_chunks + block_chunks
         chunk = Signal(range(-block_chunks, last_chunk + 1), reset_less=True)
-        block_chunk = Signal(range(-last_chunk, last_chunk + 1), reset_less=True)
         m.d.comb += ends.eq(running & ((chunk == last_chunk) | (began_below & (chunk == window_chunks))))
-        first = Mux(below, -block_chunks, 0)
-        m.d.sync += [chunk.eq(chunk + 1), block_chunk.eq(block_chunk + 1)]
+        m.d.sync += chunk.eq(chunk + 1)
         with m.If(self.i.valid):
-            m.d.sync += [running.eq(1), began_below.eq(below), chunk.eq(first), block_chunk.eq(first - coarse)]
+            m.d.sync += [running.eq(1), began_below.eq(below), chunk.eq(Mux(below, -block_chunks, 0))]
         with m.Elif(ends):
             m.d.sync += running.eq(0)
 
@@ -124,7 +122,7 @@ class SerialWindow(wiring.Component):
             dot_last=dot_last,
             fresh=fresh,
         )
-        self._sum(m, rounder, sweep, self._addend(m, block_chunk, fine), anchor)
+        self._sum(m, rounder, sweep, self._addend(m, chunk, place), anchor)
         return m
 
     def _place(self, m: Module, anchor):
@@ -134,13 +132,17 @@ class SerialWindow(wiring.Component):
         if config.window_lsb is not None:
             offset = config.block_exp_min - config.window_lsb
             distance = Signal(range(min(0, offset), max(1, config.scale_sum_max + offset + 1)), reset_less=True)
-            m.d.sync += distance.eq(exp + offset)
+            m.d.sync += distance.eq(register(m, exp, name="scale") + offset)
             m.d.comb += anchor.eq(0)
         else:
             anchored = Signal()
             most = config.scale_sum_max
+            above_anchor = Signal(range(-most, most + 1), reset_less=True)
+            m.d.sync += above_anchor.eq(exp - anchor)
+            with m.If(~anchored):
+                m.d.sync += above_anchor.eq(0)
             distance = Signal(range(config.window_guard - most, config.window_guard + most + 1), reset_less=True)
-            m.d.sync += distance.eq(Mux(anchored, exp - anchor, 0) + config.window_guard)
+            m.d.sync += distance.eq(above_anchor + config.window_guard)
             own = delay(m, exp, SCALE_CLOCKS, name="own")
             with m.If(self.i.valid):
                 m.d.sync += anchored.eq((anchored | self.i.payload.sum.any()) & ~self.i.payload.dot_last)
@@ -148,28 +150,33 @@ class SerialWindow(wiring.Component):
                     m.d.sync += anchor.eq(own)
         low, high = -width * self._block_chunks, width * self._window_chunks
         place = Signal(range(low, high + 1), reset_less=True)
-        m.d.sync += place.eq(Mux(distance < low, low, Mux(distance > high, high, distance)))
+        m.d.sync += place.eq(Mux(~exceeds(distance, low - 1), low, Mux(exceeds(distance, high), high, distance)))
         return place
 
-    def _addend(self, m: Module, index, fine):
-        """The block's chunk of that index, ``_ADDEND_CLOCKS`` later: zeros below the block, its sign above."""
+    def _addend(self, m: Module, window_chunk, place):
+        """The block's chunk at that of the window, ``_ADDEND_CLOCKS`` later: zeros below the block, its sign above."""
         width, chunks = self._width, self._block_chunks
-        block = Signal(self.i.payload.sum.shape(), reset_less=True)
-        shamt = Signal(len(fine), reset_less=True)
+        held_sum, held_place = Signal.like(self.i.payload.sum, reset_less=True), Signal.like(place, reset_less=True)
         with m.If(self.i.valid):
-            m.d.sync += [block.eq(self.i.payload.sum), shamt.eq(fine)]
+            m.d.sync += [held_sum.eq(self.i.payload.sum), held_place.eq(place)]
+        block = register(m, held_sum, name="block")
+        fine_bits = width.bit_length() - 1
+        index = register(m, window_chunk - (held_place >> fine_bits), name="block_chunk")
+        shamt = delay(m, held_place[:fine_bits], 2, name="shamt")
         sign = block[-1]
         places = 1 << (chunks - 1).bit_length()
         padded = Cat(block, sign.replicate(width * places - len(block)))
         index_in_block = index[: (places - 1).bit_length()]
         above = sign.replicate(width)
         chunk = Signal(width, name="block_bits", reset_less=True)
-        m.d.sync += chunk.eq(Mux(index < 0, 0, Mux(index < places, padded.word_select(index_in_block, width), above)))
+        m.d.sync += chunk.eq(
+            Mux(index < 0, 0, Mux(~exceeds(index, places - 1), padded.word_select(index_in_block, width), above))
+        )
         lower = Signal(width - 1, name="block_bits_below", reset_less=True)
         m.d.sync += lower.eq(chunk[1:])
-        with m.If(delay_valid(m, self.i.valid, 1, name="block_begins")):
+        with m.If(delay_valid(m, self.i.valid, 2, name="block_begins")):
             m.d.sync += lower.eq(0)
-        return register(m, funnel_up(lower, chunk, register(m, shamt, name="shamt")), name="addend")
+        return register(m, funnel_up(lower, chunk, shamt), name="addend")
 
     def _limit(self, top, neg):
         """Chunk of the window's largest or smallest number; ``top`` says whether it is the highest one."""
