@@ -117,8 +117,8 @@ class ElementProduct(wiring.Component):
         long, short = (sig_a, sig_b) if len(sig_a) >= len(sig_b) else (sig_b, sig_a)
         half = len(short) // 2
         low, high = short[:half], short[half:]
-        row_low = Signal(len(long) + len(low), reset_less=True)
-        row_high = Signal(min(len(long) + len(high), width - half), reset_less=True)
+        row_low = Signal(_product_bits(long, low), reset_less=True)
+        row_high = Signal(min(_product_bits(long, high), width - half), reset_less=True)
         product = Signal(width, name="sig_product", reset_less=True)
         m.d.sync += [
             row_low.eq(_row(long, low)),
@@ -128,8 +128,12 @@ class ElementProduct(wiring.Component):
         return product
 
 
+def _product_bits(x: Value, y: Value) -> int:
+    return (((1 << len(x)) - 1) * ((1 << len(y)) - 1)).bit_length()
+
+
 def _row(value: Value, by: Value) -> Value:
-    """Product with a few bits. Two of them are written out as gates, which takes a LUT less for each bit than a carry chain."""
+    """Product with a few bits, two at a time: those are written out as gates, a LUT less for each bit than a carry chain."""
     if len(by) > 2:
         return _row(value, by[:2]) + (_row(value, by[2:]) << 2)
     if len(by) < 2:

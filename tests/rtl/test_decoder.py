@@ -48,7 +48,7 @@ def test_every_code_decodes_to_its_value(names):
                     where = f"{name} {code:#x}"
                     assert element.nan == isnan(value), where
                     assert element.inf == isinf(value), where
-                    assert element.zero == (value == 0), where
+                    assert (element.sig == 0) == (value == 0), where
                     if not isnan(value):
                         assert element.neg == np.signbit(value), where
                     if isfinite(value):
