@@ -26,8 +26,8 @@ __all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_clocks", "serial_exa
 SERIAL_WORD_BITS = 16
 #: Clocks of a block besides one for each word: to start, two until the sum of its first word, and to take it from the queue.
 _BLOCK_CLOCKS = 4
-#: Clocks of a dot product besides one for each word and chunk: until the highest word is seen, to turn, and to read again.
-_DOT_CLOCKS = 3
+#: Clocks of a dot product besides one for each word and chunk: to turn at the lowest word, and to read again.
+_DOT_CLOCKS = 2
 
 
 class _State(Enum):
@@ -80,16 +80,16 @@ def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
     """Least and largest number of clocks from the last block of a dot product to its rounded sum."""
     block, dot = serial_exact_clocks(config)
     rounding = serial_rounder_clocks(config)
-    least = QUEUE_CLOCKS + _BLOCK_CLOCKS + _block_words(config) + _DOT_CLOCKS + config.chunks(SERIAL_WORD_BITS)
-    return least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
+    least = _BLOCK_CLOCKS + _DOT_CLOCKS + 2 * _block_words(config) + config.chunks(SERIAL_WORD_BITS)
+    return QUEUE_CLOCKS + least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
 
 
 class SerialExact(wiring.Component):
     """Adds blocks up exactly, whatever their scales and order, one 16-bit word a clock.
 
-    A block takes a clock more than the words it changes: usually those that it falls into. Then a dot product takes a clock for
-    every word between the lowest and the highest that it has written, and config.chunk_bits a clock for the few that the
-    result is made of. All of it is done within the beats of a block, unless scales lie far apart; then blocks wait in a queue.
+    A block takes four clocks more than the words it changes: usually those that it falls into. Then a dot product takes a clock
+    for every word from the lowest to the highest that it has written, and one for config.chunk_bits of the few that the result
+    is made of. All of it is done within the beats of a block, unless scales lie far apart; then blocks wait in a queue.
 
     Parameters
     ----------
