@@ -26,6 +26,16 @@ class Mutant:
 
     def put_in(self, monkeypatch):
         """Put the wrong function in the place of the right one."""
+        owner, name, right, source = self._found()
+        scope: dict = {}
+        exec(compile(source.replace(self.right, self.wrong), f"<mutant of {self.function}>", "exec"), right.__globals__, scope)
+        monkeypatch.setattr(owner, name, scope[name])
+
+    def check(self):
+        """Fail if the function has not exactly one of the text."""
+        self._found()
+
+    def _found(self):
         module, _, path = self.function.partition(":")
         *owner_path, name = path.split(".")
         owner = importlib.import_module(f"mxmac.{module}")
@@ -34,6 +44,4 @@ class Mutant:
         right = inspect.unwrap(getattr(owner, name))
         source = textwrap.dedent(inspect.getsource(right))
         assert source.count(self.right) == 1, f"{self.function} has not exactly one {self.right!r}"
-        scope: dict = {}
-        exec(compile(source.replace(self.right, self.wrong), f"<mutant of {self.function}>", "exec"), right.__globals__, scope)
-        monkeypatch.setattr(owner, name, scope[name])
+        return owner, name, right, source

@@ -4,104 +4,25 @@ Mutants are one constant or one step of the hardware, changed; their Verilog is 
 """
 
 import re
-from dataclasses import dataclass
 
 import pytest
 
-from mutants import Mutant
+from bench_mutants import ALL_FORMATS, CASES, EXACT, FP32, NARROW, QUANTIZER, SERIAL_EXACT, SERIAL_WINDOW, WINDOW
 from mxmac_sim.toolchain import has_icarus
 from verify_checks import again, run, table, told_mismatch
 
-UNIT = ("--block", "8", "--lanes", "4")
-EXACT, WINDOW = (*UNIT, "--accumulator", "exact"), (*UNIT, "--accumulator", "window")
-FP32, NARROW = (*UNIT, "--accumulator", "fp32"), (*UNIT, "--accumulator", "fp32", "--output", "fp16")
-QUANTIZER = ("quantizer", "--block", "8", "--lanes", "4", "--rule", "all", "--overflow", "both", "--from", "bf16")
-SUBJECTS = {"exact": EXACT, "window": WINDOW, "fp32": FP32, "fp32 to fp16": NARROW, "quantizer": QUANTIZER}
+SUBJECTS = {
+    "exact": EXACT,
+    "window": WINDOW,
+    "fp32": FP32,
+    "fp32 to fp16": NARROW,
+    "exact, one lane": SERIAL_EXACT,
+    "window, one lane": SERIAL_WINDOW,
+    "formats at run time": ALL_FORMATS,
+    "quantizer": QUANTIZER,
+}
 
 needs_icarus = pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A mutant, the options of what it is put into, and the benches that catch it."""
-
-    options: tuple[str, ...]
-    mutant: Mutant
-    caught_by: tuple[str, ...]
-
-
-CASES = {
-    "multiplier: one step of its shifter moves twice as far": Case(
-        EXACT,
-        Mutant("multiplier:Multiplier._shift", "1 << level, shamt[0], len(moved)", "1 << max(1, level), shamt[0], len(moved)"),
-        ("multiplier", "mac"),
-    ),
-    "multiplier: Inf times 0 is no NaN": Case(
-        (*EXACT, "--a", "E5M2"), Mutant("multiplier:Multiplier.elaborate", "(a.inf & b.zero) | ", ""), ("multiplier", "mac")
-    ),
-    "scale applier: a block lands one bit too high": Case(
-        WINDOW,
-        Mutant("scale_applier:ScaleApplier._distance", "config.window_guard + below", "config.window_guard + below + 1"),
-        ("scale_applier", "mac"),
-    ),
-    "scale applier: 0xfe is NaN, too": Case(
-        WINDOW,
-        Mutant("scale_applier:ScaleSum.elaborate", "(self.scale_a == SCALE_NAN)", "(self.scale_a >= SCALE_NAN - 1)"),
-        ("scale_applier", "mac"),
-    ),
-    "window accumulator: its sum lacks a bit": Case(
-        WINDOW,
-        Mutant("accumulator.window:WindowAccumulator.elaborate", "signed(width + 2)", "signed(width + 1)"),
-        ("accumulator",),
-    ),
-    "fp32 accumulator: what has been added up counts twice": Case(
-        FP32,
-        Mutant("accumulator.fp32:Fp32Accumulator._accumulate", "(FP32.emin - _exp_base", "(FP32.emin + 1 - _exp_base"),
-        ("accumulator", "mac"),
-    ),
-    "fp32 accumulator: what is shifted out is forgotten": Case(
-        FP32,
-        Mutant("accumulator.fp32:Fp32Accumulator._accumulate", "sticky | (shamt[level]", "sticky & (shamt[level]"),
-        ("accumulator", "mac"),
-    ),
-    "narrower: subnormals are half as large": Case(
-        NARROW, Mutant("accumulator.fp32:Fp32Narrower.elaborate", "exp - normal", "exp - 1"), ("narrower", "mac")
-    ),
-    "exact accumulator: a borrow becomes a carry": Case(
-        EXACT,
-        Mutant("accumulator.exact:ExactAccumulator._carry", "Signal(signed(_GROWTH + 1)), ", "Signal(_GROWTH + 1), "),
-        ("accumulator", "mac"),
-    ),
-    "exact accumulator: what is cut off is forgotten": Case(
-        EXACT,
-        Mutant("accumulator.exact:ExactAccumulator._carry", "sticky | self._lost", "sticky & self._lost"),
-        ("accumulator", "mac"),
-    ),
-    "exact accumulator: too few bits below the highest word": Case(
-        EXACT, Mutant("accumulator.exact:_below_bits", "man_bits + 3", "man_bits"), ("accumulator", "mac")
-    ),
-    "exact accumulator: all ones are no sign": Case(
-        EXACT,
-        Mutant("accumulator.exact:ExactAccumulator._carry", "(1 << bits) - 1", "(1 << bits) - 2"),
-        ("accumulator", "mac"),
-    ),
-    "exact accumulator: the upper word of a block does not count as used": Case(
-        EXACT,
-        Mutant("accumulator.exact:ExactAccumulator._add", "Const(3, 2) << word", "Const(1, 2) << word"),
-        ("accumulator", "mac"),
-    ),
-    "rounder: ties to odd": Case(
-        EXACT, Mutant("rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])"), ("rounder", "mac")
-    ),
-    "rounder: tiny before rounding": Case(
-        EXACT, Mutant("rounder:Rounder._prepare", "~hidden & ~reaches_normal", "~hidden"), ("rounder", "mac")
-    ),
-    "quantizer: 0xfe in the place of a NaN scale": Case(
-        QUANTIZER,
-        Mutant("quantizer_scale:BlockScale._scale", "exp.all(), SCALE_NAN", "exp.all(), SCALE_NAN - 1"),
-        ("quantizer",),
-    ),
-}
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from bench_mutants import CASES
 from mutants import Mutant
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
@@ -81,3 +82,9 @@ def test_the_bench_of_the_narrower_expects_what_numpy_makes_of_every_kind_of_cod
 def test_a_mutant_that_changes_nothing_is_refused(monkeypatch):
     with pytest.raises(AssertionError, match="has not exactly one"):
         Mutant("rounder:Rounder._prepare", "no such text", "").put_in(monkeypatch)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_mutants_for_the_benches_fit_the_hardware(name):
+    """They are run by tests/long/test_benches.py; here it is seen that the hardware has what each of them changes."""
+    CASES[name].mutant.check()

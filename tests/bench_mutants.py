@@ -1,0 +1,174 @@
+"""Mutants that the benches of ``mxmac verify`` have to catch: one constant or one step of the hardware, changed."""
+
+from dataclasses import dataclass
+
+from mutants import Mutant
+
+__all__ = [
+    "ALL_FORMATS",
+    "CASES",
+    "EXACT",
+    "FP32",
+    "NARROW",
+    "QUANTIZER",
+    "SERIAL_EXACT",
+    "SERIAL_WINDOW",
+    "WINDOW",
+    "Case",
+]
+
+_UNIT = ("--block", "8", "--lanes", "4")
+EXACT, WINDOW = (*_UNIT, "--accumulator", "exact"), (*_UNIT, "--accumulator", "window")
+FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp32", "--output", "fp16")
+SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
+ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ("E4M3", "E5M2", "E3M2", "E2M3", "E2M1", "INT8")))
+QUANTIZER = ("quantizer", "--block", "8", "--lanes", "4", "--rule", "all", "--overflow", "both", "--from", "bf16")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A mutant, the options of what it is put into, and the benches that catch it."""
+
+    options: tuple[str, ...]
+    mutant: Mutant
+    caught_by: tuple[str, ...]
+
+
+CASES = {
+    "decoder: subnormals have the exponent 0": Case(
+        EXACT, Mutant("decoder:Decoder._decode", "Cat(exp[0] | ~normal, ", "Cat(exp[0], "), ("multiplier", "mac")
+    ),
+    "decoder: a narrow exponent is biased as a wide one": Case(
+        ALL_FORMATS, Mutant("decoder:Decoder._decode", "(~exp[-1]).replicate(", "exp[-1].replicate("), ("multiplier", "mac")
+    ),
+    "multiplier: one step of its shifter moves twice as far": Case(
+        EXACT,
+        Mutant(
+            "up_shifter:UpShifter.elaborate",
+            "shift_left_stage(value, 1 << level,",
+            "shift_left_stage(value, 1 << max(1, level),",
+        ),
+        ("multiplier", "mac"),
+    ),
+    "multiplier: Inf times 0 is no NaN": Case(
+        (*EXACT, "--a", "E5M2"), Mutant("product:decoded_pair", "(a.inf & zero_b) | ", ""), ("multiplier", "mac")
+    ),
+    "scale applier: a block lands one bit too high": Case(
+        WINDOW,
+        Mutant("scale_applier:ScaleApplier._distance", "config.window_guard + below", "config.window_guard + below + 1"),
+        ("scale_applier", "mac"),
+    ),
+    "scale applier: 0xfe is NaN, too": Case(
+        WINDOW,
+        Mutant("scale_applier:ScaleSum.elaborate", "(self.scale_a == SCALE_NAN)", "(self.scale_a >= SCALE_NAN - 1)"),
+        ("scale_applier", "mac"),
+    ),
+    "window accumulator: a limit lacks a bit": Case(
+        WINDOW,
+        Mutant(
+            "accumulator.window:WindowAccumulator._sum",
+            "sum_pos.replicate(width - 1)",
+            "Const(0, 1), sum_pos.replicate(width - 2)",
+        ),
+        ("accumulator",),
+    ),
+    "window accumulator: its lower half does not know of the limit before": Case(
+        WINDOW,
+        Mutant("accumulator.window:WindowAccumulator._sum", "Mux(outside_late | alone, twice_low", "Mux(alone, twice_low"),
+        ("accumulator",),
+    ),
+    "serial window: it is one chunk short": Case(
+        SERIAL_WINDOW,
+        Mutant("accumulator.serial_window:_Sweep.__init__", "exceeds(index, chunks - 1)", "exceeds(index, chunks - 2)"),
+        ("accumulator", "mac"),
+    ),
+    "serial window: the next block goes on with the last bits of the one before": Case(
+        SERIAL_WINDOW,
+        Mutant("accumulator.serial_window:SerialWindow._addend", "self.i.valid, 2, name", "self.i.valid, 3, name"),
+        ("accumulator", "mac"),
+    ),
+    "serial window: what is lost below is forgotten": Case(
+        SERIAL_WINDOW,
+        Mutant("accumulator.serial_window:SerialWindow._sum", "lost | (sweep.running", "lost & (sweep.running"),
+        ("accumulator", "mac"),
+    ),
+    "serial window: a limit of the block before the last is forgotten": Case(
+        SERIAL_WINDOW,
+        Mutant("accumulator.serial_window:SerialWindow._sum", "(swept & ~settled & limited)", "(swept & settled & limited)"),
+        ("accumulator",),
+    ),
+    "fp32 accumulator: what has been added up counts twice": Case(
+        FP32,
+        Mutant("accumulator.fp32:Fp32Accumulator._accumulate", "(FP32.emin - _exp_base", "(FP32.emin + 1 - _exp_base"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 accumulator: what is shifted out is forgotten": Case(
+        FP32,
+        Mutant("accumulator.fp32:Fp32Accumulator._accumulate", "sticky | (shamt[level]", "sticky & (shamt[level]"),
+        ("accumulator", "mac"),
+    ),
+    "narrower: subnormals are half as large": Case(
+        NARROW, Mutant("accumulator.fp32:Fp32Narrower.elaborate", "exp - normal", "exp - 1"), ("narrower", "mac")
+    ),
+    "exact accumulator: a borrow becomes a carry": Case(
+        EXACT,
+        Mutant("accumulator.carry_out:CarryOut.elaborate", "Mux(down, -1, up)", "Mux(down, 1, up)"),
+        ("accumulator", "mac"),
+    ),
+    "exact accumulator: a carry goes on through what is not all ones": Case(
+        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "more & no_zeros", "more"), ("accumulator", "mac")
+    ),
+    "exact accumulator: a word that is borrowed from is negative": Case(
+        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "less & no_ones, name", "less, name"), ("accumulator", "mac")
+    ),
+    "exact accumulator: what is cut off is forgotten": Case(
+        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "(sticky | lost)", "(sticky & lost)"), ("accumulator", "mac")
+    ),
+    "exact accumulator: what lies below a kept word is forgotten": Case(
+        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "low | high_below", "low"), ("accumulator", "mac")
+    ),
+    "exact accumulator: the upper word of a block does not count as used": Case(
+        EXACT,
+        Mutant("accumulator.exact:ExactAccumulator._add", "Const(3, 2) << word", "Const(1, 2) << word"),
+        ("accumulator", "mac"),
+    ),
+    "serial exact accumulator: words between two blocks are not written": Case(
+        SERIAL_EXACT,
+        Mutant("accumulator.serial_exact:SerialExact.elaborate", "Mux(apart, written.highest, first_word)", "first_word"),
+        ("accumulator", "mac"),
+    ),
+    "serial exact accumulator: a sum is done before its carry is": Case(
+        SERIAL_EXACT,
+        Mutant("accumulator.serial_exact:SerialExact._add", "(out == sign) & ~below", "~below"),
+        ("accumulator", "mac"),
+    ),
+    "serial exact accumulator: what lies far below is forgotten": Case(
+        SERIAL_EXACT,
+        Mutant("accumulator.serial_exact:SerialExact._hand_out", "below | word.any()", "below & word.any()"),
+        ("accumulator", "mac"),
+    ),
+    "serial rounder: ties to odd": Case(
+        SERIAL_EXACT,
+        Mutant("serial_rounder:SerialRounder._collect", "(quarter | sticky | odd)", "(quarter | sticky | ~odd)"),
+        ("accumulator", "mac"),
+    ),
+    "serial rounder: subnormals start a bit too high": Case(
+        SERIAL_WINDOW,
+        Mutant("serial_rounder:SerialRounder._start", "self._start_min - self._least + 1", "self._start_min - self._least + 2"),
+        ("accumulator", "mac"),
+    ),
+    "rounder: ties to odd": Case(
+        EXACT, Mutant("rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])"), ("rounder", "mac")
+    ),
+    "rounder: tiny before rounding": Case(
+        EXACT, Mutant("rounder:Rounder._prepare", "~hidden & ~reaches_normal", "~hidden"), ("rounder", "mac")
+    ),
+    "rounder: what is cut off unless the value moves is forgotten": Case(
+        EXACT, Mutant("rounder:Rounder._decide", "moved | (still & ~take)", "moved"), ("rounder", "mac")
+    ),
+    "quantizer: 0xfe in the place of a NaN scale": Case(
+        QUANTIZER,
+        Mutant("quantizer_scale:BlockScale._scale", "exp.all(), SCALE_NAN", "exp.all(), SCALE_NAN - 1"),
+        ("quantizer",),
+    ),
+}
