@@ -54,7 +54,7 @@ mutate: $(READY) ## Change the hardware a thousand times, to see whether tests a
 gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and hold the netlists against the golden model, about half an hour
 	.venv/bin/python -m mxmac_sim.gates
 
-area: $(READY) ## Record how many LUTs units take, after a change that is meant to change it
+area: $(READY) ## Record LUTs and speed of a few units, after a change that is meant to change them
 	.venv/bin/python tests/area.py
 
 report: $(READY) ## Measure area and speed of the units and parts of docs/area.md, about an hour

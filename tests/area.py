@@ -1,10 +1,9 @@
-"""LUTs of a few units on ECP5, as area.csv has them: ``python tests/area.py`` (`make area`) records what they are now."""
+"""LUTs and speed of a few units on ECP5, as area.csv has them: ``python tests/area.py`` (`make area`) records them anew."""
 
 import csv
 import sys
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import written_whole
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer_config import QuantizerConfig
-from mxmac_fpga.report.parts import PARTS, QUANTIZER, TOP, Part
-from mxmac_fpga.report.synthesis import CELLS, netlist
+from mxmac_fpga.report.measure import Settings, measure
+from mxmac_fpga.report.parts import PARTS, QUANTIZER, Part
 
 FILE = Path(__file__).with_suffix(".csv")
-COLUMNS = ("unit", "LUTs", "LUT4", "CCU2C")
+COLUMNS = ("unit", "LUTs", "LUT4", "CCU2C", "MHz")
+#: A single seed: it is for the same netlist that the same clock comes out.
+SETTINGS = Settings(target="ecp5", seeds=(1,))
 _E2M1 = (ELEMENT_FORMATS["E2M1"],)
 
 #: What is measured, by name: parts and their configurations.
@@ -31,23 +32,24 @@ UNITS: dict[str, tuple[Part, Any]] = {
 
 
 @dataclass(frozen=True)
-class Area:
+class Figures:
     luts: int
     lut4: int
     ccu2c: int
+    mhz: float
 
 
-def area_of(name: str) -> Area:
+def figures_of(name: str) -> Figures:
     part, config = UNITS[name]
-    with tempfile.TemporaryDirectory() as folder:
-        types = netlist(part.make(config).text, TOP, "ecp5", Path(folder), dsp=False)
-    counts = CELLS["ecp5"].count(types)
-    return Area(counts["LUTs"], counts["LUT4"], counts["CCU2C"])
+    found = measure(name, part, config, SETTINGS)
+    cells = found["cells"]
+    return Figures(cells["LUTs"], cells["LUT4"], cells["CCU2C"], round(found["fmax_mhz"]["median"], 1))
 
 
-def recorded(file: Path = FILE) -> dict[str, Area]:
+def recorded(file: Path = FILE) -> dict[str, Figures]:
     with file.open(newline="") as text:
-        return {row["unit"]: Area(*(int(row[column]) for column in COLUMNS[1:])) for row in csv.DictReader(text)}
+        rows = list(csv.DictReader(text))
+    return {row["unit"]: Figures(*(int(row[name]) for name in COLUMNS[1:-1]), float(row[COLUMNS[-1]])) for row in rows}
 
 
 def record(say: Callable[[str], object], file: Path = FILE):
@@ -55,13 +57,14 @@ def record(say: Callable[[str], object], file: Path = FILE):
     before = recorded(file) if file.exists() else {}
     now = {}
     for name in UNITS:
-        now[name] = area_of(name)
+        now[name] = figures_of(name)
         was = before.get(name)
-        say(f"{name}: {now[name].luts:,} LUTs" + (f", before {was.luts:,}" if was and was != now[name] else ""))
+        changed = f", before {was.luts:,} and {was.mhz}" if was and was != now[name] else ""
+        say(f"{name}: {now[name].luts:,} LUTs, {now[name].mhz} MHz{changed}")
     with written_whole(file) as temporary, temporary.open("w", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows((name, area.luts, area.lut4, area.ccu2c) for name, area in now.items())
+        writer.writerows((name, *astuple(figures)) for name, figures in now.items())
 
 
 if __name__ == "__main__":
