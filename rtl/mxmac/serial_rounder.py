@@ -102,8 +102,9 @@ class SerialRounder(wiring.Component):
         m.d.sync += busy.eq((busy | first) & ~self.o.valid)
         m.d.comb += self.ready.eq(~busy)
         magnitude, begins, valid, last = self._magnitude(m, total, first)
-        start, above_min = self._start(m, total)
-        self._collect(m, total, above_min, self._aligned(m, start, begins, magnitude, valid, last), begins)
+        start, above_min, subnormal = self._start(m, total)
+        chunks = self._aligned(m, start, begins, magnitude, valid, last)
+        self._collect(m, total, above_min, subnormal, chunks, begins)
         return m
 
     def _magnitude(self, m: Module, total, first):
@@ -128,17 +129,16 @@ class SerialRounder(wiring.Component):
         )
 
     def _start(self, m: Module, total):
-        """Index of the bit two below the result's significand; and exponent above that of subnormals, negative for them."""
+        """Index of the bit two below the result's significand; exponent above that of subnormals; whether it is one."""
         above_min = Signal(range(min(0, self._least), self._most_above_min + 1), reset_less=True)
         m.d.sync += above_min.eq(total.msb + total.exp + self._least)
         start = Signal(range(self._start_min, self._start_max + 1), reset_less=True)
         # A subnormal result starts where all of them do: total.msb - above_min leaves nothing but the exponent, negated.
         of_subnormals = self._start_min - self._least + 1
-        low = above_min < 0
-        m.d.sync += start.eq(
-            Mux(low, ~Cat(total.exp, Const(0, 1)).as_signed(), total.msb) + Mux(low, of_subnormals, self._start_min)
-        )
-        return start, above_min
+        subnormal = above_min[-1] if above_min.shape().signed else Const(0)
+        negated_exp = ~Cat(total.exp, Const(0, 1)).as_signed()
+        m.d.sync += start.eq(Mux(subnormal, negated_exp, total.msb) + Mux(subnormal, of_subnormals, self._start_min))
+        return start, above_min, subnormal
 
     def _aligned(self, m: Module, start, begins, magnitude, valid, last):
         """Chunks aligned with the result, and their index in it: negative while all of a chunk is below the result."""
@@ -166,7 +166,7 @@ class SerialRounder(wiring.Component):
         m.d.comb += aligned.eq(value)
         return step, index, aligned, delay_valid(m, left == 1, 1, name="done")
 
-    def _collect(self, m: Module, total, above_min, chunks, begins):
+    def _collect(self, m: Module, total, above_min, subnormal, chunks, begins):
         output, width = self.output, self.chunk
         step, index, aligned, done = chunks
         quarter, half, odd = aligned[0], aligned[1], aligned[2]
@@ -191,7 +191,6 @@ class SerialRounder(wiring.Component):
             with m.If(lowest):
                 m.d.sync += [inexact.eq(half | quarter), just_half.eq(half & ~quarter)]
 
-        subnormal = above_min < 0
         hidden = result[2 + output.man_bits :][:2]
         exp_below, top = (
             Signal(range(self._most_above_min + 3), name=name, reset_less=True) for name in ("exp_below", "exp_field")

@@ -161,7 +161,10 @@ class SerialWindow(wiring.Component):
             m.d.sync += [held_sum.eq(self.i.payload.sum), held_place.eq(place)]
         block = register(m, held_sum, name="block")
         fine_bits = width.bit_length() - 1
-        index = register(m, window_chunk - (held_place >> fine_bits), name="block_chunk")
+        index = Signal(
+            range(-self._window_chunks - chunks, self._window_chunks + chunks + 1), name="block_chunk", reset_less=True
+        )
+        m.d.sync += index.eq(window_chunk - (held_place >> fine_bits))
         shamt = delay(m, held_place[:fine_bits], 2, name="shamt")
         sign = block[-1]
         places = 1 << (chunks - 1).bit_length()
