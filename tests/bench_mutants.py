@@ -15,6 +15,7 @@ __all__ = [
     "SERIAL_WINDOW",
     "WINDOW",
     "Case",
+    "described",
 ]
 
 _UNIT = ("--block", "8", "--lanes", "4")
@@ -172,3 +173,12 @@ CASES = {
         ("quantizer",),
     ),
 }
+
+
+def described() -> list[list[str]]:
+    """Rows for people: part, all that is wrong with it in turn, and who tells."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, case in CASES.items():
+        part, what = name.split(": ", 1)
+        rows.setdefault((part, ", ".join(case.caught_by)), []).append(what)
+    return [[part, "; ".join(wrong), by] for (part, by), wrong in rows.items()]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import bench_mutants
 from mxmac import cli
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
@@ -110,6 +111,10 @@ def test_latencies_are_those_that_the_hardware_states():
     page = latency.FILE.read_text()
     assert latency.table() in page, "run docs/make_latency.py"
     assert latency.updated(page) == page
+
+
+def test_mutants_are_those_that_the_benches_have_to_catch():
+    assert table(DOCS / "verification.md", "part") == bench_mutants.described()
 
 
 def test_accuracy_is_as_measured():
