@@ -97,15 +97,14 @@ class SerialWindow(wiring.Component):
         below = Signal()
         m.d.comb += below.eq(place < 0)
 
-        # A sweep: the index of the chunk in the window.
+        # A sweep: the index of the chunk in the window, and a count, which does not depend on where it begins.
         running, ends = Signal(), Signal()
-        began_below = Signal(reset_less=True)
-        last_chunk = window_chunks + block_chunks
-        chunk = Signal(range(-block_chunks, last_chunk + 1), reset_less=True)
-        m.d.comb += ends.eq(running & ((chunk == last_chunk) | (began_below & (chunk == window_chunks))))
-        m.d.sync += chunk.eq(chunk + 1)
+        step = Signal(range(config.serial_block_clocks))
+        chunk = Signal(range(-block_chunks, window_chunks + block_chunks + 1), reset_less=True)
+        m.d.comb += ends.eq(running & (step == config.serial_block_clocks - 1))
+        m.d.sync += [chunk.eq(chunk + 1), step.eq(step + 1)]
         with m.If(self.i.valid):
-            m.d.sync += [running.eq(1), began_below.eq(below), chunk.eq(Mux(below, -block_chunks, 0))]
+            m.d.sync += [running.eq(1), step.eq(0), chunk.eq(Mux(below, -block_chunks, 0))]
         with m.Elif(ends):
             m.d.sync += running.eq(0)
 
