@@ -48,7 +48,7 @@ layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the 
 prove: $(READY) ## Prove units and all multipliers formally, about a quarter of an hour
 	.venv/bin/python -m mxmac_sim.formal.campaign
 
-mutate: $(READY) ## Change the hardware a thousand times, to see whether tests and proofs tell, about twenty minutes
+mutate: $(READY) ## Change the hardware a thousand times, to see whether tests and proofs tell, about half an hour
 	.venv/bin/python -m mxmac_sim.mutate
 
 gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and hold the netlists against the golden model, about half an hour
