@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -12,6 +13,8 @@ from mxmac.errors import written_whole
 
 __all__ = ["write_record"]
 
+_FOLDER = re.compile(r"[^=]*/")
+
 
 def write_record(file: Path, command: str, arguments: Sequence[str], began: float, figures: Mapping[str, object]):
     """Write the file, whole or not at all.
@@ -20,7 +23,7 @@ def write_record(file: Path, command: str, arguments: Sequence[str], began: floa
     ----------
     file : Path
     command, arguments : str, sequence of str
-        What was run.
+        What was run. Where its files lie is left out: that is the machine's business.
     began : float
         When it began, by ``time.monotonic``.
     figures : mapping
@@ -31,7 +34,7 @@ def write_record(file: Path, command: str, arguments: Sequence[str], began: floa
         "version": __version__,
         "python": platform.python_version(),
         "machine": f"{platform.machine()} {platform.system()}",
-        "command": " ".join([command, *arguments]),
+        "command": " ".join([command, *(_FOLDER.sub("", argument) for argument in arguments)]),
         "seconds": round(time.monotonic() - began, 1),
     }
     with written_whole(file) as temporary:
