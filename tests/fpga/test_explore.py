@@ -140,6 +140,15 @@ def test_the_picture_has_a_panel_for_each_target_and_escapes_names():
     assert "< × &, 1" in words
 
 
+def test_what_is_too_large_is_named_and_does_not_change_the_axis():
+    row = dict.fromkeys(COLUMNS, "") | {"target": "ice40", "a": "E4M3", "b": "E4M3", "accumulator": "exact", "luts": 10}
+    fits = row | {"lanes": 1, "macs_per_clock": 1.0, "macs_per_second": 5e6}
+    picture = ET.fromstring(draw([fits, row | {"lanes": 32, "macs_per_clock": 32.0, "note": "does not fit"}]))
+    words = [text.text for text in picture.findall(".//{*}text")]
+    assert "MAC/s" in words
+    assert "too large: E4M3 × E4M3, 32, exact" in words
+
+
 @pytest.mark.parametrize(
     ("arguments", "option", "accepted"),
     [

@@ -65,8 +65,10 @@ def draw(rows: Sequence[dict[str, Any]]) -> str:
 
 def _panel(target: str, rows: Sequence[dict[str, Any]]) -> list[str]:
     area = next(column for column in _AREAS if any(row[column] not in ("", None) for row in rows))
-    # Without place and route there is no rate but that of a clock.
-    rate = next(column for column in _RATES if all(row[column] != "" for row in rows))
+    # Without place and route there is no rate but that of a clock; with it, what does not fit has none, and no place.
+    rate = next(column for column in _RATES if any(row[column] != "" for row in rows))
+    missing = [f"{row['a']} × {row['b']}, {row['lanes']}, {row['accumulator']}" for row in rows if row[rate] == ""]
+    rows = [row for row in rows if row[rate] != ""]
     points = [(float(row[rate]), float(row[area])) for row in rows]
     x, x_marks = _scale([rate for rate, _ in points], _LEFT, _WIDTH - _RIGHT)
     y, y_marks = _scale([area for _, area in points], _PANEL - _BOTTOM, _TOP)
@@ -77,6 +79,8 @@ def _panel(target: str, rows: Sequence[dict[str, Any]]) -> list[str]:
     for mark in y_marks:
         parts.append(f'<path class="grid" d="M{_LEFT} {y(mark):.1f}H{_WIDTH - _RIGHT}"/>')
         parts.append(f'<text class="small end" x="{_LEFT - 8}" y="{y(mark) + 4:.1f}">{_short(mark)}</text>')
+    if missing:
+        parts.append(f'<text class="small" x="{_LEFT + 80}" y="24">too large: {escape("; ".join(missing))}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text class="middle" x="{middle}" y="{_PANEL - 12}">{_RATES[rate]}</text>')
     parts.append(f'<text x="{_LEFT}" y="{_TOP - 8}" class="small end">{_AREAS[area]}</text>')
