@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 __all__ = [
+    "add_unsigned_with_carry",
     "add_with_carry",
     "any_later",
     "any_of",
@@ -62,6 +63,16 @@ def add_with_carry(x: Value, y: Value, carry: Value, width: int) -> Value:
     The carry enters by a bit below the least significant one, so that synthesis sees a single addition.
     """
     return (Cat(Const(1, 1), sign_extend(x, width)) + Cat(carry, sign_extend(y, width)))[1 : width + 1].as_signed()
+
+
+def add_unsigned_with_carry(m: Module, x: Value, y: Value, carry: Value, width: int, *, name: str) -> Value:
+    """Return ``x + y + carry`` of unsigned numbers, in ``width`` bits; the carry enters as in ``add_with_carry``.
+
+    The sum with the bit below has a name that tells linters that nothing reads all of it.
+    """
+    whole = Signal(1 + width, name=f"{name}_partly_unused")
+    m.d.comb += whole.eq(Cat(Const(1, 1), x) + Cat(carry, y))
+    return whole[1:]
 
 
 def exceeds(value: Value, limit: int) -> Value:

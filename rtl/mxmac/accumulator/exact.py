@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, register, sign_extend
+from ..bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ..config import MacConfig, Storage
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ..product import SPECIALS
@@ -178,10 +178,7 @@ class ExactAccumulator(wiring.Component):
                 own = delay(m, parts[parity].as_unsigned()[bits], 2 + number, name=f"{label}_addend")
                 own = own if len(own) == size else sign_extend(own, size).as_unsigned()
                 if number:
-                    # The carry comes in by a bit below, as in add_with_carry; nothing reads that.
-                    whole = Signal(1 + size + carries, name=f"{label}_partly_unused")
-                    m.d.comb += whole.eq(Cat(Const(1, 1), old) + Cat(carry, own))
-                    total = whole[1:]
+                    total = add_unsigned_with_carry(m, old, own, carry, size + carries, name=label)
                 else:
                     total = Signal(size + carries, name=f"{label}_total")
                     m.d.comb += total.eq(old + own)

@@ -12,7 +12,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, funnel_up, register
+from ..bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
 from ..config import EXACT_BLOCKS, MacConfig
 from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..product import SPECIALS
@@ -191,9 +191,9 @@ class SerialExact(wiring.Component):
         sum_index, was_above = register(m, word_index, name="sum_index"), register(m, above, name="sum_above")
         extends_below = Signal()
         # Then the sum; the flags are those of the next word meanwhile.
-        carry, total = Signal(), Signal(SERIAL_WORD_BITS + 1)
+        carry = Signal()
+        total = add_unsigned_with_carry(m, kept, addend, carry, SERIAL_WORD_BITS + 1, name="sum")
         m.d.comb += [
-            total.eq((Cat(Const(1, 1), kept) + Cat(carry, addend))[1:]),
             write.addr.eq(sum_index),
             write.data.eq(total[:SERIAL_WORD_BITS]),
             write.en.eq(summing),
