@@ -1,0 +1,87 @@
+"""Tools that read Verilog, and what they have to say about a text."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pyslang.driver import Driver
+
+from mxmac_sim.toolchain import VERILATOR, environment
+
+__all__ = ["assert_only_waivers_with_a_reason", "everyone_says", "verilator_says", "written"]
+
+#: Warnings that the text itself may turn off, and why.
+WAIVERS = {"DECLFILENAME": "all modules are in one file, which can have the name of one of them only"}
+
+# Each linter returns what it has to say about a file whose top module has the file's name.
+
+
+def run(*arguments, folder, **options):
+    done = subprocess.run(list(map(str, arguments)), cwd=folder, capture_output=True, text=True, check=False, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def verilator_says(file):
+    code, out, err = run(VERILATOR, "--lint-only", "-Wall", file.name, folder=file.parent, env=environment())
+    said = err + "".join(line for line in out.splitlines(keepends=True) if not line.startswith("- "))
+    return said.strip() or ("" if code == 0 else f"exit status {code}")
+
+
+def icarus_says(file):
+    code, out, err = run("iverilog", "-g2005", "-Wall", "-tnull", "-s", file.stem, file.name, folder=file.parent)
+    return (out + err).strip() or ("" if code == 0 else f"exit status {code}")
+
+
+YOSYS = """
+import sys
+from pyosys import libyosys as ys
+
+design = ys.Design()
+for command in (f"read_verilog {sys.argv[1]}.v", f"hierarchy -check -top {sys.argv[1]}", "proc", "check -assert"):
+    ys.Pass.call(design, command)
+"""
+
+
+def yosys_says(file):
+    code, out, err = run(sys.executable, "-c", YOSYS, file.stem, folder=file.parent)
+    said = err + "".join(line for line in out.splitlines(keepends=True) if re.match("warning|error", line, re.I))
+    return said.strip() or ("" if code == 0 else f"exit status {code}")
+
+
+def slang_says(file, capfd):
+    # By default it only warns of what is likely wrong. Every conversion is more than that, up to those of signedness, which
+    # are not avoidable: Verilog has signed expressions, and wires that are not.
+    arguments = ["slang", "--top", file.stem, "-Wextra", "-Wunused", "-Wconversion", "-Wno-sign-conversion", str(file)]
+    driver = Driver()
+    driver.addStandardArgs()
+    assert driver.parseCommandLine(" ".join(arguments))
+    assert driver.processOptions()
+    driver.parseAllSources()
+    compilation = driver.createCompilation()
+    driver.reportCompilation(compilation, True)
+    driver.runAnalysis(compilation)
+    driver.reportDiagnostics(True)
+    said = "".join(capfd.readouterr())
+    found = driver.diagEngine.numErrors + driver.diagEngine.numWarnings
+    return said.strip() or (f"{found} diagnostics" if found else "")
+
+
+def everyone_says(file, capfd):
+    said = {"verilator": verilator_says(file), "yosys": yosys_says(file), "slang": slang_says(file, capfd)}
+    if shutil.which("iverilog"):
+        said["icarus"] = icarus_says(file)
+    return {tool: words for tool, words in said.items() if words}
+
+
+def written(folder, text, top="unit"):
+    file = Path(folder, f"{top}.v")
+    file.write_text(text)
+    return file
+
+
+def assert_only_waivers_with_a_reason(text):
+    waived = re.findall(r"(?:lint_off|lint_save|lint_on|-Wno-\S+|slang lint_off|iverilog_\w+)\b.*", text)
+    assert [waiver.split()[-1] for waiver in waived] == list(WAIVERS)
+    assert not re.search(r"translate_off|synopsys|synthesis|coverage_off|SYMRFOLD|public", text)
