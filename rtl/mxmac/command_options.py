@@ -42,7 +42,7 @@ def with_options_of(make: Callable[..., object], name: str, *, without: Collecti
             return command(**{name: partial(make, **{each: given.pop(each) for each in options})}, **given)
 
         both = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*options.values(), *own.values())]
-        run.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]  # typer reads it, functions do not declare it
         return run
 
     return decorate

@@ -88,7 +88,10 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         f"  wire [7:0] lasts_{i} = {f'lasts_{i - 1}' if i > 1 else '0'} + {{7'd0, valid_{i} && last_{i}}};\n"
         for i in range(1, clocks + 1)
     )
-    any_of = lambda word, indices: " || ".join(f"{word}_{i}" for i in indices) or "1'b0"  # noqa: E731
+
+    def any_of(word, indices):
+        return " || ".join(f"{word}_{i}" for i in indices) or "1'b0"
+
     order = " &&\n    ".join(
         f"(!mine_{i} || first_{i} == !(in_use || {any_of('mine', range(i + 1, clocks + 1))}))" for i in range(1, clocks + 1)
     )
