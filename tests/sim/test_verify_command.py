@@ -54,6 +54,13 @@ def test_it_prints_seed_and_table_and_the_printed_command_repeats_the_run(capsys
     assert table(repeated) == rows
 
 
+def test_formats_at_run_time_whose_products_have_other_exponents_pass(capsys, shared):
+    formats = ("--a", "E2M1,E3M2", "--b", "E2M1,E3M2", "--block", "2", "--lanes", "1", "--accumulator", "window")
+    status, out, err = run(capsys, *formats, "--effort", "quick", "--bench", "multiplier", "--work", "run-time")
+    assert (status, err) == (0, ""), out
+    assert table(out)["multiplier"][-1] == "0"
+
+
 @needs_icarus
 def test_it_runs_on_icarus_and_files_are_told_as_they_were_given(capsys, folder):
     options = ("--effort", "quick", "--bench", "accumulator", "--simulator", "icarus", "--work", "some/where")
