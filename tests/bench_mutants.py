@@ -45,7 +45,7 @@ CASES = {
     "multiplier: one step of its shifter moves twice as far": Case(
         EXACT,
         Mutant(
-            "up_shifter:UpShifter.elaborate",
+            "primitives.up_shifter:UpShifter.elaborate",
             "shift_left_stage(value, 1 << level,",
             "shift_left_stage(value, 1 << max(1, level),",
         ),

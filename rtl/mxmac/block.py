@@ -5,8 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .adder_tree import beat_sum_layout
-from .bits import add_with_carry, sign_extend
 from .config import MacConfig
+from .primitives.bits import add_with_carry, sign_extend
 from .product import SPECIALS
 
 __all__ = ["BlockAdder", "beat_layout", "block_layout"]

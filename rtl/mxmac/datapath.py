@@ -11,12 +11,12 @@ from .accumulator.serial_exact import SerialExact, serial_exact_latency
 from .accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from .accumulator.window import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
 from .adder_tree import AdderTree, adder_tree_latency
-from .bits import any_of, delay, delay_valid
 from .block import BlockAdder
 from .config import Accumulator, MacConfig
-from .credit_queue import QUEUE_CLOCKS
 from .formats import SCALE_WIDTH
 from .multiplier import Multiplier, multiplier_latency
+from .primitives.bits import any_of, delay, delay_valid
+from .primitives.credit_queue import QUEUE_CLOCKS
 from .product import SPECIALS
 from .result import result_layout
 from .rounder import Rounder, rounder_clocks

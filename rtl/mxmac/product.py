@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, register
 from .config import MacConfig
 from .decoder import Decoder
-from .up_shifter import float_layout
+from .primitives.bits import delay, register
+from .primitives.up_shifter import float_layout
 
 __all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
 

@@ -5,9 +5,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, delay_valid, register
-from .credit_queue import QUEUE_CLOCKS, CreditQueue, credit
 from .formats import SCALE_NAN, SCALE_WIDTH
+from .primitives.bits import delay, delay_valid, register
+from .primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
 from .quantizer_config import QuantizerConfig
 from .quantizer_lane import ENCODE_CLOCKS, GRID_BITS, ElementEncoder, ElementPreparer
 from .quantizer_scale import BlockScale

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import add_with_carry, delay, register
 from .formats import SCALE_NAN, SCALE_WIDTH, Specials
+from .primitives.bits import add_with_carry, delay, register
 from .quantizer_config import QuantizerConfig
 from .scale_rules import Overflow, ScaleRule
 

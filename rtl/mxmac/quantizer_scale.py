@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, delay_valid, register
 from .formats import SCALE_NAN, SCALE_WIDTH
+from .primitives.bits import delay, delay_valid, register
 from .quantizer_config import QuantizerConfig
 from .quantizer_lane import GRID_BITS, key_layout
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bits import delay, delay_valid, exceeds, register
 from .config import SERIAL_ROUND_CLOCKS, MacConfig
+from .primitives.bits import delay, delay_valid, exceeds, register
 from .product import SPECIALS
 from .result import classify, pack_result, result_layout
 

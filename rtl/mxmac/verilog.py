@@ -10,11 +10,11 @@ from amaranth.lib.wiring import In
 
 from . import __version__
 from .config import MacConfig
-from .credit_queue import queue_depth
 from .errors import UserError, written_together
 from .header import dot_clocks, range_lines, rate_lines, window_note
 from .mac import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog
+from .primitives.credit_queue import queue_depth
 from .quantizer import quantizer_latency, results_queued
 from .quantizer_config import QuantizerConfig
 from .quantizer_top import QuantizerTop

@@ -4,7 +4,7 @@ import pytest
 from amaranth.hdl import Module, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
-from mxmac.bits import exceeds
+from mxmac.primitives.bits import exceeds
 
 
 @pytest.mark.parametrize("shape", [signed(1), signed(4), signed(6), unsigned(1), unsigned(4), unsigned(5)], ids=repr)

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import any_later, delay, delay_valid, register
 from ..config import MacConfig
+from ..primitives.bits import any_later, delay, delay_valid, register
 from ..product import SPECIALS
 from .exact_sizes import GROWTH, below_bits, exact_total_layout, exact_words, word_bits
 

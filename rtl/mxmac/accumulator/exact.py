@@ -10,9 +10,9 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ..config import MacConfig, Storage
-from ..credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
+from ..primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ..product import SPECIALS
 from ..scale_applier import scaled_block_layout, specials_of_block
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
-from ..credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..formats import RESULT_FORMATS, Format
+from ..primitives.bits import add_with_carry, delay, delay_valid, register
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..product import SPECIALS
 from ..result import STATUS, result_layout
 from ..rounder import Rounder

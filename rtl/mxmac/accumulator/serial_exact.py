@@ -12,9 +12,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
 from ..config import EXACT_BLOCKS, MacConfig
-from ..credit_queue import QUEUE_CLOCKS, CreditQueue
+from ..primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..product import SPECIALS
 from ..result import result_layout
 from ..scale_applier import scaled_block_layout, specials_of_block

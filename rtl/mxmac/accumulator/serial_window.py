@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, exceeds, funnel_up, register
 from ..block import block_layout
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
+from ..primitives.bits import delay, delay_valid, exceeds, funnel_up, register
 from ..product import SPECIALS
 from ..result import result_layout
 from ..scale_applier import scale_sum_layout, specials_of_block

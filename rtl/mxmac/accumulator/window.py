@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import add_with_carry, delay, delay_valid, register
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
+from ..primitives.bits import add_with_carry, delay, delay_valid, register
 from ..product import SPECIALS
 from ..rounder import total_layout
 from ..scale_applier import aligned_layout

@@ -3,8 +3,8 @@
 from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import data
 
-from ..bits import delay, register, shift_left_stage
 from ..config import MacConfig
+from ..primitives.bits import delay, register, shift_left_stage
 from .exact_sizes import word_bits
 
 __all__ = ["split_clocks", "split_into_words"]

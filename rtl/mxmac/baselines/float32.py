@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import add_with_carry, delay, register
 from ..formats import RESULT_FORMATS
+from ..primitives.bits import add_with_carry, delay, register
 from ..product import SPECIALS
 from ..rounder import Rounder
 

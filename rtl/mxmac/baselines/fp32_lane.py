@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, register
 from ..config import MacConfig
 from ..decoder import Decoder
 from ..errors import UserError
 from ..operand import Operand
+from ..primitives.bits import delay, delay_valid, register
 from ..product import SPECIALS
 from .float32 import FP32, PRODUCT_CLOCKS, Fp32Adder, significand_product, unpacked
 

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bits import delay, delay_valid, register
 from ..config import Accumulator, MacConfig
-from ..credit_queue import CreditQueue
 from ..datapath import Datapath, block_queue_depth
 from ..errors import UserError
+from ..primitives.bits import delay, delay_valid, register
+from ..primitives.credit_queue import CreditQueue
 from ..product import SPECIALS
 from ..result import result_layout
 from ..rounder import Rounder

@@ -1,0 +1,1 @@
+"""Gates that several stages use: shifters, carry chains, queues, delays."""
