@@ -6,9 +6,9 @@ from mxmac.accumulator.exact_sizes import word_bits
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
 from mxmac.mac import result_queue_depth
-from mxmac.multiplier import product_layout
-from mxmac.result import STATUS
 from mxmac.scale_applier import scale_sum_layout
+from mxmac.stages.multiplier import product_layout
+from mxmac.stages.result import STATUS
 
 FILE = Path(__file__).with_name("datapath.svg")
 WIDTH, HEIGHT = 960, 470

@@ -37,10 +37,12 @@ class Case:
 
 CASES = {
     "decoder: subnormals have the exponent 0": Case(
-        EXACT, Mutant("decoder:Decoder._decode", "Cat(exp[0] | ~normal, ", "Cat(exp[0], "), ("multiplier", "mac")
+        EXACT, Mutant("stages.decoder:Decoder._decode", "Cat(exp[0] | ~normal, ", "Cat(exp[0], "), ("multiplier", "mac")
     ),
     "decoder: a narrow exponent is biased as a wide one": Case(
-        ALL_FORMATS, Mutant("decoder:Decoder._decode", "(~exp[-1]).replicate(", "exp[-1].replicate("), ("multiplier", "mac")
+        ALL_FORMATS,
+        Mutant("stages.decoder:Decoder._decode", "(~exp[-1]).replicate(", "exp[-1].replicate("),
+        ("multiplier", "mac"),
     ),
     "multiplier: one step of its shifter moves twice as far": Case(
         EXACT,
@@ -52,7 +54,7 @@ CASES = {
         ("multiplier", "mac"),
     ),
     "multiplier: Inf times 0 is no NaN": Case(
-        (*EXACT, "--a", "E5M2"), Mutant("product:decoded_pair", "(a.inf & zero_b) | ", ""), ("multiplier", "mac")
+        (*EXACT, "--a", "E5M2"), Mutant("stages.product:decoded_pair", "(a.inf & zero_b) | ", ""), ("multiplier", "mac")
     ),
     "scale applier: a block lands one bit too high": Case(
         WINDOW,
@@ -156,13 +158,15 @@ CASES = {
         ("accumulator", "mac"),
     ),
     "rounder: ties to odd": Case(
-        EXACT, Mutant("rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])"), ("rounder", "mac")
+        EXACT,
+        Mutant("stages.rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])"),
+        ("rounder", "mac"),
     ),
     "rounder: tiny before rounding": Case(
-        EXACT, Mutant("rounder:Rounder._prepare", "~hidden & ~reaches_normal", "~hidden"), ("rounder", "mac")
+        EXACT, Mutant("stages.rounder:Rounder._prepare", "~hidden & ~reaches_normal", "~hidden"), ("rounder", "mac")
     ),
     "rounder: what is cut off unless the value moves is forgotten": Case(
-        EXACT, Mutant("rounder:Rounder._decide", "moved | (still & ~take)", "moved"), ("rounder", "mac")
+        EXACT, Mutant("stages.rounder:Rounder._decide", "moved | (still & ~take)", "moved"), ("rounder", "mac")
     ),
     "quantizer: 0xfe in the place of a NaN scale": Case(
         QUANTIZER,

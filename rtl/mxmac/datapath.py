@@ -10,17 +10,17 @@ from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from .accumulator.serial_exact import SerialExact, serial_exact_latency
 from .accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from .accumulator.window import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
-from .adder_tree import AdderTree, adder_tree_latency
-from .block import BlockAdder
 from .config import Accumulator, MacConfig
 from .formats import SCALE_WIDTH
-from .multiplier import Multiplier, multiplier_latency
 from .primitives.bits import any_of, delay, delay_valid
 from .primitives.credit_queue import QUEUE_CLOCKS
-from .product import SPECIALS
-from .result import result_layout
-from .rounder import Rounder, rounder_clocks
 from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
+from .stages.adder_tree import AdderTree, adder_tree_latency
+from .stages.block_adder import BlockAdder
+from .stages.multiplier import Multiplier, multiplier_latency
+from .stages.product import SPECIALS
+from .stages.result import result_layout
+from .stages.rounder import Rounder, rounder_clocks
 
 __all__ = ["NARROW_CLOCKS", "Datapath", "beat_in_layout", "block_queue_depth", "datapath_latency", "total_of"]
 

@@ -8,7 +8,7 @@ from .accumulator.exact import exact_dot_clocks
 from .config import Accumulator, MacConfig
 from .datapath import Datapath, beat_in_layout, block_queue_depth, datapath_latency
 from .primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
-from .result import result_layout
+from .stages.result import result_layout
 
 __all__ = ["MacUnit", "result_queue_depth", "unit_latency", "unit_latency_min"]
 

@@ -5,9 +5,9 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from mxmac.adder_tree import AdderTree, adder_tree_latency
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac.stages.adder_tree import AdderTree, adder_tree_latency
 
 
 def product(value, negative_zero=False):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 from amaranth.sim import Simulator
 
-from mxmac.block import BlockAdder
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.product import SPECIALS
+from mxmac.stages.block_adder import BlockAdder
+from mxmac.stages.product import SPECIALS
 
 
 @dataclass

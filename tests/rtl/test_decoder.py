@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from mxmac.decoder import Decoder
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.operand import Operand
+from mxmac.stages.decoder import Decoder
 
 DTYPES = {
     "E4M3": ml_dtypes.float8_e4m3fn,

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.multiplier import Multiplier, multiplier_latency
+from mxmac.stages.multiplier import Multiplier, multiplier_latency
 
 DTYPES = {
     "E4M3": ml_dtypes.float8_e4m3fn,

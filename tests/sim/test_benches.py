@@ -81,7 +81,7 @@ def test_the_bench_of_the_narrower_expects_what_numpy_makes_of_every_kind_of_cod
 
 def test_a_mutant_that_changes_nothing_is_refused(monkeypatch):
     with pytest.raises(AssertionError, match="has not exactly one"):
-        Mutant("rounder:Rounder._prepare", "no such text", "").put_in(monkeypatch)
+        Mutant("stages.rounder:Rounder._prepare", "no such text", "").put_in(monkeypatch)
 
 
 @pytest.mark.parametrize("name", CASES)

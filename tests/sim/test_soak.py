@@ -23,7 +23,7 @@ E2M1 = (ELEMENT_FORMATS["E2M1"],)
 #: A unit that is built fast.
 SMALL = MacConfig(a=E2M1, b=E2M1, block=2, lanes=1, accumulator=Accumulator.WINDOW, window=24)
 ALL = UNITS["all formats at run time, 4 lanes"]
-TIES_TO_ODD = Mutant("rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])")
+TIES_TO_ODD = Mutant("stages.rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from verify_checks import again, run, shared_folder, table, told_mismatch
 
 #: A unit that is built fast; each test that builds one takes another output, so that all can run at once in one folder.
 SMALL = ("--a", "E2M1", "--b", "E2M1", "--block", "2", "--lanes", "1", "--accumulator", "window", "--window", "24")
-TIES_TO_ODD = Mutant("rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])")
+TIES_TO_ODD = Mutant("stages.rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])")
 
 needs_icarus = pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
 

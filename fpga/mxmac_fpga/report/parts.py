@@ -12,11 +12,11 @@ from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
 from mxmac.config import MacConfig
 from mxmac.datapath import Datapath
 from mxmac.errors import UserError
-from mxmac.multiplier import Multiplier
 from mxmac.netlist import component_verilog
-from mxmac.product import ElementProduct
 from mxmac.quantizer_config import QuantizerConfig
 from mxmac.scale_applier import ScaleApplier
+from mxmac.stages.multiplier import Multiplier
+from mxmac.stages.product import ElementProduct
 from mxmac.verilog import Design, generate, generate_quantizer
 from mxmac_sim.benches.flat import Flat
 

@@ -13,8 +13,8 @@ from amaranth.lib.wiring import In, Out
 from ..config import MacConfig, Storage
 from ..primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
-from ..product import SPECIALS
 from ..scale_applier import scaled_block_layout, specials_of_block
+from ..stages.product import SPECIALS
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .exact_sizes import GROWTH, exact_total_layout, exact_words, word_bits
 from .word_memory import WordMemory

@@ -5,11 +5,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
-from ..decoder import Decoder
 from ..errors import UserError
 from ..operand import Operand
 from ..primitives.bits import delay, delay_valid, register
-from ..product import SPECIALS
+from ..stages.decoder import Decoder
+from ..stages.product import SPECIALS
 from .float32 import FP32, PRODUCT_CLOCKS, Fp32Adder, significand_product, unpacked
 
 __all__ = ["Fp32Lane"]

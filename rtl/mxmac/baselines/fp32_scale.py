@@ -9,10 +9,10 @@ from ..datapath import Datapath, block_queue_depth
 from ..errors import UserError
 from ..primitives.bits import delay, delay_valid, register
 from ..primitives.credit_queue import CreditQueue
-from ..product import SPECIALS
-from ..result import result_layout
-from ..rounder import Rounder
 from ..scale_applier import scale_sum_layout
+from ..stages.product import SPECIALS
+from ..stages.result import result_layout
+from ..stages.rounder import Rounder
 from .float32 import FP32, Fp32Adder, Fp32Multiplier, unpacked
 
 __all__ = ["Fp32ScaleDatapath", "ScaleByMultiplication"]

@@ -16,12 +16,12 @@ from mxmac.accumulator.window import WINDOW_CLOCKS, WindowAccumulator
 from mxmac.config import Accumulator, MacConfig
 from mxmac.datapath import NARROW_CLOCKS, total_of
 from mxmac.mac import unit_latency, unit_latency_min
-from mxmac.multiplier import Multiplier, multiplier_latency
 from mxmac.netlist import component_verilog
 from mxmac.quantizer import quantizer_latency
 from mxmac.quantizer_config import QuantizerConfig
-from mxmac.rounder import Rounder, rounder_clocks
 from mxmac.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
+from mxmac.stages.multiplier import Multiplier, multiplier_latency
+from mxmac.stages.rounder import Rounder, rounder_clocks
 from mxmac.verilog import generate, generate_quantizer
 
 from .flat import Flat, WithScaleAhead

@@ -10,7 +10,7 @@ from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.datapath import total_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.rounder import rounder_clocks
+from mxmac.stages.rounder import rounder_clocks
 from mxmac.verilog import generate
 
 from .harness import module_of

@@ -2,7 +2,7 @@
 
 from mxmac.config import MacConfig
 from mxmac.formats import Format, Specials
-from mxmac.multiplier import multiplier_latency
+from mxmac.stages.multiplier import multiplier_latency
 
 from ..harness import constant, delayed, instance, module_of, ports
 

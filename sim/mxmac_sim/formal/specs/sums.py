@@ -1,8 +1,8 @@
 """Specification of what adds up inside a block: the lanes of a beat, the beats of a block, and the two scales of a block."""
 
-from mxmac.adder_tree import adder_tree_latency
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_NAN
+from mxmac.stages.adder_tree import adder_tree_latency
 
 from ..harness import constant, delayed, instance, module_of, ports
 

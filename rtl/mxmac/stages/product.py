@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import MacConfig
+from ..config import MacConfig
+from ..primitives.bits import delay, register
+from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
-from .primitives.bits import delay, register
-from .primitives.up_shifter import float_layout
 
 __all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config import MacConfig
+from ..primitives.bits import add_with_carry, sign_extend
 from .adder_tree import beat_sum_layout
-from .config import MacConfig
-from .primitives.bits import add_with_carry, sign_extend
 from .product import SPECIALS
 
 __all__ = ["BlockAdder", "beat_layout", "block_layout"]

@@ -7,8 +7,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .formats import Format
-from .primitives.bits import any_of_each, delay_valid
+from ..formats import Format
+from ..primitives.bits import any_of_each, delay_valid
 from .product import SPECIALS
 from .result import classify, pack_result, result_layout
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data
 
-from .formats import Format
+from ..formats import Format
 
 __all__ = ["STATUS", "classify", "pack_result", "result_layout"]
 

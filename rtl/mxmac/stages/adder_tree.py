@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import MacConfig
+from ..config import MacConfig
+from ..primitives.bits import add_with_carry, register
 from .multiplier import product_layout
-from .primitives.bits import add_with_carry, register
 
 __all__ = ["AdderTree", "adder_tree_latency", "beat_sum_layout"]
 
