@@ -58,18 +58,26 @@ CASES = {
     ),
     "scale applier: a block lands one bit too high": Case(
         WINDOW,
-        Mutant("scale_applier:ScaleApplier._distance", "config.window_guard + below", "config.window_guard + below + 1"),
+        Mutant(
+            "accumulator.window.scale_applier:ScaleApplier._distance",
+            "config.window_guard + below",
+            "config.window_guard + below + 1",
+        ),
         ("scale_applier", "mac"),
     ),
     "scale applier: 0xfe is NaN, too": Case(
         WINDOW,
-        Mutant("scale_applier:ScaleSum.elaborate", "(self.scale_a == SCALE_NAN)", "(self.scale_a >= SCALE_NAN - 1)"),
+        Mutant(
+            "accumulator.window.scale_applier:ScaleSum.elaborate",
+            "(self.scale_a == SCALE_NAN)",
+            "(self.scale_a >= SCALE_NAN - 1)",
+        ),
         ("scale_applier", "mac"),
     ),
     "window accumulator: a limit lacks a bit": Case(
         WINDOW,
         Mutant(
-            "accumulator.window:WindowAccumulator._sum",
+            "accumulator.window.parallel:WindowAccumulator._sum",
             "sum_pos.replicate(width - 1)",
             "(sum_pos.replicate(width - 1) << 1)[:-1]",
         ),
@@ -77,27 +85,29 @@ CASES = {
     ),
     "window accumulator: its lower half does not know of the limit before": Case(
         WINDOW,
-        Mutant("accumulator.window:WindowAccumulator._sum", "Mux(outside_late | alone, twice_low", "Mux(alone, twice_low"),
+        Mutant(
+            "accumulator.window.parallel:WindowAccumulator._sum", "Mux(outside_late | alone, twice_low", "Mux(alone, twice_low"
+        ),
         ("accumulator",),
     ),
     "serial window: it is one chunk short": Case(
         SERIAL_WINDOW,
-        Mutant("accumulator.serial_window:_Sweep.__init__", "exceeds(index, chunks - 1)", "exceeds(index, chunks - 2)"),
+        Mutant("accumulator.window.serial:_Sweep.__init__", "exceeds(index, chunks - 1)", "exceeds(index, chunks - 2)"),
         ("accumulator", "mac"),
     ),
     "serial window: the next block goes on with the last bits of the one before": Case(
         SERIAL_WINDOW,
-        Mutant("accumulator.serial_window:SerialWindow._addend", "self.i.valid, 2, name", "self.i.valid, 3, name"),
+        Mutant("accumulator.window.serial:SerialWindow._addend", "self.i.valid, 2, name", "self.i.valid, 3, name"),
         ("accumulator", "mac"),
     ),
     "serial window: what is lost below is forgotten": Case(
         SERIAL_WINDOW,
-        Mutant("accumulator.serial_window:SerialWindow._sum", "lost | (sweep.running", "lost & (sweep.running"),
+        Mutant("accumulator.window.serial:SerialWindow._sum", "lost | (sweep.running", "lost & (sweep.running"),
         ("accumulator", "mac"),
     ),
     "serial window: a limit of the block before the last is forgotten": Case(
         SERIAL_WINDOW,
-        Mutant("accumulator.serial_window:SerialWindow._sum", "(swept & ~settled & limited)", "(swept & settled & limited)"),
+        Mutant("accumulator.window.serial:SerialWindow._sum", "(swept & ~settled & limited)", "(swept & settled & limited)"),
         ("accumulator", "mac"),
     ),
     "fp32 accumulator: what has been added up counts twice": Case(
@@ -115,46 +125,52 @@ CASES = {
     ),
     "exact accumulator: a borrow becomes a carry": Case(
         EXACT,
-        Mutant("accumulator.carry_out:CarryOut.elaborate", "Mux(down, -1, up)", "Mux(down, 1, up)"),
+        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "Mux(down, -1, up)", "Mux(down, 1, up)"),
         ("accumulator", "mac"),
     ),
     "exact accumulator: a carry goes on through what is not all ones": Case(
-        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "more & no_zeros", "more"), ("accumulator",)
+        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "more & no_zeros", "more"), ("accumulator",)
     ),
     "exact accumulator: what is cut off is forgotten": Case(
-        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "(sticky | lost)", "(sticky & lost)"), ("accumulator", "mac")
+        EXACT,
+        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "(sticky | lost)", "(sticky & lost)"),
+        ("accumulator", "mac"),
     ),
     "exact accumulator: what lies below a kept word is forgotten": Case(
-        EXACT, Mutant("accumulator.carry_out:CarryOut.elaborate", "low | high_below", "low"), ("accumulator", "mac")
+        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "low | high_below", "low"), ("accumulator", "mac")
     ),
     "exact accumulator: the upper word of a block does not count as used": Case(
         EXACT,
-        Mutant("accumulator.exact:ExactAccumulator._add", "Const(3, 2) << word", "Const(1, 2) << word"),
+        Mutant("accumulator.exact.parallel:ExactAccumulator._add", "Const(3, 2) << word", "Const(1, 2) << word"),
         ("accumulator", "mac"),
     ),
     "serial exact accumulator: words between two blocks are not written": Case(
         SERIAL_EXACT,
-        Mutant("accumulator.serial_exact:SerialExact.elaborate", "Mux(apart, written.highest, first_word)", "first_word"),
+        Mutant("accumulator.exact.serial:SerialExact.elaborate", "Mux(apart, written.highest, first_word)", "first_word"),
         ("accumulator", "mac"),
     ),
     "serial exact accumulator: a sum is done before its carry is": Case(
         SERIAL_EXACT,
-        Mutant("accumulator.serial_exact:SerialExact._add", "(out == sign) & ~below", "~below"),
+        Mutant("accumulator.exact.serial:SerialExact._add", "(out == sign) & ~below", "~below"),
         ("accumulator", "mac"),
     ),
     "serial exact accumulator: what lies far below is forgotten": Case(
         SERIAL_EXACT,
-        Mutant("accumulator.serial_exact:SerialExact._hand_out", "below | word.any()", "below & word.any()"),
+        Mutant("accumulator.exact.serial:SerialExact._hand_out", "below | word.any()", "below & word.any()"),
         ("accumulator", "mac"),
     ),
     "serial rounder: ties to odd": Case(
         SERIAL_EXACT,
-        Mutant("serial_rounder:SerialRounder._collect", "(quarter | sticky | odd)", "(quarter | sticky | ~odd)"),
+        Mutant("accumulator.serial_rounder:SerialRounder._collect", "(quarter | sticky | odd)", "(quarter | sticky | ~odd)"),
         ("accumulator", "mac"),
     ),
     "serial rounder: subnormals start a bit too high": Case(
         SERIAL_WINDOW,
-        Mutant("serial_rounder:SerialRounder._start", "self._start_min - self._least + 1", "self._start_min - self._least + 2"),
+        Mutant(
+            "accumulator.serial_rounder:SerialRounder._start",
+            "self._start_min - self._least + 1",
+            "self._start_min - self._least + 2",
+        ),
         ("accumulator", "mac"),
     ),
     "rounder: ties to odd": Case(

@@ -4,17 +4,17 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator.exact import ExactAccumulator, exact_latency
-from .accumulator.exact_sizes import exact_total_exp_min, exact_total_layout
+from .accumulator.exact.parallel import ExactAccumulator, exact_latency
+from .accumulator.exact.serial import SerialExact, serial_exact_latency
+from .accumulator.exact.words import exact_total_exp_min, exact_total_layout
 from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
-from .accumulator.serial_exact import SerialExact, serial_exact_latency
-from .accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from .accumulator.window import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
+from .accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
+from .accumulator.window.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
+from .accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from .config import Accumulator, MacConfig
 from .formats import SCALE_WIDTH
 from .primitives.bits import any_of, delay, delay_valid
 from .primitives.credit_queue import QUEUE_CLOCKS
-from .scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
 from .stages.adder_tree import AdderTree, adder_tree_latency
 from .stages.block_adder import BlockAdder
 from .stages.multiplier import Multiplier, multiplier_latency

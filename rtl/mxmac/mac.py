@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator.exact import exact_dot_clocks
+from .accumulator.exact.parallel import exact_dot_clocks
 from .config import Accumulator, MacConfig
 from .datapath import Datapath, beat_in_layout, block_queue_depth, datapath_latency
 from .primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit

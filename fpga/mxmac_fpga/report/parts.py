@@ -7,6 +7,7 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from mxmac.accumulator.window.scale_applier import ScaleApplier
 from mxmac.baselines.fp32_lane import Fp32Lane
 from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
 from mxmac.config import MacConfig
@@ -14,7 +15,6 @@ from mxmac.datapath import Datapath
 from mxmac.errors import UserError
 from mxmac.netlist import component_verilog
 from mxmac.quantizer_config import QuantizerConfig
-from mxmac.scale_applier import ScaleApplier
 from mxmac.stages.multiplier import Multiplier
 from mxmac.stages.product import ElementProduct
 from mxmac.verilog import Design, generate, generate_quantizer

@@ -7,19 +7,19 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from mxmac.accumulator.exact import ExactAccumulator, exact_latency
-from mxmac.accumulator.exact_sizes import exact_total_exp_min, word_bits
+from mxmac.accumulator.exact.parallel import ExactAccumulator, exact_latency
+from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
+from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
 from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
-from mxmac.accumulator.serial_exact import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
-from mxmac.accumulator.serial_window import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from mxmac.accumulator.window import WINDOW_CLOCKS, WindowAccumulator
+from mxmac.accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator
+from mxmac.accumulator.window.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
+from mxmac.accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from mxmac.config import Accumulator, MacConfig
 from mxmac.datapath import NARROW_CLOCKS, total_of
 from mxmac.mac import unit_latency, unit_latency_min
 from mxmac.netlist import component_verilog
 from mxmac.quantizer import quantizer_latency
 from mxmac.quantizer_config import QuantizerConfig
-from mxmac.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.stages.rounder import Rounder, rounder_clocks
 from mxmac.verilog import generate, generate_quantizer

@@ -6,7 +6,7 @@ word: it is carried out at the end. Which slot and which word is left open, so w
 
 import re
 
-from mxmac.accumulator.exact_sizes import exact_words, word_bits
+from mxmac.accumulator.exact.words import exact_words, word_bits
 from mxmac.config import EXACT_BLOCKS, MacConfig
 
 from ..harness import constant, delayed, found, inner, instance, module_of, ports

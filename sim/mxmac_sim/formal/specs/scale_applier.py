@@ -1,7 +1,7 @@
 """Specification of the scale applier: where a block lands in the window (numerics, "window")."""
 
+from mxmac.accumulator.window.scale_applier import scale_applier_latency
 from mxmac.config import MacConfig
-from mxmac.scale_applier import scale_applier_latency
 
 from ..harness import delayed, inner, instance, module_of
 

@@ -1,6 +1,6 @@
 """Specification of the window's sum: how blocks add up in it, and stay at its limits (numerics, "window")."""
 
-from mxmac.accumulator.window import WINDOW_CLOCKS
+from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
 from mxmac.config import MacConfig
 
 from ..harness import delayed, inner, instance, module_of

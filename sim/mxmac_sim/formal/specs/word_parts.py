@@ -6,7 +6,7 @@ added to at stage ``2 + p``, with the carry of the part below, and can be read i
 
 import re
 
-from mxmac.accumulator.exact_sizes import GROWTH
+from mxmac.accumulator.exact.words import GROWTH
 
 from ..harness import Port
 

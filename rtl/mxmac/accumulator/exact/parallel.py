@@ -10,15 +10,15 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig, Storage
-from ..primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
-from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
-from ..scale_applier import scaled_block_layout, specials_of_block
-from ..stages.product import SPECIALS
+from ...config import MacConfig, Storage
+from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
+from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
+from ...stages.product import SPECIALS
+from ..window.scale_applier import scaled_block_layout, specials_of_block
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
-from .exact_sizes import GROWTH, exact_total_layout, exact_words, word_bits
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words
+from .words import GROWTH, exact_total_layout, exact_words, word_bits
 
 __all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency"]
 

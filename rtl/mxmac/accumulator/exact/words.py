@@ -2,8 +2,8 @@
 
 from amaranth.lib import data
 
-from ..config import MacConfig
-from ..stages.rounder import total_layout
+from ...config import MacConfig
+from ...stages.rounder import total_layout
 
 __all__ = ["GROWTH", "below_bits", "exact_total_exp_min", "exact_total_layout", "exact_words", "word_bits"]
 

@@ -7,8 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..config import Storage
-from ..primitives.bits import delay_valid, register
+from ...config import Storage
+from ...primitives.bits import delay_valid, register
 
 __all__ = ["WordMemory"]
 

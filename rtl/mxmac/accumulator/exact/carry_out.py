@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
-from ..primitives.bits import any_later, delay, delay_valid, register
-from ..stages.product import SPECIALS
-from .exact_sizes import GROWTH, below_bits, exact_total_layout, exact_words, word_bits
+from ...config import MacConfig
+from ...primitives.bits import any_later, delay, delay_valid, register
+from ...stages.product import SPECIALS
+from .words import GROWTH, below_bits, exact_total_layout, exact_words, word_bits
 
 __all__ = ["CARRY_OUT_CLOCKS", "CarryOut"]
 

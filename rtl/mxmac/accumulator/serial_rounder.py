@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import SERIAL_ROUND_CLOCKS, MacConfig
-from .primitives.bits import delay, delay_valid, exceeds, register
-from .stages.product import SPECIALS
-from .stages.result import classify, pack_result, result_layout
+from ..config import SERIAL_ROUND_CLOCKS, MacConfig
+from ..primitives.bits import delay, delay_valid, exceeds, register
+from ..stages.product import SPECIALS
+from ..stages.result import classify, pack_result, result_layout
 
 __all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
 

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import MacConfig
-from .formats import SCALE_NAN, SCALE_WIDTH
-from .primitives.bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
-from .stages.block_adder import block_layout
-from .stages.product import SPECIALS
+from ...config import MacConfig
+from ...formats import SCALE_NAN, SCALE_WIDTH
+from ...primitives.bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
+from ...stages.block_adder import block_layout
+from ...stages.product import SPECIALS
 
 __all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
 

@@ -3,9 +3,9 @@
 from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import data
 
-from ..config import MacConfig
-from ..primitives.bits import delay, register, shift_left_stage
-from .exact_sizes import word_bits
+from ...config import MacConfig
+from ...primitives.bits import delay, register, shift_left_stage
+from .words import word_bits
 
 __all__ = ["split_clocks", "split_into_words"]
 

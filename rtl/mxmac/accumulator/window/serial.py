@@ -4,14 +4,14 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
-from ..formats import SCALE_WIDTH
-from ..primitives.bits import delay, delay_valid, exceeds, funnel_up, register
-from ..scale_applier import scale_sum_layout, specials_of_block
+from ...config import MacConfig
+from ...formats import SCALE_WIDTH
+from ...primitives.bits import delay, delay_valid, exceeds, funnel_up, register
+from ...stages.block_adder import block_layout
+from ...stages.product import SPECIALS
+from ...stages.result import result_layout
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from ..stages.block_adder import block_layout
-from ..stages.product import SPECIALS
-from ..stages.result import result_layout
+from .scale_applier import scale_sum_layout, specials_of_block
 
 __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
 

@@ -1,0 +1,1 @@
+"""Exact accumulation over the full range of scales."""

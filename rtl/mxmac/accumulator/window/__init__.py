@@ -1,0 +1,1 @@
+"""Accumulation in fixed point of a chosen width."""
