@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from mxmac.accumulator.exact.words import word_bits
-from mxmac.accumulator.window.scale_applier import scale_sum_layout
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
 from mxmac.mac import result_queue_depth
+from mxmac.stages.layouts import STATUS, scale_sum_layout
 from mxmac.stages.multiplier import product_layout
-from mxmac.stages.result import STATUS
 
 FILE = Path(__file__).with_name("datapath.svg")
 WIDTH, HEIGHT = 960, 470

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from mxmac.config import MacConfig
 from mxmac.mac import beat_in_layout, result_queue_depth
 from mxmac.primitives.credit_queue import queue_depth
-from mxmac.stages.result import result_layout
+from mxmac.stages.layouts import result_layout
 
 from .beats import BeatAssembler, ResultSender
 from .framing import TOKEN

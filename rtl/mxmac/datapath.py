@@ -9,50 +9,21 @@ from .accumulator.exact.serial import SerialExact, serial_exact_latency
 from .accumulator.exact.words import exact_total_exp_min, exact_total_layout
 from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from .accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
-from .accumulator.window.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency, scale_sum_layout
+from .accumulator.window.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
 from .accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from .config import Accumulator, MacConfig
-from .formats import SCALE_WIDTH
 from .primitives.bits import any_of, delay, delay_valid
 from .primitives.credit_queue import QUEUE_CLOCKS
 from .stages.adder_tree import AdderTree, adder_tree_latency
 from .stages.block_adder import BlockAdder
+from .stages.layouts import SPECIALS, beat_in_layout, result_layout, scale_sum_layout
 from .stages.multiplier import Multiplier, multiplier_latency
-from .stages.product import SPECIALS
-from .stages.result import result_layout
 from .stages.rounder import Rounder, rounder_clocks
 
-__all__ = ["NARROW_CLOCKS", "Datapath", "beat_in_layout", "block_queue_depth", "datapath_latency", "total_of"]
+__all__ = ["NARROW_CLOCKS", "Datapath", "block_queue_depth", "datapath_latency", "total_of"]
 
 #: Clocks of the rounding from binary32 to a narrower format.
 NARROW_CLOCKS = 3
-
-
-def beat_in_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of a beat as it comes in.
-
-    Members
-    -------
-    a, b : config.lanes x operand.width
-        Element codes, lane 0 in the least significant bits.
-    scale_a, scale_b : 8
-        UE8M0 codes; they count on the first beat of a block.
-    format_a, format_b : range(len(operand.formats))
-        Format of the elements; there only with more than one, and counts on the first beat of a block.
-    last : 1
-        Whether the beat ends the dot product.
-    """
-    members = {
-        "a": data.ArrayLayout(config.operand_a.width, config.lanes),
-        "b": data.ArrayLayout(config.operand_b.width, config.lanes),
-        "scale_a": SCALE_WIDTH,
-        "scale_b": SCALE_WIDTH,
-        "last": 1,
-    }
-    for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
-        if len(operand.formats) > 1:
-            members[f"format_{side}"] = range(len(operand.formats))
-    return data.StructLayout(members)
 
 
 def _front_latency(config: MacConfig) -> int:

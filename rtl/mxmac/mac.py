@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from .accumulator.exact.parallel import exact_dot_clocks
 from .config import Accumulator, MacConfig
-from .datapath import Datapath, beat_in_layout, block_queue_depth, datapath_latency
+from .datapath import Datapath, block_queue_depth, datapath_latency
 from .primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
-from .stages.result import result_layout
+from .stages.layouts import beat_in_layout, result_layout
 
 __all__ = ["MacUnit", "result_queue_depth", "unit_latency", "unit_latency_min"]
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .config import MacConfig
 from .formats import SCALE_WIDTH
 from .mac import MacUnit
-from .stages.result import STATUS
+from .stages.layouts import STATUS
 
 __all__ = ["MacTop"]
 

@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.block_adder import BlockAdder
-from mxmac.stages.product import SPECIALS
+from mxmac.stages.layouts import SPECIALS
 
 
 @dataclass

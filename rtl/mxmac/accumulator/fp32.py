@@ -8,10 +8,9 @@ from ..config import MacConfig
 from ..formats import RESULT_FORMATS, Format
 from ..primitives.bits import add_with_carry, delay, delay_valid, register
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
-from ..stages.product import SPECIALS
-from ..stages.result import STATUS, result_layout
+from ..stages.layouts import SPECIALS, STATUS, result_layout, scaled_block_layout
 from ..stages.rounder import Rounder
-from .window.scale_applier import scaled_block_layout, specials_of_block
+from .window.scale_applier import specials_of_block
 
 __all__ = ["Fp32Accumulator", "Fp32Narrower", "fp32_latency"]
 

@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import SERIAL_ROUND_CLOCKS, MacConfig
 from ..primitives.bits import delay, delay_valid, exceeds, register
-from ..stages.product import SPECIALS
-from ..stages.result import classify, pack_result, result_layout
+from ..stages.layouts import SPECIALS, result_layout
+from ..stages.result import classify, pack_result
 
 __all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
 

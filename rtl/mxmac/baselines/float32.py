@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..formats import RESULT_FORMATS
 from ..primitives.bits import add_with_carry, delay, register
-from ..stages.product import SPECIALS
+from ..stages.layouts import SPECIALS
 from ..stages.rounder import Rounder
 
 __all__ = ["FLOAT", "FP32", "PRODUCT_CLOCKS", "Fp32Adder", "Fp32Multiplier", "significand_product", "unpacked"]

@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..operand import Operand
 from ..primitives.bits import delay, delay_valid, register
 from ..stages.decoder import Decoder
-from ..stages.product import SPECIALS
+from ..stages.layouts import SPECIALS
 from .float32 import FP32, PRODUCT_CLOCKS, Fp32Adder, significand_product, unpacked
 
 __all__ = ["Fp32Lane"]

@@ -4,14 +4,12 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..accumulator.window.scale_applier import scale_sum_layout
 from ..config import Accumulator, MacConfig
 from ..datapath import Datapath, block_queue_depth
 from ..errors import UserError
 from ..primitives.bits import delay, delay_valid, register
 from ..primitives.credit_queue import CreditQueue
-from ..stages.product import SPECIALS
-from ..stages.result import result_layout
+from ..stages.layouts import SPECIALS, result_layout, scale_sum_layout
 from ..stages.rounder import Rounder
 from .float32 import FP32, Fp32Adder, Fp32Multiplier, unpacked
 

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from ..config import MacConfig
 from ..primitives.bits import add_with_carry, sign_extend
 from .adder_tree import beat_sum_layout
-from .product import SPECIALS
+from .layouts import SPECIALS, block_layout
 
-__all__ = ["BlockAdder", "beat_layout", "block_layout"]
+__all__ = ["BlockAdder", "beat_layout"]
 
 
 def beat_layout(config: MacConfig) -> data.StructLayout:
@@ -27,21 +27,6 @@ def beat_layout(config: MacConfig) -> data.StructLayout:
     """
     first = {"block_first": 1} if config.beats > 1 else {}
     return data.StructLayout({"beat": beat_sum_layout(config), "specials": SPECIALS, **first, "dot_last": 1})
-
-
-def block_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of a block's sum.
-
-    Members
-    -------
-    sum : signed(config.block_sum_bits)
-        Exact sum of the products, in units of 2^config.product_lsb_exp.
-    specials : SPECIALS
-        Of any product.
-    dot_last : 1
-        Whether the block ends its dot product.
-    """
-    return data.StructLayout({"sum": signed(config.block_sum_bits), "specials": SPECIALS, "dot_last": 1})
 
 
 class BlockAdder(wiring.Component):

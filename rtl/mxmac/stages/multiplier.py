@@ -7,7 +7,8 @@ from amaranth.lib.wiring import Out
 from ..config import MacConfig, MultiplierKind
 from ..primitives.bits import delay, register
 from ..primitives.up_shifter import UpShifter, ones_layout, up_shifter_clocks
-from .product import PRODUCT_CLOCKS, SPECIALS, ElementProduct, decoded_pair, element_ports, exp_bits, sig_bits
+from .layouts import SPECIALS
+from .product import PRODUCT_CLOCKS, ElementProduct, decoded_pair, element_ports, exp_bits, sig_bits
 
 __all__ = ["Multiplier", "multiplier_latency", "product_layout"]
 

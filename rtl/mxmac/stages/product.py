@@ -1,18 +1,17 @@
 """The product of two elements as their formats have it: sign, significand, exponent and class."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..primitives.bits import delay, register
 from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
+from .layouts import SPECIALS
 
-__all__ = ["PRODUCT_CLOCKS", "SPECIALS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
+__all__ = ["PRODUCT_CLOCKS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
 
-#: What a product may be besides a finite number: NaN because an element is, NaN because it is Inf times 0, plus or minus Inf.
-SPECIALS = data.StructLayout({"nan": 1, "invalid": 1, "pos_inf": 1, "neg_inf": 1})
 
 #: Clocks from element codes to their product: decode, two rows, their sum.
 PRODUCT_CLOCKS = 3

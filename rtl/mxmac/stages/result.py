@@ -4,16 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data
 
 from ..formats import Format
+from .layouts import STATUS
 
-__all__ = ["STATUS", "classify", "pack_result", "result_layout"]
-
-#: Status flags in the order of RISC-V's fflags, least significant first.
-STATUS = data.StructLayout({"nx": 1, "uf": 1, "of": 1, "dz": 1, "nv": 1})
-
-
-def result_layout(output: Format) -> data.StructLayout:
-    """Layout of a result: ``data``, the code in the output format, and ``status``, a ``STATUS``."""
-    return data.StructLayout({"data": output.width, "status": STATUS})
+__all__ = ["classify", "pack_result"]
 
 
 def classify(output: Format, state: dict, specials: data.View) -> dict:

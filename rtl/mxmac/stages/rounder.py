@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..formats import Format
 from ..primitives.bits import any_of_each, delay_valid
-from .product import SPECIALS
-from .result import classify, pack_result, result_layout
+from .layouts import SPECIALS, result_layout, total_layout
+from .result import classify, pack_result
 
-__all__ = ["Rounder", "rounder_clocks", "total_layout"]
+__all__ = ["Rounder", "rounder_clocks"]
 
 #: Levels of logic of finding out how far a value may be moved up.
 _BEGIN_LEVELS = 2
@@ -21,22 +21,6 @@ _LAST_LEVELS = (2, 2, 2, 2, 1)
 
 #: Bits of which it is seen in one step whether any is set.
 _SCANNED_AT_ONCE = 8
-
-
-def total_layout(width: int, exp_bits: int) -> data.StructLayout:
-    """Layout of an exact value on its way to its rounding: ``value * 2^(exp + exp_min)``.
-
-    Members
-    -------
-    value : signed(width)
-    exp : exp_bits
-        Unsigned; what it starts from is the rounder's parameter ``exp_min``.
-    inexact, overflow : 1
-        Whether ``value`` is no longer exact, and whether it was cut off at a limit: they go into the flags NX and OF.
-    specials : SPECIALS
-        Of everything that was added up. If any is set, ``value`` means nothing.
-    """
-    return data.StructLayout({"value": signed(width), "exp": exp_bits, "inexact": 1, "overflow": 1, "specials": SPECIALS})
 
 
 def _headroom(output: Format, width: int, exp_min: int) -> int:

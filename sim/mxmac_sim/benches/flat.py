@@ -7,8 +7,8 @@ from amaranth.hdl import Module, Shape, ShapeCastable, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from mxmac.accumulator.window.scale_applier import scaled_block_layout
 from mxmac.primitives.bits import delay, delay_valid
+from mxmac.stages.layouts import scaled_block_layout
 
 __all__ = ["Flat", "WithScaleAhead"]
 

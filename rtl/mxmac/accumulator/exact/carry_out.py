@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig
 from ...primitives.bits import any_later, delay, delay_valid, register
-from ...stages.product import SPECIALS
+from ...stages.layouts import SPECIALS
 from .words import GROWTH, below_bits, exact_total_layout, exact_words, word_bits
 
 __all__ = ["CARRY_OUT_CLOCKS", "CarryOut"]

@@ -13,8 +13,8 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig, Storage
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
-from ...stages.product import SPECIALS
-from ..window.scale_applier import scaled_block_layout, specials_of_block
+from ...stages.layouts import SPECIALS, scaled_block_layout
+from ..window.scale_applier import specials_of_block
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words

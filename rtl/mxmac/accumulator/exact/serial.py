@@ -15,10 +15,9 @@ from amaranth.lib.wiring import In, Out
 from ...config import EXACT_BLOCKS, MacConfig
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
-from ...stages.product import SPECIALS
-from ...stages.result import result_layout
+from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from ..window.scale_applier import scaled_block_layout, specials_of_block
+from ..window.scale_applier import specials_of_block
 
 __all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_clocks", "serial_exact_latency"]
 

@@ -3,7 +3,7 @@
 from amaranth.lib import data
 
 from ...config import MacConfig
-from ...stages.rounder import total_layout
+from ...stages.layouts import total_layout
 
 __all__ = ["GROWTH", "below_bits", "exact_total_exp_min", "exact_total_layout", "exact_words", "word_bits"]
 

@@ -7,8 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig
 from ...formats import SCALE_WIDTH
 from ...primitives.bits import add_with_carry, delay, delay_valid, register
-from ...stages.product import SPECIALS
-from ...stages.rounder import total_layout
+from ...stages.layouts import SPECIALS, total_layout
 from .scale_applier import aligned_layout
 
 __all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "window_total_layout"]

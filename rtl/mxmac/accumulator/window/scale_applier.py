@@ -7,27 +7,13 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig
 from ...formats import SCALE_NAN, SCALE_WIDTH
 from ...primitives.bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
-from ...stages.block_adder import block_layout
-from ...stages.product import SPECIALS
+from ...stages.layouts import SPECIALS, scale_sum_layout, scaled_block_layout
 
-__all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency", "scale_sum_layout"]
+__all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency"]
 
 
 #: Clocks from a block's sum and scale to how far it is to be moved.
 _DISTANCE_CLOCKS = 5
-
-
-def scale_sum_layout() -> data.StructLayout:
-    """Layout of the scale of a product of two blocks.
-
-    Members
-    -------
-    exp : 9
-        Sum of the two scale codes, both biases still in it: 0 to 508.
-    nan : 1
-        Whether either code is NaN; ``exp`` then means nothing.
-    """
-    return data.StructLayout({"exp": SCALE_WIDTH + 1, "nan": 1})
 
 
 class ScaleSum(wiring.Component):
@@ -52,11 +38,6 @@ class ScaleSum(wiring.Component):
             self.scale.nan.eq((self.scale_a == SCALE_NAN) | (self.scale_b == SCALE_NAN)),
         ]
         return m
-
-
-def scaled_block_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of a block's sum with its scale: ``block_layout(config)`` and ``scale_sum_layout()`` side by side."""
-    return data.StructLayout({"block": block_layout(config), "scale": scale_sum_layout()})
 
 
 def specials_of_block(specials: data.View, nan: Value) -> data.View:

@@ -7,11 +7,9 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig
 from ...formats import SCALE_WIDTH
 from ...primitives.bits import delay, delay_valid, exceeds, funnel_up, register
-from ...stages.block_adder import block_layout
-from ...stages.product import SPECIALS
-from ...stages.result import result_layout
+from ...stages.layouts import SPECIALS, block_layout, result_layout, scale_sum_layout
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from .scale_applier import scale_sum_layout, specials_of_block
+from .scale_applier import specials_of_block
 
 __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
 
