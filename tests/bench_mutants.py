@@ -68,7 +68,7 @@ CASES = {
     "scale applier: 0xfe is NaN, too": Case(
         WINDOW,
         Mutant(
-            "accumulator.window.scale_applier:ScaleSum.elaborate",
+            "stages.scale_sum:ScaleSum.elaborate",
             "(self.scale_a == SCALE_NAN)",
             "(self.scale_a >= SCALE_NAN - 1)",
         ),

@@ -9,7 +9,7 @@ from .accumulator.exact.serial import SerialExact, serial_exact_latency
 from .accumulator.exact.words import exact_total_exp_min, exact_total_layout
 from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from .accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
-from .accumulator.window.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
+from .accumulator.window.scale_applier import ScaleApplier, scale_applier_latency
 from .accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from .config import Accumulator, MacConfig
 from .primitives.bits import any_of, delay, delay_valid
@@ -19,6 +19,7 @@ from .stages.block_adder import BlockAdder
 from .stages.layouts import SPECIALS, beat_in_layout, result_layout, scale_sum_layout
 from .stages.multiplier import Multiplier, multiplier_latency
 from .stages.rounder import Rounder, rounder_clocks
+from .stages.scale_sum import ScaleSum
 
 __all__ = ["NARROW_CLOCKS", "Datapath", "block_queue_depth", "datapath_latency", "total_of"]
 

@@ -10,7 +10,7 @@ from ..primitives.bits import add_with_carry, delay, delay_valid, register
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..stages.layouts import SPECIALS, STATUS, result_layout, scaled_block_layout
 from ..stages.rounder import Rounder
-from .window.scale_applier import specials_of_block
+from ..stages.scale_sum import specials_of_block
 
 __all__ = ["Fp32Accumulator", "Fp32Narrower", "fp32_latency"]
 

@@ -12,7 +12,7 @@ from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS, SerialExact, serial
 from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
 from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
 from mxmac.accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator
-from mxmac.accumulator.window.scale_applier import ScaleApplier, ScaleSum, scale_applier_latency
+from mxmac.accumulator.window.scale_applier import ScaleApplier, scale_applier_latency
 from mxmac.accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from mxmac.config import Accumulator, MacConfig
 from mxmac.datapath import NARROW_CLOCKS, total_of
@@ -22,6 +22,7 @@ from mxmac.quantizer import quantizer_latency
 from mxmac.quantizer_config import QuantizerConfig
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.stages.rounder import Rounder, rounder_clocks
+from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
 
 from .flat import Flat, WithScaleAhead

@@ -14,7 +14,7 @@ from ...config import MacConfig, Storage
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ...stages.layouts import SPECIALS, scaled_block_layout
-from ..window.scale_applier import specials_of_block
+from ...stages.scale_sum import specials_of_block
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words

@@ -16,8 +16,8 @@ from ...config import EXACT_BLOCKS, MacConfig
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
+from ...stages.scale_sum import specials_of_block
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from ..window.scale_applier import specials_of_block
 
 __all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_clocks", "serial_exact_latency"]
 

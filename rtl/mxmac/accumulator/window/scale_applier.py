@@ -1,52 +1,20 @@
 """The shared scales, and the barrel shift that applies them."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig
-from ...formats import SCALE_NAN, SCALE_WIDTH
+from ...formats import SCALE_WIDTH
 from ...primitives.bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
-from ...stages.layouts import SPECIALS, scale_sum_layout, scaled_block_layout
+from ...stages.layouts import SPECIALS, scaled_block_layout
+from ...stages.scale_sum import specials_of_block
 
-__all__ = ["ScaleApplier", "ScaleSum", "aligned_layout", "scale_applier_latency"]
+__all__ = ["ScaleApplier", "aligned_layout", "scale_applier_latency"]
 
 
 #: Clocks from a block's sum and scale to how far it is to be moved.
 _DISTANCE_CLOCKS = 5
-
-
-class ScaleSum(wiring.Component):
-    """Shared scale of a product of two blocks (MX v1.0, 5.4.1 and 6.1). Combinational.
-
-    Members
-    -------
-    scale_a, scale_b : In(8)
-        UE8M0 codes.
-    scale : Out(scale_sum_layout())
-    """
-
-    scale_a: In(SCALE_WIDTH)
-    scale_b: In(SCALE_WIDTH)
-    scale: Out(scale_sum_layout())
-
-    def elaborate(self, platform):
-        """Build the adder."""
-        m = Module()
-        m.d.comb += [
-            self.scale.exp.eq(self.scale_a + self.scale_b),
-            self.scale.nan.eq((self.scale_a == SCALE_NAN) | (self.scale_b == SCALE_NAN)),
-        ]
-        return m
-
-
-def specials_of_block(specials: data.View, nan: Value) -> data.View:
-    """Return the ``SPECIALS`` of a block whose scale may be NaN.
-
-    It makes all elements of the block NaN (MX v1.0, 6.1), so no Inf is left to be seen or subtracted.
-    """
-    rest = [specials[name] & ~nan for name in SPECIALS.members if name != "nan"]
-    return data.View(SPECIALS, Cat(specials.nan | nan, *rest))
 
 
 def aligned_layout(config: MacConfig) -> data.StructLayout:

@@ -8,8 +8,8 @@ from ...config import MacConfig
 from ...formats import SCALE_WIDTH
 from ...primitives.bits import delay, delay_valid, exceeds, funnel_up, register
 from ...stages.layouts import SPECIALS, block_layout, result_layout, scale_sum_layout
+from ...stages.scale_sum import specials_of_block
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from .scale_applier import specials_of_block
 
 __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
 
