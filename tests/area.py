@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import written_whole
+from mxmac.files import written_whole
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer_config import QuantizerConfig
 from mxmac_fpga.report.measure import Settings, measure

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxmac import __version__
-from mxmac.errors import UserError, check_writable, written_together
+from mxmac.errors import UserError
+from mxmac.files import check_writable, written_together
 
 from .board_top import BoardTop
 from .boards import board_named

@@ -10,7 +10,8 @@ from amaranth.lib.wiring import In
 
 from . import __version__
 from .config import MacConfig
-from .errors import UserError, written_together
+from .errors import UserError
+from .files import written_together
 from .header import dot_clocks, range_lines, rate_lines, window_note
 from .mac import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog

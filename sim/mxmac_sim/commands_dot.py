@@ -13,7 +13,8 @@ from rich.table import Table
 
 from mxmac.command_options import with_options_of
 from mxmac.config import MacConfig
-from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.errors import UserError
+from mxmac.files import check_writable, written_whole
 from mxmac.options import config_from
 
 from . import golden

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from mxmac.command_options import refuse_options_before, with_options_of
 from mxmac.config import MacConfig
-from mxmac.errors import UserError, check_writable
+from mxmac.errors import UserError
+from mxmac.files import check_writable
 from mxmac.options import config_from
 from mxmac.options_quantizer import quantizer_config_from
 from mxmac.quantizer_config import QuantizerConfig

@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, check_writable
+from mxmac.errors import UserError
+from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 

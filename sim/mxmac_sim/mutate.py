@@ -19,7 +19,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, check_writable
+from mxmac.errors import UserError
+from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
 from .bulk import SimulationError

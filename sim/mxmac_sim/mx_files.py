@@ -13,7 +13,8 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.errors import UserError
+from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac_sim import deepseek
 from mxmac_sim.archives import SAFETENSORS_DTYPES, checked_suffix, is_float, listed, read_archive, read_array

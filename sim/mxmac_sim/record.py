@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from mxmac import __version__
-from mxmac.errors import written_whole
+from mxmac.files import written_whole
 
 __all__ = ["write_record"]
 

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxmac.errors import written_whole
+from mxmac.files import written_whole
 
 from .benches.catalogue import Design, Subject
 from .benches.report import progress_file

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from mxmac.errors import written_whole
+from mxmac.files import written_whole
 
 from .benches.report import Miss
 from .verify import Outcome, Verification

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.errors import UserError, written_whole
+from mxmac.errors import UserError
+from mxmac.files import written_whole
 from mxmac_fpga.digits_network import BLOCK, FILE, FORMAT, LAYERS, WHITE, held_out, with_constant
 from mxmac_sim.quantize import quantize
 

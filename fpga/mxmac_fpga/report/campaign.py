@@ -14,7 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mxmac.errors import UserError, check_writable, written_whole
+from mxmac.errors import UserError
+from mxmac.files import check_writable, written_whole
 from mxmac_sim.netlists import LIBERTY
 from mxmac_sim.record import write_record
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mxmac.config import MacConfig
-from mxmac.errors import UserError, written_whole
+from mxmac.errors import UserError
+from mxmac.files import written_whole
 
 from .measure import Settings, generator, measure, versions
 from .parts import PARTS

@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError, check_writable
+from mxmac.errors import UserError
+from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
 from ..record import write_record
