@@ -6,8 +6,7 @@ from enum import Enum
 from functools import cached_property
 
 from .errors import UserError
-from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format
-from .operand import Operand
+from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
 
 __all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage", "format_named"]
 

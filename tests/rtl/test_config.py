@@ -10,8 +10,7 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig, format_named
 from mxmac.errors import UserError
-from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, SCALE_WIDTH
-from mxmac.operand import Operand
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, SCALE_WIDTH, Operand
 from mxmac.options import config_from
 
 ELEMENT_DTYPES = {

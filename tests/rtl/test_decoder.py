@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from mxmac.formats import ELEMENT_FORMATS
-from mxmac.operand import Operand
+from mxmac.formats import ELEMENT_FORMATS, Operand
 from mxmac.stages.decoder import Decoder
 
 DTYPES = {

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..errors import UserError
-from ..operand import Operand
+from ..formats import Operand
 from ..primitives.bits import delay, delay_valid, register
 from ..stages.decoder import Decoder
 from ..stages.layouts import SPECIALS

@@ -4,8 +4,7 @@ from amaranth.hdl import Cat, Const, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..formats import Format, Specials
-from ..operand import Operand
+from ..formats import Format, Operand, Specials
 
 __all__ = ["Decoder", "decoded_layout"]
 
