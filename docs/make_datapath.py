@@ -5,7 +5,7 @@ from pathlib import Path
 from mxmac.accumulator.exact.words import word_bits
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
-from mxmac.mac import result_queue_depth
+from mxmac.mac.unit import result_queue_depth
 from mxmac.stages.layouts import STATUS, scale_sum_layout
 from mxmac.stages.multiplier import product_layout
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac import unit_latency, unit_latency_min
+from mxmac.mac.unit import unit_latency, unit_latency_min
 
 FILE = Path(__file__).with_name("architecture.md")
 

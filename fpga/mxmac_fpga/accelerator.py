@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mxmac.config import MacConfig
-from mxmac.mac import MacUnit
+from mxmac.mac.unit import MacUnit
 
 from .framing import FrameReceiver, FrameTransmitter
 from .protocol import Facts, buffer_bytes

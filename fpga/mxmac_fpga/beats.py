@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mxmac.config import MacConfig
-from mxmac.mac import beat_in_layout
+from mxmac.mac.unit import beat_in_layout
 from mxmac.stages.layouts import result_layout
 
 from .protocol import has_format_byte, operand_bytes, result_bytes

@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mxmac.config import MacConfig
-from mxmac.mac import beat_in_layout, result_queue_depth
+from mxmac.mac.unit import beat_in_layout, result_queue_depth
 from mxmac.primitives.credit_queue import queue_depth
 from mxmac.stages.layouts import result_layout
 

@@ -1,6 +1,6 @@
 """mxmac: a generator of microscaling (MX) multiply-accumulate hardware.
 
-A :class:`~mxmac.config.MacConfig` describes a unit, :class:`~mxmac.mac.MacUnit` is its Amaranth component, and
+A :class:`~mxmac.config.MacConfig` describes a unit, :class:`~mxmac.mac.unit.MacUnit` is its Amaranth component, and
 :func:`~mxmac.verilog.generate` writes it as Verilog.
 """
 

@@ -12,14 +12,14 @@ from . import __version__
 from .config import MacConfig
 from .errors import UserError
 from .files import written_together
-from .header import dot_clocks, range_lines, rate_lines, window_note
-from .mac import result_queue_depth, unit_latency, unit_latency_min
+from .mac.header import dot_clocks, range_lines, rate_lines, window_note
+from .mac.top import MacTop
+from .mac.unit import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog
 from .primitives.credit_queue import queue_depth
 from .quantizer import quantizer_latency, results_queued
 from .quantizer_config import QuantizerConfig
 from .quantizer_top import QuantizerTop
-from .top import MacTop
 
 __all__ = ["Design", "check_top_name", "generate", "generate_quantizer", "manifest_path", "write"]
 

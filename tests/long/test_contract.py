@@ -15,7 +15,7 @@ from amaranth.sim import Simulator
 import oracle
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.top import MacTop
+from mxmac.mac.top import MacTop
 from mxmac.verilog import generate
 from mxmac_sim.bulk import BulkUnit
 

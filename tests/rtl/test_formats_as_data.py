@@ -24,8 +24,8 @@ TABLES = {"ELEMENT_FORMATS", "RESULT_FORMATS"}
 #: DeepSeek's checkpoints are E4M3: there is no field to tell.
 ALLOWED = {
     ("rtl/mxmac/baselines/fp32_scale.py", "config.output != FP32"),
-    ("rtl/mxmac/datapath.py", "config.output != FP32"),
-    ("rtl/mxmac/datapath.py", "self.config.output != FP32"),
+    ("rtl/mxmac/mac/datapath.py", "config.output != FP32"),
+    ("rtl/mxmac/mac/datapath.py", "self.config.output != FP32"),
     ("sim/mxmac_sim/accumulation.py", "output == _FP32"),
     ("sim/mxmac_sim/benches/catalogue.py", "config.output != FP32"),
     ("sim/mxmac_sim/commands_quantize.py", "fmt != _DEFAULT_FORMAT"),

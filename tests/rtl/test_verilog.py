@@ -19,7 +19,7 @@ import mxmac
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac import unit_latency
+from mxmac.mac.unit import unit_latency
 from mxmac.verilog import check_top_name, generate, manifest_path, write
 
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))

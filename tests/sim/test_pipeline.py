@@ -6,7 +6,7 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig, MultiplierKind
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac import unit_latency
+from mxmac.mac.unit import unit_latency
 from mxmac.verilog import generate
 from mxmac_sim.vectors import make_vectors
 from shared_units import built

@@ -11,8 +11,8 @@ from mxmac.accumulator.window.scale_applier import ScaleApplier
 from mxmac.baselines.fp32_lane import Fp32Lane
 from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
 from mxmac.config import MacConfig
-from mxmac.datapath import Datapath
 from mxmac.errors import UserError
+from mxmac.mac.datapath import Datapath
 from mxmac.netlist import component_verilog
 from mxmac.quantizer_config import QuantizerConfig
 from mxmac.stages.multiplier import Multiplier

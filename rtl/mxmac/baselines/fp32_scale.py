@@ -5,8 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import Accumulator, MacConfig
-from ..datapath import Datapath, block_queue_depth
 from ..errors import UserError
+from ..mac.datapath import Datapath, block_queue_depth
 from ..primitives.bits import delay, delay_valid, register
 from ..primitives.credit_queue import CreditQueue
 from ..stages.layouts import SPECIALS, result_layout, scale_sum_layout
@@ -139,7 +139,7 @@ class Fp32ScaleDatapath(wiring.Component):
 
     Members
     -------
-    Those of :class:`~mxmac.datapath.Datapath`, with the same meaning, and
+    Those of :class:`~mxmac.mac.datapath.Datapath`, with the same meaning, and
 
     scale : In(32)
         Counts on the first beat of a block, instead of ``scale_a`` and ``scale_b``, which nothing reads.

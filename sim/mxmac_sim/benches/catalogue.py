@@ -15,8 +15,8 @@ from mxmac.accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator
 from mxmac.accumulator.window.scale_applier import ScaleApplier, scale_applier_latency
 from mxmac.accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
 from mxmac.config import Accumulator, MacConfig
-from mxmac.datapath import NARROW_CLOCKS, total_of
-from mxmac.mac import unit_latency, unit_latency_min
+from mxmac.mac.datapath import NARROW_CLOCKS, total_of
+from mxmac.mac.unit import unit_latency, unit_latency_min
 from mxmac.netlist import component_verilog
 from mxmac.quantizer import quantizer_latency
 from mxmac.quantizer_config import QuantizerConfig

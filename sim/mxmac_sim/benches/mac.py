@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import cocotb
 
 from mxmac.config import Accumulator
-from mxmac.header import dot_clocks
+from mxmac.mac.header import dot_clocks
 
 from .directed_dots import directed_dots
 from .dots import Dot

@@ -7,9 +7,9 @@ from itertools import product
 from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig, Storage
-from mxmac.datapath import total_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac.mac.datapath import total_of
 from mxmac.stages.rounder import rounder_clocks
 from mxmac.verilog import generate
 

@@ -1,7 +1,7 @@
 """Specification of the ports of the whole unit: docs/integration.md, "Handshake" and "Reset"."""
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac.mac import result_queue_depth, unit_latency, unit_latency_min
+from mxmac.mac.unit import result_queue_depth, unit_latency, unit_latency_min
 from mxmac.primitives.credit_queue import queue_depth
 
 from ..harness import inner, instance

@@ -4,11 +4,11 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator.exact.parallel import exact_dot_clocks
-from .config import Accumulator, MacConfig
+from ..accumulator.exact.parallel import exact_dot_clocks
+from ..config import Accumulator, MacConfig
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
+from ..stages.layouts import beat_in_layout, result_layout
 from .datapath import Datapath, block_queue_depth, datapath_latency
-from .primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
-from .stages.layouts import beat_in_layout, result_layout
 
 __all__ = ["MacUnit", "result_queue_depth", "unit_latency", "unit_latency_min"]
 

@@ -4,16 +4,16 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .config import MacConfig
-from .formats import SCALE_WIDTH
-from .mac import MacUnit
-from .stages.layouts import STATUS
+from ..config import MacConfig
+from ..formats import SCALE_WIDTH
+from ..stages.layouts import STATUS
+from .unit import MacUnit
 
 __all__ = ["MacTop"]
 
 
 class MacTop(wiring.Component):
-    """A :class:`~mxmac.mac.MacUnit` whose streams are ports of their own: the contract with the outside.
+    """A :class:`~mxmac.mac.unit.MacUnit` whose streams are ports of their own: the contract with the outside.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """What the header of a unit's Verilog says in words of its rate and its range."""
 
-from .accumulator.exact.parallel import exact_dot_clocks
-from .accumulator.exact.serial import serial_exact_clocks
-from .config import EXACT_BLOCKS, Accumulator, MacConfig
+from ..accumulator.exact.parallel import exact_dot_clocks
+from ..accumulator.exact.serial import serial_exact_clocks
+from ..config import EXACT_BLOCKS, Accumulator, MacConfig
 
 __all__ = ["dot_clocks", "range_lines", "rate_lines", "window_note"]
 

@@ -4,22 +4,22 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator.exact.parallel import ExactAccumulator, exact_latency
-from .accumulator.exact.serial import SerialExact, serial_exact_latency
-from .accumulator.exact.words import exact_total_exp_min, exact_total_layout
-from .accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
-from .accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
-from .accumulator.window.scale_applier import ScaleApplier, scale_applier_latency
-from .accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from .config import Accumulator, MacConfig
-from .primitives.bits import any_of, delay, delay_valid
-from .primitives.credit_queue import QUEUE_CLOCKS
-from .stages.adder_tree import AdderTree, adder_tree_latency
-from .stages.block_adder import BlockAdder
-from .stages.layouts import SPECIALS, beat_in_layout, result_layout, scale_sum_layout
-from .stages.multiplier import Multiplier, multiplier_latency
-from .stages.rounder import Rounder, rounder_clocks
-from .stages.scale_sum import ScaleSum
+from ..accumulator.exact.parallel import ExactAccumulator, exact_latency
+from ..accumulator.exact.serial import SerialExact, serial_exact_latency
+from ..accumulator.exact.words import exact_total_exp_min, exact_total_layout
+from ..accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
+from ..accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator, window_total_layout
+from ..accumulator.window.scale_applier import ScaleApplier, scale_applier_latency
+from ..accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
+from ..config import Accumulator, MacConfig
+from ..primitives.bits import any_of, delay, delay_valid
+from ..primitives.credit_queue import QUEUE_CLOCKS
+from ..stages.adder_tree import AdderTree, adder_tree_latency
+from ..stages.block_adder import BlockAdder
+from ..stages.layouts import SPECIALS, beat_in_layout, result_layout, scale_sum_layout
+from ..stages.multiplier import Multiplier, multiplier_latency
+from ..stages.rounder import Rounder, rounder_clocks
+from ..stages.scale_sum import ScaleSum
 
 __all__ = ["NARROW_CLOCKS", "Datapath", "block_queue_depth", "datapath_latency", "total_of"]
 

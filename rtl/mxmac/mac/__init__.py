@@ -1,0 +1,1 @@
+"""The MAC unit: datapath, flow control and plain ports."""
