@@ -10,7 +10,7 @@ from typing import Any
 from mxmac.config import Accumulator, MacConfig
 from mxmac.files import written_whole
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac_fpga.report.measure import Settings, measure
 from mxmac_fpga.report.parts import PARTS, QUANTIZER, Part
 

@@ -186,7 +186,7 @@ CASES = {
     ),
     "quantizer: 0xfe in the place of a NaN scale": Case(
         QUANTIZER,
-        Mutant("quantizer_scale:BlockScale._scale", "exp.all(), SCALE_NAN", "exp.all(), SCALE_NAN - 1"),
+        Mutant("quantizer.scale:BlockScale._scale", "exp.all(), SCALE_NAN", "exp.all(), SCALE_NAN - 1"),
         ("quantizer",),
     ),
 }

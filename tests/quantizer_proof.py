@@ -15,9 +15,9 @@ from amaranth.lib.wiring import In, Out
 
 from mxmac.formats import SCALE_NAN
 from mxmac.netlist import component_verilog
-from mxmac.quantizer_lane import ElementEncoder, ElementPreparer
-from mxmac.quantizer_scale import BlockScale
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.lane import ElementEncoder, ElementPreparer
+from mxmac.quantizer.rules import Overflow, ScaleRule
+from mxmac.quantizer.scale import BlockScale
 
 __all__ = ["prove"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from .command_options import with_options_of
 from .options_quantizer import quantizer_config_from
 from .output import OutputFileOption, TopOption, put_out
-from .quantizer_config import QuantizerConfig
+from .quantizer.config import QuantizerConfig
 from .verilog import generate_quantizer
 
 __all__ = ["quantizer"]

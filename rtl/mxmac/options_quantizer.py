@@ -8,8 +8,8 @@ import typer
 from .config import format_named
 from .errors import UserError
 from .formats import ELEMENT_FORMATS
-from .quantizer_config import SOURCE_FORMATS, QuantizerConfig
-from .scale_rules import Overflow, ScaleRule
+from .quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from .quantizer.rules import Overflow, ScaleRule
 
 __all__ = ["quantizer_config_from"]
 

@@ -17,9 +17,9 @@ from .mac.top import MacTop
 from .mac.unit import result_queue_depth, unit_latency, unit_latency_min
 from .netlist import component_verilog
 from .primitives.credit_queue import queue_depth
-from .quantizer import quantizer_latency, results_queued
-from .quantizer_config import QuantizerConfig
-from .quantizer_top import QuantizerTop
+from .quantizer.config import QuantizerConfig
+from .quantizer.top import QuantizerTop
+from .quantizer.unit import quantizer_latency, results_queued
 
 __all__ = ["Design", "check_top_name", "generate", "generate_quantizer", "manifest_path", "write"]
 

@@ -19,7 +19,7 @@ from mxmac.errors import UserError
 from mxmac.files import check_writable
 from mxmac.options import config_from
 from mxmac.options_quantizer import quantizer_config_from
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 
 from .benches.catalogue import Subject, quantizer_subject, unit_subject
 from .benches.settings import Effort

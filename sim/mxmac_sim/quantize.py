@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac_sim.archives import is_float
 from mxmac_sim.tensors import MxTensor, element_values
 

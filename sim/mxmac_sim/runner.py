@@ -13,7 +13,7 @@ from cocotb_tools import runner as cocotb_runner
 from cocotb_tools.check_results import get_results
 
 from mxmac.config import MacConfig
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 
 from .benches.catalogue import Design
 from .benches.report import Report, report_file

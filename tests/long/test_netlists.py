@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer_config import QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.verilog import generate_quantizer
 from mxmac_sim import gates
 from mxmac_sim.benches.quantizer_blocks import Choices, expected_blocks, mixed_blocks

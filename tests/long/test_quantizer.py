@@ -8,9 +8,9 @@ import pytest
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer import quantizer_latency
-from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
+from mxmac.quantizer.unit import quantizer_latency
 from mxmac_sim.benches.quantizer_blocks import Choices, expected_blocks, mixed_blocks, values_of
 from quantizer_units import Units
 

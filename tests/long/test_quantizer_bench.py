@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer import quantizer_latency
-from mxmac.quantizer_config import QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
+from mxmac.quantizer.unit import quantizer_latency
 from mxmac_sim.benches.catalogue import quantizer_subject
 from mxmac_sim.benches.settings import Effort
 from mxmac_sim.runner import Runner

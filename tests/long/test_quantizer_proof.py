@@ -4,8 +4,8 @@ import pytest
 
 from mutants import Mutant
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.quantizer_config import QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
 from quantizer_proof import prove
 
 CONFIGS = [
@@ -27,13 +27,13 @@ def test_all_pairs_of_numbers_give_the_elements_and_the_scale_of_the_specificati
 
 # What is wrong in each is seen for few numbers only, or is at the very end of what is cut off.
 WRONG = [
-    Mutant("quantizer_lane:ElementEncoder.elaborate", "(sticky | sig[1])", "sig[1]"),
+    Mutant("quantizer.lane:ElementEncoder.elaborate", "(sticky | sig[1])", "sig[1]"),
     Mutant(
-        "quantizer_lane:ElementEncoder._shift_right", "sticky | (enable & sig[:amount].any())", "sticky | (enable & sig[0])"
+        "quantizer.lane:ElementEncoder._shift_right", "sticky | (enable & sig[:amount].any())", "sticky | (enable & sig[0])"
     ),
-    Mutant("quantizer_lane:ElementPreparer._cut", "sig[:cut].any()", "sig[1:cut].any()"),
-    Mutant("quantizer_lane:ElementPreparer._bump_of", "man[:-ones].any()", "man[1:-ones].any()"),
-    Mutant("quantizer_scale:BlockScale._scale", "SCALE_NAN - 1, code[:SCALE_WIDTH]", "SCALE_NAN - 2, code[:SCALE_WIDTH]"),
+    Mutant("quantizer.lane:ElementPreparer._cut", "sig[:cut].any()", "sig[1:cut].any()"),
+    Mutant("quantizer.lane:ElementPreparer._bump_of", "man[:-ones].any()", "man[1:-ones].any()"),
+    Mutant("quantizer.scale:BlockScale._scale", "SCALE_NAN - 1, code[:SCALE_WIDTH]", "SCALE_NAN - 2, code[:SCALE_WIDTH]"),
 ]
 
 

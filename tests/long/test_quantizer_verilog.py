@@ -9,9 +9,9 @@ import pytest
 import mxmac
 from mxmac import cli
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.quantizer import quantizer_latency
-from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
+from mxmac.quantizer.unit import quantizer_latency
 from mxmac.verilog import generate_quantizer
 
 RULES, MODES = tuple(ScaleRule), tuple(Overflow)

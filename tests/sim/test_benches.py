@@ -11,8 +11,8 @@ from bench_mutants import CASES
 from mutants import Mutant
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer_config import QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac_sim.benches import accumulator_exact, narrower
 from mxmac_sim.benches.catalogue import quantizer_subject, unit_subject
 from mxmac_sim.benches.settings import config_from_dict

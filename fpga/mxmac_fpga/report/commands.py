@@ -18,7 +18,7 @@ from mxmac.config import MacConfig
 from mxmac.files import check_writable, written_whole
 from mxmac.options import config_from
 from mxmac.options_quantizer import quantizer_config_from
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.yosys import YosysError
 
 from ..toolchains import BuildError

@@ -14,7 +14,7 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.mac.datapath import Datapath
 from mxmac.netlist import component_verilog
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac.stages.multiplier import Multiplier
 from mxmac.stages.product import ElementProduct
 from mxmac.verilog import Design, generate, generate_quantizer

@@ -18,8 +18,8 @@ from mxmac.config import Accumulator, MacConfig
 from mxmac.mac.datapath import NARROW_CLOCKS, total_of
 from mxmac.mac.unit import unit_latency, unit_latency_min
 from mxmac.netlist import component_verilog
-from mxmac.quantizer import quantizer_latency
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
+from mxmac.quantizer.unit import quantizer_latency
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.stages.rounder import Rounder, rounder_clocks
 from mxmac.stages.scale_sum import ScaleSum

@@ -7,7 +7,7 @@ import cocotb
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 
 from .quantizer_blocks import Choices, expected_blocks, mixed_blocks
 from .report import shown

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.quantizer_config import QuantizerConfig
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.quantize import quantize
 
 __all__ = ["Choices", "expected_blocks", "mixed_blocks", "values_of"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer_config import SOURCE_FORMATS, QuantizerConfig
-from mxmac.scale_rules import Overflow, ScaleRule
+from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from mxmac.quantizer.rules import Overflow, ScaleRule
 
 __all__ = ["Effort", "Settings", "config_from_dict"]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .errors import UserError
-from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_NAN, Format
-from .scale_rules import Overflow, ScaleRule
+from ..errors import UserError
+from ..formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_NAN, Format
+from .rules import Overflow, ScaleRule
 
 __all__ = ["SOURCE_FORMATS", "QuantizerConfig"]
 

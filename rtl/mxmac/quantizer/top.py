@@ -4,15 +4,15 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .formats import SCALE_WIDTH
-from .quantizer import Quantizer
-from .quantizer_config import QuantizerConfig
+from ..formats import SCALE_WIDTH
+from .config import QuantizerConfig
+from .unit import Quantizer
 
 __all__ = ["QuantizerTop"]
 
 
 class QuantizerTop(wiring.Component):
-    """A :class:`~mxmac.quantizer.Quantizer` whose streams are ports of their own.
+    """A :class:`~mxmac.quantizer.unit.Quantizer` whose streams are ports of their own.
 
     Parameters
     ----------

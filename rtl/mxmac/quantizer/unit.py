@@ -5,12 +5,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .formats import SCALE_NAN, SCALE_WIDTH
-from .primitives.bits import delay, delay_valid, register
-from .primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
-from .quantizer_config import QuantizerConfig
-from .quantizer_lane import ENCODE_CLOCKS, GRID_BITS, ElementEncoder, ElementPreparer
-from .quantizer_scale import BlockScale
+from ..formats import SCALE_NAN, SCALE_WIDTH
+from ..primitives.bits import delay, delay_valid, register
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
+from .config import QuantizerConfig
+from .lane import ENCODE_CLOCKS, GRID_BITS, ElementEncoder, ElementPreparer
+from .scale import BlockScale
 
 __all__ = ["Quantizer", "floats_layout", "mx_layout", "quantizer_latency", "results_queued"]
 

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .formats import SCALE_NAN, SCALE_WIDTH, Specials
-from .primitives.bits import add_with_carry, delay, register
-from .quantizer_config import QuantizerConfig
-from .scale_rules import Overflow, ScaleRule
+from ..formats import SCALE_NAN, SCALE_WIDTH, Specials
+from ..primitives.bits import add_with_carry, delay, register
+from .config import QuantizerConfig
+from .rules import Overflow, ScaleRule
 
 __all__ = ["ENCODE_CLOCKS", "GRID_BITS", "ElementEncoder", "ElementPreparer", "key_layout", "prepared_layout"]
 

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .formats import SCALE_NAN, SCALE_WIDTH
-from .primitives.bits import delay, delay_valid, register
-from .quantizer_config import QuantizerConfig
-from .quantizer_lane import GRID_BITS, key_layout
+from ..formats import SCALE_NAN, SCALE_WIDTH
+from ..primitives.bits import delay, delay_valid, register
+from .config import QuantizerConfig
+from .lane import GRID_BITS, key_layout
 
 __all__ = ["BlockScale"]
 
