@@ -14,10 +14,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mxmac.formats import SCALE_NAN
-from mxmac.netlist import component_verilog
 from mxmac.quantizer.lane import ElementEncoder, ElementPreparer
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.quantizer.scale import BlockScale
+from mxmac.verilog.emit import component_verilog
 
 __all__ = ["prove"]
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac.netlist import component_verilog
+from mxmac.verilog.emit import component_verilog
 from mxmac_sim.bulk import SimulationError
 from mxmac_sim.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 

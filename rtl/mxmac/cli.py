@@ -16,7 +16,7 @@ from .config import MacConfig
 from .errors import UserError
 from .options import config_from
 from .output import OutputFileOption, TopOption, put_out
-from .verilog import generate
+from .verilog.design import generate
 
 #: Exit status after Ctrl-C, as of a program that the signal ends.
 _INTERRUPTED = 130

@@ -9,7 +9,7 @@ from .command_options import with_options_of
 from .options_quantizer import quantizer_config_from
 from .output import OutputFileOption, TopOption, put_out
 from .quantizer.config import QuantizerConfig
-from .verilog import generate_quantizer
+from .verilog.design import generate_quantizer
 
 __all__ = ["quantizer"]
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from .errors import UserError
 from .files import check_writable
-from .verilog import Design, check_top_name, manifest_path, write
+from .verilog.design import Design, check_top_name, manifest_path, write
 
 __all__ = ["OutputFileOption", "TopOption", "put_out"]
 

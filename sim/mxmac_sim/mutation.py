@@ -15,8 +15,8 @@ from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
-from mxmac.netlist import tidied
 from mxmac.verilog import generate
+from mxmac.verilog.emit import tidied
 
 from .bulk import BulkUnit, SimulationError
 from .formal.engine import INDUCTION_STEP

@@ -13,8 +13,8 @@ import pytest
 
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.netlist import component_verilog
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
+from mxmac.verilog.emit import component_verilog
 from mxmac_sim.benches.flat import Flat
 from mxmac_sim.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 from shared_units import shared_folder

@@ -28,7 +28,7 @@ def harnessed(text: str, top: str) -> str:
     Parameters
     ----------
     text : str
-        Verilog as :func:`~mxmac.netlist.component_verilog` writes it.
+        Verilog as :func:`~mxmac.verilog.emit.component_verilog` writes it.
     top : str
 
     Raises

@@ -27,7 +27,7 @@ def luts_of_modules(source: Path, netlist: Path, top: str, weights: Mapping[str,
     Parameters
     ----------
     source : Path
-        Verilog as :func:`~mxmac.netlist.component_verilog` writes it.
+        Verilog as :func:`~mxmac.verilog.emit.component_verilog` writes it.
     netlist : Path
         What Yosys has made of that file, in JSON.
     top : str

@@ -13,11 +13,11 @@ from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.mac.datapath import Datapath
-from mxmac.netlist import component_verilog
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.stages.multiplier import Multiplier
 from mxmac.stages.product import ElementProduct
 from mxmac.verilog import Design, generate, generate_quantizer
+from mxmac.verilog.emit import component_verilog
 from mxmac_sim.benches.flat import Flat
 
 __all__ = ["PARTS", "QUANTIZER", "TOP", "Part", "Subject", "part_named"]

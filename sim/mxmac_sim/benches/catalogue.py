@@ -17,13 +17,13 @@ from mxmac.accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_w
 from mxmac.config import Accumulator, MacConfig
 from mxmac.mac.datapath import NARROW_CLOCKS, total_of
 from mxmac.mac.unit import unit_latency, unit_latency_min
-from mxmac.netlist import component_verilog
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.unit import quantizer_latency
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.stages.rounder import Rounder, rounder_clocks
 from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
+from mxmac.verilog.emit import component_verilog
 
 from .flat import Flat, WithScaleAhead
 

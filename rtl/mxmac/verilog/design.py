@@ -8,18 +8,18 @@ from pathlib import Path
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
-from . import __version__
-from .config import MacConfig
-from .errors import UserError
-from .files import written_together
-from .mac.header import dot_clocks, range_lines, rate_lines, window_note
-from .mac.top import MacTop
-from .mac.unit import result_queue_depth, unit_latency, unit_latency_min
-from .netlist import component_verilog
-from .primitives.credit_queue import queue_depth
-from .quantizer.config import QuantizerConfig
-from .quantizer.top import QuantizerTop
-from .quantizer.unit import quantizer_latency, results_queued
+from .. import __version__
+from ..config import MacConfig
+from ..errors import UserError
+from ..files import written_together
+from ..mac.header import dot_clocks, range_lines, rate_lines, window_note
+from ..mac.top import MacTop
+from ..mac.unit import result_queue_depth, unit_latency, unit_latency_min
+from ..primitives.credit_queue import queue_depth
+from ..quantizer.config import QuantizerConfig
+from ..quantizer.top import QuantizerTop
+from ..quantizer.unit import quantizer_latency, results_queued
+from .emit import component_verilog
 
 __all__ = ["Design", "check_top_name", "generate", "generate_quantizer", "manifest_path", "write"]
 
