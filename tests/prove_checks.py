@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mxmac import cli
+from mxmac.cli import app as cli
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mxmac import cli
+from mxmac.cli import app as cli
 
 SMALL = ["--a", "E2M1", "--b", "E2M1", "--part", "multiplier"]
 WINDOW = ["--accumulator", "window", "--window", "32", "--window-guard", "8", "--output", "bf16"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import bench_mutants
-from mxmac import cli
+from mxmac.cli import app as cli
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate

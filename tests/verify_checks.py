@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mxmac import cli
+from mxmac.cli import app as cli
 
 __all__ = ["again", "run", "shared_folder", "table", "told_mismatch"]
 

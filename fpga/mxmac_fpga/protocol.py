@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from mxmac import __version__
+from mxmac.cli.mac_options import config_from
 from mxmac.config import MacConfig
-from mxmac.options import config_from
 
 __all__ = [
     "CONTINUES",

@@ -11,7 +11,7 @@ __all__ = ["main"]
 
 
 def main():
-    """Run the command; see :func:`mxmac.cli.main`."""
+    """Run the command; see :func:`mxmac.cli.app.main`."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         # Imports are not all prepared for an exception, and there is nothing to tidy up yet.
@@ -20,7 +20,7 @@ def main():
     with suppress(ModuleNotFoundError):
         import mxmac_sim.commands  # noqa: F401 - it is imported to be there already
 
-    from .cli import main as run
+    from .cli.app import main as run
 
     signal.signal(signal.SIGINT, before)
     run()

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mxmac.command_options import with_options_of
+from mxmac.cli.mac_options import config_from
+from mxmac.cli.sharing import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
-from mxmac.options import config_from
 
 from . import golden
 from .archives import file_and_name

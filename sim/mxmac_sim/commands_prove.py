@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mxmac.command_options import with_options_of
+from mxmac.cli.mac_options import config_from
+from mxmac.cli.sharing import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
-from mxmac.options import config_from
 
 from .formal.console import prove_and_show, result_of
 from .formal.properties import all_pairings, unit_properties, unit_text

@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mxmac.command_options import refuse_options_before, with_options_of
+from mxmac.cli.mac_options import config_from
+from mxmac.cli.quantizer_options import quantizer_config_from
+from mxmac.cli.sharing import refuse_options_before, with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable
-from mxmac.options import config_from
-from mxmac.options_quantizer import quantizer_config_from
 from mxmac.quantizer.config import QuantizerConfig
 
 from .benches.catalogue import Subject, quantizer_subject, unit_subject

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from distributed import LocalCluster
 
-from mxmac import cli
+from mxmac.cli import app as cli
 from mxmac.config import MacConfig
 from mxmac_fpga.report import sweep
 from mxmac_fpga.report.measure import Settings

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from mxmac.cli.mac_options import config_from
 from mxmac.config import Accumulator
 from mxmac.formats import RESULT_FORMATS
-from mxmac.options import config_from
 from mxmac.verilog import generate
 from mxmac_sim.formal import campaign, properties
 from prove_checks import CONFIG, EXACT, SMALL, WRONG, WRONG_WORDS, prove, wrong

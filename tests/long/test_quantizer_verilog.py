@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mxmac
-from mxmac import cli
+from mxmac.cli import app as cli
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule

@@ -11,14 +11,14 @@ import time
 import pytest
 
 import mxmac
-from mxmac import cli
+from mxmac.cli import app as cli
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
 
 #: The smallest unit there is, for tests that are about something else.
 SMALL = ("--block", "1", "--lanes", "1", "--accumulator", "window")
-START = [sys.executable, "-c", "import sys; from mxmac.cli import main; main(sys.argv[1:])"]
+START = [sys.executable, "-c", "import sys; from mxmac.cli.app import main; main(sys.argv[1:])"]
 
 
 @pytest.fixture(autouse=True)
@@ -360,7 +360,7 @@ def test_ctrl_c_leaves_no_half_file(folder, delay, there_before):
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("place", ["mxmac.cli.generate", "mxmac.output.write", "pathlib.Path.write_text"])
+@pytest.mark.parametrize("place", ["mxmac.cli.app.generate", "mxmac.cli.generate.write", "pathlib.Path.write_text"])
 def test_an_interrupt_anywhere_is_one_line_and_status_130(capsys, folder, monkeypatch, place):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

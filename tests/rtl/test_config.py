@@ -8,10 +8,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from mxmac.cli.mac_options import config_from
 from mxmac.config import Accumulator, MacConfig, format_named
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, SCALE_WIDTH, Operand
-from mxmac.options import config_from
 
 ELEMENT_DTYPES = {
     "E4M3": ml_dtypes.float8_e4m3fn,

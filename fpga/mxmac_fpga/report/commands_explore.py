@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mxmac.command_options import with_options_of
+from mxmac.cli.mac_options import config_from
+from mxmac.cli.sharing import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
-from mxmac.options import config_from
 
 from .measure import Settings
 from .options import JobsOption, checked_jobs, checked_target, settings_from, stored_for

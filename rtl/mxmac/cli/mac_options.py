@@ -5,9 +5,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from .config import Accumulator, MacConfig, MultiplierKind, Storage, format_named
-from .errors import UserError
-from .formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
+from ..config import Accumulator, MacConfig, MultiplierKind, Storage, format_named
+from ..errors import UserError
+from ..formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
 
 __all__ = ["config_from"]
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .errors import UserError
-from .files import check_writable
-from .verilog.design import Design, check_top_name, manifest_path, write
+from ..errors import UserError
+from ..files import check_writable
+from ..verilog.design import Design, check_top_name, manifest_path, write
 
 __all__ = ["OutputFileOption", "TopOption", "put_out"]
 

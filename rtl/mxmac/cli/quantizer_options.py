@@ -5,11 +5,11 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from .config import format_named
-from .errors import UserError
-from .formats import ELEMENT_FORMATS
-from .quantizer.config import SOURCE_FORMATS, QuantizerConfig
-from .quantizer.rules import Overflow, ScaleRule
+from ..config import format_named
+from ..errors import UserError
+from ..formats import ELEMENT_FORMATS
+from ..quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from ..quantizer.rules import Overflow, ScaleRule
 
 __all__ = ["quantizer_config_from"]
 

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from amaranth.hdl import UnusedElaboratable
 
-from . import __version__
-from .command_options import refuse_options_before, with_options_of
-from .commands_quantizer import quantizer
-from .config import MacConfig
-from .errors import UserError
-from .options import config_from
-from .output import OutputFileOption, TopOption, put_out
-from .verilog.design import generate
+from .. import __version__
+from ..config import MacConfig
+from ..errors import UserError
+from ..verilog.design import generate
+from .generate import OutputFileOption, TopOption, put_out
+from .generate_quantizer import quantizer
+from .mac_options import config_from
+from .sharing import refuse_options_before, with_options_of
 
 #: Exit status after Ctrl-C, as of a program that the signal ends.
 _INTERRUPTED = 130

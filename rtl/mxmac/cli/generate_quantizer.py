@@ -5,11 +5,11 @@ The docstring of the command is its help.
 
 from collections.abc import Callable
 
-from .command_options import with_options_of
-from .options_quantizer import quantizer_config_from
-from .output import OutputFileOption, TopOption, put_out
-from .quantizer.config import QuantizerConfig
-from .verilog.design import generate_quantizer
+from ..quantizer.config import QuantizerConfig
+from ..verilog.design import generate_quantizer
+from .generate import OutputFileOption, TopOption, put_out
+from .quantizer_options import quantizer_config_from
+from .sharing import with_options_of
 
 __all__ = ["quantizer"]
 

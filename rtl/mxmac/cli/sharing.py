@@ -6,7 +6,7 @@ from functools import partial, wraps
 
 import typer
 
-from .errors import UserError
+from ..errors import UserError
 
 __all__ = ["refuse_options_before", "with_options_of"]
 

@@ -1,0 +1,5 @@
+"""The ``mxmac`` command and its options."""
+
+from .app import app, main
+
+__all__ = ["app", "main"]
