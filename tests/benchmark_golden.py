@@ -15,7 +15,7 @@ from rich.table import Table
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac_sim.golden import matmul
-from mxmac_sim.quantize import quantize
+from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors import MxTensor
 
 BLOCK = 32

@@ -9,7 +9,7 @@ import oracle
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.blocks import BlockSums
+from mxmac_sim.golden.blocks import BlockSums
 
 
 def config(fmt_a="E4M3", fmt_b="E4M3", accumulator="exact", output="FP32", block=4, **window):

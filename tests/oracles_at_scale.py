@@ -23,7 +23,7 @@ from fast_oracle import fast_dots
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.quantize import Overflow, encode, quantize
+from mxmac_sim.golden.quantize import Overflow, encode, quantize
 from mxmac_sim.record import write_record
 from mxmac_sim.stimulus import random_batch
 from mxmac_sim.tensors import ELEMENT_DTYPES

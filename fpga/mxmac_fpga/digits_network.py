@@ -19,7 +19,7 @@ from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.deepseek import padded
-from mxmac_sim.quantize import quantize
+from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors import MxTensor, result_values
 
 __all__ = [

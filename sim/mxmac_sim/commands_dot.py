@@ -17,13 +17,13 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 
-from . import golden
 from .archives import file_and_name
 from .bulk import BulkUnit
 from .deepseek import padded
+from .golden import model as golden
+from .golden.quantize import dequantize, sqnr_db
 from .mx_files import load_floats, load_mx
 from .products import ProductRun, simulate_product
-from .quantize import dequantize, sqnr_db
 from .tensors import MxTensor, check_matrix, result_values
 
 __all__ = ["check_pair", "dot"]

@@ -9,10 +9,10 @@ import numpy as np
 
 from mxmac.config import MacConfig
 
-from . import golden
 from .benches.catalogue import unit_subject
 from .benches.soak import coverage_file
 from .bulk import BulkUnit
+from .golden import model as golden
 from .runner import BenchRun, Runner
 from .stimulus import random_batch
 

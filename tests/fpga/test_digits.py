@@ -17,7 +17,7 @@ from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_fpga.digits import recognise
 from mxmac_fpga.digits_network import FORMAT, LAYERS, Golden, Network, held_out, load, with_constant
-from mxmac_sim.quantize import dequantize, quantize
+from mxmac_sim.golden.quantize import dequantize, quantize
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "fpga" / "mxmac_fpga" / "data"

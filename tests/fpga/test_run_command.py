@@ -16,8 +16,8 @@ from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_fpga import commands_run
 from mxmac_fpga.host import Board
+from mxmac_sim.golden.quantize import Overflow, ScaleRule, quantize
 from mxmac_sim.mx_files import save_mx
-from mxmac_sim.quantize import Overflow, ScaleRule, quantize
 from shared_board import built_board
 
 app = typer.Typer()

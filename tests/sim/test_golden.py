@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import oracle
 from golden_checks import arrays, check, config, e4m3, python_integers, scales
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import blocks as blocks_module
 from mxmac_sim import golden
+from mxmac_sim.golden import blocks as blocks_module
 from oracle import NV, NX, OF, UF
 
 PAIRS = list(product(ELEMENT_FORMATS, ELEMENT_FORMATS))

@@ -11,7 +11,7 @@ from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.quantize import quantize
+from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
 
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))

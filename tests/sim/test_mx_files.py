@@ -10,8 +10,8 @@ import safetensors.numpy
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import mx_files
+from mxmac_sim.golden.quantize import dequantize, quantize
 from mxmac_sim.mx_files import check_target, load_mx, load_stored, save_mx
-from mxmac_sim.quantize import dequantize, quantize
 from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
 
 E4M3 = ELEMENT_FORMATS["E4M3"]

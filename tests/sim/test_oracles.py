@@ -13,7 +13,7 @@ from golden_checks import config
 from mxmac.config import Accumulator
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.quantize import Overflow, encode
+from mxmac_sim.golden.quantize import Overflow, encode
 from mxmac_sim.stimulus import random_batch
 from oracles_at_scale import CLASSES, check_dots, check_rounding, configs_of
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import commands_quantize
+from mxmac_sim.golden.quantize import Overflow, ScaleRule, dequantize, quantize, sqnr_db
 from mxmac_sim.mx_files import load_floats, load_mx
-from mxmac_sim.quantize import Overflow, ScaleRule, dequantize, quantize, sqnr_db
 
 TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 

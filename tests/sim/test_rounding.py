@@ -9,7 +9,7 @@ import pytest
 
 import oracle
 from mxmac.formats import RESULT_FORMATS
-from mxmac_sim.rounding import bit_length, round_array, round_to
+from mxmac_sim.golden.rounding import bit_length, round_array, round_to
 from oracle import NX, OF, UF
 
 each_output = pytest.mark.parametrize("output", RESULT_FORMATS.values(), ids=lambda fmt: fmt.name)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.quantize import ScaleRule, block_scales
+from mxmac_sim.golden.quantize import ScaleRule, block_scales
 
 E4M3, INT8 = ELEMENT_FORMATS["E4M3"], ELEMENT_FORMATS["INT8"]
 #: Bits below the leading one of the largest element.

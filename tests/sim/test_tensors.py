@@ -5,7 +5,7 @@ import pytest
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac_sim.quantize import quantize
+from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors import MxTensor, check_matrix, result_values
 
 E4M3, E2M1 = ELEMENT_FORMATS["E4M3"], ELEMENT_FORMATS["E2M1"]

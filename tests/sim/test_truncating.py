@@ -8,8 +8,8 @@ import pytest
 import oracle
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.golden.tensor_core import tensor_core
 from mxmac_sim.tensors import MxTensor
-from mxmac_sim.truncating import tensor_core
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 _ONE, _MINUS, _ONE_AND_HALF, _MINUS_ONE_AND_HALF = 0x38, 0xB8, 0x3C, 0xBC

@@ -7,7 +7,7 @@ import cocotb
 
 from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS
-from mxmac_sim import golden
+from mxmac_sim.golden import model as golden
 
 from .pipeline import Result, run_pipeline
 from .scaled_blocks import SCALED_BLOCK, ScaledBlock, value_of

@@ -6,7 +6,7 @@ from random import Random
 import cocotb
 
 from mxmac.config import MacConfig
-from mxmac_sim import golden
+from mxmac_sim.golden import model as golden
 
 from .pipeline import Result, run_pipeline
 from .scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results

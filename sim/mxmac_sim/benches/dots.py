@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 from mxmac.formats import Format
-from mxmac_sim import golden
+from mxmac_sim.golden import model as golden
 
 __all__ = ["Dot", "beat_fields", "beats_of", "expected_results"]
 

@@ -5,7 +5,7 @@ import itertools
 import cocotb
 import numpy as np
 
-from mxmac_sim import golden
+from mxmac_sim.golden import model as golden
 
 from .report import shown
 from .settings import Effort

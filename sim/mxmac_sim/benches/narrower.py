@@ -6,7 +6,7 @@ from random import Random
 import cocotb
 
 from mxmac.formats import RESULT_FORMATS, Format
-from mxmac_sim import golden
+from mxmac_sim.golden import model as golden
 
 from .pipeline import Result, run_pipeline
 from .scaled_blocks import value_of

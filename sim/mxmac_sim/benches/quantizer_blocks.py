@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.quantizer.config import QuantizerConfig
-from mxmac_sim.quantize import quantize
+from mxmac_sim.golden.quantize import quantize
 
 __all__ = ["Choices", "expected_blocks", "mixed_blocks", "values_of"]
 

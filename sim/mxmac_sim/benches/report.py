@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mxmac.formats import Format
-from mxmac_sim.rounding import DZ, NV, NX, OF, UF
+from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF
 
 __all__ = ["Miss", "Report", "progress_file", "report_file", "shown", "shown_result"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 from mxmac.formats import Format
-from mxmac_sim.rounding import NV, NX, OF
+from mxmac_sim.golden.rounding import NV, NX, OF
 from mxmac_sim.stimulus import CLASSES, REGIONS, element_classes, random_batch
 from mxmac_sim.tensors import RESULT_DTYPES, element_values
 

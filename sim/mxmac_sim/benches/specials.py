@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mxmac.formats import Format
-from mxmac_sim.golden import NV
+from mxmac_sim.golden.model import NV
 
 __all__ = ["NO_SPECIALS", "SPECIALS", "block_specials", "merged", "special_result"]
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS, Format
-from mxmac_sim.blocks import BlockSums, Specials
-from mxmac_sim.rounding import INT_BITS, NV, NX, OF, UF, bit_length, round_array, round_to
+from mxmac_sim.golden.blocks import BlockSums, Specials
+from mxmac_sim.golden.rounding import INT_BITS, NV, NX, OF, UF, bit_length, round_array, round_to
 
 __all__ = ["accumulate"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.formats import RESULT_FORMATS, SCALE_BIAS
-from mxmac_sim.quantize import dequantize
+from mxmac_sim.golden.quantize import dequantize
 from mxmac_sim.tensors import MxTensor, check_matrix
 
 __all__ = ["tensor_core"]

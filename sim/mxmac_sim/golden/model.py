@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 from mxmac.formats import Format
-from mxmac_sim.accumulation import accumulate
-from mxmac_sim.blocks import Operand, Specials, sum_blocks
-from mxmac_sim.rounding import DZ, NV, NX, OF, UF, round_to
+from mxmac_sim.golden.accumulation import accumulate
+from mxmac_sim.golden.blocks import Operand, Specials, sum_blocks
+from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF, round_to
 from mxmac_sim.tensors import MxTensor, check_matrix
 
 __all__ = ["DZ", "NV", "NX", "OF", "UF", "ExactSums", "block_sums", "dot", "matmul", "product", "round_to"]
