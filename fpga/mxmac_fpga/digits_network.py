@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.deepseek import padded
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors import MxTensor, result_values
+from mxmac_sim.tensors.deepseek import padded
 
 __all__ = [
     "BLOCK", "FILE", "FORMAT", "LAYERS", "WHITE", "Backend", "Digits", "Golden", "Network", "held_out", "load", "with_constant",

@@ -17,12 +17,12 @@ from rich.table import Table
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
-from mxmac_sim import deepseek
 from mxmac_sim.golden import quantize as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
-from mxmac_sim.mx_files import check_target, load_floats, load_stored, save_mx, scales_to_store
-from mxmac_sim.stored import StoredTensor
-from mxmac_sim.tensors import MxTensor
+from mxmac_sim.tensors import deepseek
+from mxmac_sim.tensors.files import check_target, load_floats, load_stored, save_mx, scales_to_store
+from mxmac_sim.tensors.mx_tensor import MxTensor
+from mxmac_sim.tensors.stored import StoredTensor
 
 __all__ = ["quantize"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac_sim.bulk import BulkUnit
-from mxmac_sim.tensors import MxTensor
+from mxmac_sim.tensors.mx_tensor import MxTensor
 
 __all__ = ["ProductRun", "simulate_product"]
 

@@ -17,7 +17,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac_fpga import commands_run
 from mxmac_fpga.host import Board
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, quantize
-from mxmac_sim.mx_files import save_mx
+from mxmac_sim.tensors.files import save_mx
 from shared_board import built_board
 
 app = typer.Typer()

@@ -19,9 +19,9 @@ from mxmac.cli import app as cli
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.commands_quantize import quantize as quantize_command
-from mxmac_sim.deepseek import pack_scales, padded, scales_of_rows, scales_of_tiles, unpack_scales
 from mxmac_sim.golden.quantize import ScaleRule, block_scales, dequantize, quantize
-from mxmac_sim.mx_files import load_mx, load_stored, save_mx
+from mxmac_sim.tensors.deepseek import pack_scales, padded, scales_of_rows, scales_of_tiles, unpack_scales
+from mxmac_sim.tensors.files import load_mx, load_stored, save_mx
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)

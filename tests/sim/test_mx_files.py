@@ -9,10 +9,10 @@ import safetensors.numpy
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import mx_files
 from mxmac_sim.golden.quantize import dequantize, quantize
-from mxmac_sim.mx_files import check_target, load_mx, load_stored, save_mx
 from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
+from mxmac_sim.tensors import files as mx_files
+from mxmac_sim.tensors.files import check_target, load_mx, load_stored, save_mx
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 E4M3_DTYPE = ELEMENT_DTYPES["E4M3"]

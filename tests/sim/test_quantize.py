@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, clipped, dequantize, encode, quantize, sqnr_db
-from mxmac_sim.mx_files import load_floats
 from mxmac_sim.tensors import ELEMENT_DTYPES
+from mxmac_sim.tensors.files import load_floats
 
 TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 FORMATS = list(ELEMENT_FORMATS.values())

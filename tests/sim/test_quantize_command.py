@@ -12,7 +12,7 @@ from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import commands_quantize
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, dequantize, quantize, sqnr_db
-from mxmac_sim.mx_files import load_floats, load_mx
+from mxmac_sim.tensors.files import load_floats, load_mx
 
 TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 

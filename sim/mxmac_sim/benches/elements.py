@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.formats import Format
-from mxmac_sim.tensors import ELEMENT_DTYPES
+from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES
 
 __all__ = ["Elements", "elements"]
 

@@ -15,7 +15,7 @@ from mxmac.config import MacConfig
 from mxmac.formats import Format
 from mxmac_sim.golden.rounding import NV, NX, OF
 from mxmac_sim.stimulus import CLASSES, REGIONS, element_classes, random_batch
-from mxmac_sim.tensors import RESULT_DTYPES, element_values
+from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES, element_values
 
 from .coverage import BEFORE, COMPARED, IDLE, STALL, Coverage
 from .dots import Dot, expected_results

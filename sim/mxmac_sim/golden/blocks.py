@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac_sim.golden.rounding import INT_BITS
-from mxmac_sim.tensors import ELEMENT_DTYPES
+from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES
 
 __all__ = ["BlockSums", "Operand", "Specials", "sum_blocks"]
 

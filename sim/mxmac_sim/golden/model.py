@@ -18,7 +18,7 @@ from mxmac.formats import Format
 from mxmac_sim.golden.accumulation import accumulate
 from mxmac_sim.golden.blocks import Operand, Specials, sum_blocks
 from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF, round_to
-from mxmac_sim.tensors import MxTensor, check_matrix
+from mxmac_sim.tensors.mx_tensor import MxTensor, check_matrix
 
 __all__ = ["DZ", "NV", "NX", "OF", "UF", "ExactSums", "block_sums", "dot", "matmul", "product", "round_to"]
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac.quantizer.rules import Overflow, ScaleRule
-from mxmac_sim.archives import is_float
-from mxmac_sim.tensors import MxTensor, element_values
+from mxmac_sim.tensors.archives import is_float
+from mxmac_sim.tensors.mx_tensor import MxTensor, element_values
 
 __all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "encode", "quantize", "sqnr_db"]
 

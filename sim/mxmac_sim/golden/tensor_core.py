@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mxmac.formats import RESULT_FORMATS, SCALE_BIAS
 from mxmac_sim.golden.quantize import dequantize
-from mxmac_sim.tensors import MxTensor, check_matrix
+from mxmac_sim.tensors.mx_tensor import MxTensor, check_matrix
 
 __all__ = ["tensor_core"]
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS, Format
-from mxmac_sim import deepseek
-from mxmac_sim.archives import SAFETENSORS_DTYPES, checked_suffix, is_float, listed, read_archive, read_array
-from mxmac_sim.stored import SCALE_DTYPE, StoredTensor
-from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
+from mxmac_sim.tensors import deepseek
+from mxmac_sim.tensors.archives import SAFETENSORS_DTYPES, checked_suffix, is_float, listed, read_archive, read_array
+from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
+from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor
 
 __all__ = ["check_target", "load_floats", "load_mx", "load_stored", "save_mx", "scales_to_store"]
 
