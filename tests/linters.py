@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyslang.driver import Driver
 
-from mxmac_sim.toolchain import VERILATOR, environment
+from mxmac_sim.simulators.toolchain import VERILATOR, environment
 
 __all__ = ["assert_only_waivers_with_a_reason", "everyone_says", "verilator_says", "written"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mxmac.verilog import generate_quantizer
-from mxmac_sim.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
 __all__ = ["Results", "Units"]
 

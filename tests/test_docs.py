@@ -17,7 +17,7 @@ from mxmac.cli import app as cli
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
-from mxmac_sim.toolchain import VERILATOR, environment
+from mxmac_sim.simulators.toolchain import VERILATOR, environment
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

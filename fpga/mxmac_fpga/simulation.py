@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.verilog.emit import component_verilog
-from mxmac_sim.bulk import SimulationError
-from mxmac_sim.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from mxmac_sim.simulators.bulk import SimulationError
+from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
 from .accelerator import Accelerator
 
@@ -78,7 +78,7 @@ class SimulatedBoard:
         Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.accelerator.Accelerator`, instead of that of
         ``config``.
     library : sequence of Path
-        Object files of Verilator's own library, as :class:`~mxmac_sim.bulk.BulkUnit` takes them.
+        Object files of Verilator's own library, as :class:`~mxmac_sim.simulators.bulk.BulkUnit` takes them.
 
     Members
     -------

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from amaranth.build import Platform
 
-from mxmac_sim.processes import ENDS_WITH_PARENT, Processes
+from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
 
 from .board_top import BoardTop
 

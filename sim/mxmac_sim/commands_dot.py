@@ -17,10 +17,10 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 
-from .bulk import BulkUnit
 from .golden import model as golden
 from .golden.quantize import dequantize, sqnr_db
-from .products import ProductRun, simulate_product
+from .simulators.bulk import BulkUnit
+from .simulators.products import ProductRun, simulate_product
 from .tensors.archives import file_and_name
 from .tensors.deepseek import padded
 from .tensors.files import load_floats, load_mx

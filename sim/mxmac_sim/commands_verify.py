@@ -24,7 +24,7 @@ from mxmac.quantizer.config import QuantizerConfig
 from .benches.catalogue import Subject, quantizer_subject, unit_subject
 from .benches.settings import Effort
 from .runner import SIMULATORS
-from .toolchain import has_icarus
+from .simulators.toolchain import has_icarus
 from .verify import Verification
 from .verify_console import run_and_show
 

@@ -23,11 +23,11 @@ from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 
-from .bulk import BulkUnit, SimulationError
 from .netlists import LIBERTY, TARGETS, Netlist, synthesized, with_changes
 from .record import write_record
+from .simulators.bulk import BulkUnit, SimulationError
+from .simulators.yosys import YosysError
 from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
-from .yosys import YosysError
 
 __all__ = ["SMALL", "UNITS", "GateResult", "Subject", "main"]
 
@@ -113,7 +113,7 @@ class Subject:
     randoms : int
         Random dot products besides the directed ones.
     library : sequence of Path
-        As :class:`~mxmac_sim.bulk.BulkUnit` takes it.
+        As :class:`~mxmac_sim.simulators.bulk.BulkUnit` takes it.
 
     Raises
     ------

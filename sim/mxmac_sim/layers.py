@@ -21,11 +21,11 @@ from rich.table import Table
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.bulk import BulkUnit
 from mxmac_sim.golden import model as golden
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.minilm import LAYERS, Model, opened
-from mxmac_sim.products import simulate_product
+from mxmac_sim.simulators.bulk import BulkUnit
+from mxmac_sim.simulators.products import simulate_product
 from mxmac_sim.tensors import deepseek
 
 __all__ = ["SCHEMES", "Layer", "LayerResult", "Scheme", "check_layer", "check_layers", "layers_of", "main"]

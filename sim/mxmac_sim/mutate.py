@@ -23,10 +23,10 @@ from mxmac.errors import UserError
 from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
-from .bulk import SimulationError
 from .mutation import Mutant, MutatedUnit
 from .record import write_record
 from .runner import config_slug
+from .simulators.bulk import SimulationError
 
 __all__ = ["KINDS", "UNITS", "campaign", "main"]
 

@@ -18,8 +18,8 @@ from mxmac.quantizer.config import QuantizerConfig
 from .benches.catalogue import Design
 from .benches.report import Report, report_file
 from .benches.settings import Effort, Settings
-from .processes import Processes
-from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from .simulators.processes import Processes
+from .simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
 __all__ = ["SIMULATORS", "BenchRun", "Runner", "config_slug"]
 

@@ -11,9 +11,9 @@ from mxmac.config import MacConfig
 
 from .benches.catalogue import unit_subject
 from .benches.soak import coverage_file
-from .bulk import BulkUnit
 from .golden import model as golden
 from .runner import BenchRun, Runner
+from .simulators.bulk import BulkUnit
 from .stimulus import random_batch
 
 __all__ = ["ENOUGH", "Covered", "UnitResult", "soak_bulk", "soak_clocks"]

@@ -16,7 +16,7 @@ from .benches.close_dots import far_apart, long_sum, near_ties, remainders
 from .benches.directed_dots import directed_dots, sums_of_powers
 from .benches.dots import Dot, beat_fields, beats_of, expected_results
 from .benches.random_dots import random_dot
-from .bulk import BulkRun, BulkUnit, SimulationError
+from .simulators.bulk import BulkRun, BulkUnit, SimulationError
 from .stimulus import random_batch
 
 __all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "make_vectors", "packed", "with_reset_at_work"]

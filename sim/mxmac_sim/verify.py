@@ -11,9 +11,9 @@ from mxmac.files import written_whole
 from .benches.catalogue import Design, Subject
 from .benches.report import progress_file
 from .benches.settings import Effort
-from .processes import Processes
 from .runner import BenchRun, Runner, config_slug
-from .toolchain import VERILATOR, environment
+from .simulators.processes import Processes
+from .simulators.toolchain import VERILATOR, environment
 
 __all__ = ["Outcome", "Verification"]
 

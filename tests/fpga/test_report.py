@@ -19,7 +19,7 @@ from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cell
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
 from mxmac_fpga.report.synthesis import CELLS, netlist
-from mxmac_sim.processes import ENDS_WITH_PARENT, Processes
+from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
 from report_command import SMALL, WINDOW, report
 
 

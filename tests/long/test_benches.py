@@ -8,7 +8,7 @@ import re
 import pytest
 
 from bench_mutants import ALL_FORMATS, CASES, EXACT, FP32, NARROW, QUANTIZER, SERIAL_EXACT, SERIAL_WINDOW, WINDOW
-from mxmac_sim.toolchain import has_icarus
+from mxmac_sim.simulators.toolchain import has_icarus
 from verify_checks import again, run, table, told_mismatch
 
 SUBJECTS = {

@@ -17,7 +17,7 @@ from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac.top import MacTop
 from mxmac.verilog import generate
-from mxmac_sim.bulk import BulkUnit
+from mxmac_sim.simulators.bulk import BulkUnit
 
 
 def unit(a, b, block, lanes, kind, **parameters):

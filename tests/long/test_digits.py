@@ -9,7 +9,7 @@ from rich.console import Console
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac_fpga.digits import recognise
-from mxmac_sim.bulk import BulkUnit
+from mxmac_sim.simulators.bulk import BulkUnit
 
 COUNT = 599
 

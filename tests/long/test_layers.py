@@ -10,10 +10,11 @@ from rich.console import Console
 
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import bulk, golden, layers
-from mxmac_sim.bulk import BulkUnit
+from mxmac_sim import golden, layers
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.layers import SCHEMES, Layer, check_layer, check_layers
+from mxmac_sim.simulators import bulk
+from mxmac_sim.simulators.bulk import BulkUnit
 
 TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 

@@ -16,7 +16,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.verilog.emit import component_verilog
 from mxmac_sim.benches.flat import Flat
-from mxmac_sim.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 from shared_units import shared_folder
 
 PAIRINGS = list(product(ELEMENT_FORMATS.values(), repeat=2))

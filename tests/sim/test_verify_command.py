@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mutants import Mutant
-from mxmac_sim.toolchain import has_icarus
+from mxmac_sim.simulators.toolchain import has_icarus
 from verify_checks import again, run, shared_folder, table, told_mismatch
 
 #: A unit that is built fast; each test that builds one takes another output, so that all can run at once in one folder.

@@ -19,7 +19,7 @@ from mxmac.cli.sharing import refuse_options_before, with_options_of
 from mxmac.config import MacConfig
 from mxmac.files import check_writable, written_whole
 from mxmac.quantizer.config import QuantizerConfig
-from mxmac_sim.yosys import YosysError
+from mxmac_sim.simulators.yosys import YosysError
 
 from ..toolchains import BuildError
 from .console import described, table

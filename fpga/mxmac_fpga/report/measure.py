@@ -16,7 +16,7 @@ import mxmac
 from mxmac import __version__
 from mxmac.config import MultiplierKind
 from mxmac_sim.netlists import LIBERTY, TARGETS
-from mxmac_sim.processes import Processes
+from mxmac_sim.simulators.processes import Processes
 
 from ..toolchains import TOOLCHAINS
 from .harness import HARNESS, harnessed

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxmac_sim.processes import Processes
+from mxmac_sim.simulators.processes import Processes
 
 from ..toolchains import TOOLCHAINS, BuildError, run_program
 from .harness import INPUT, INSIDE, OUTPUT, frame_cells

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxmac_sim.netlists import TARGETS
-from mxmac_sim.yosys import run_yosys
+from mxmac_sim.simulators.yosys import run_yosys
 
 from ..toolchains import TOOLCHAINS
 from .modules import luts_of_modules

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..processes import Processes
+from ..simulators.processes import Processes
 from .properties import Property
 
 __all__ = ["Outcome", "Prover"]

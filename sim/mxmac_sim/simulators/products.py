@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac_sim.bulk import BulkUnit
+from mxmac_sim.simulators.bulk import BulkUnit
 from mxmac_sim.tensors.mx_tensor import MxTensor
 
 __all__ = ["ProductRun", "simulate_product"]

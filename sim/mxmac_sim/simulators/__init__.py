@@ -1,0 +1,1 @@
+"""Verilator and Yosys as tools, and simulations without cocotb."""
