@@ -25,7 +25,7 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.golden.quantize import Overflow, encode, quantize
 from mxmac_sim.record import write_record
-from mxmac_sim.stimulus import random_batch
+from mxmac_sim.stimulus.batches import random_batch
 from mxmac_sim.tensors import ELEMENT_DTYPES
 
 __all__ = ["CLASSES", "check_dots", "check_rounding", "configs_of", "main"]

@@ -9,8 +9,8 @@ import numpy as np
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
-from mxmac_sim.benches.elements import elements
 from mxmac_sim.golden.quantize import dequantize
+from mxmac_sim.stimulus.elements import elements
 from mxmac_sim.tensors import MxTensor
 
 __all__ = ["BLOCK", "MODES", "exact_operands", "mismatches", "mlx_product"]

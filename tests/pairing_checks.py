@@ -7,9 +7,9 @@ import numpy as np
 import oracle
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac_sim.benches.directed_dots import directed_dots
-from mxmac_sim.benches.dots import expected_results
-from mxmac_sim.benches.random_dots import random_dot
+from mxmac_sim.stimulus.directed_dots import directed_dots
+from mxmac_sim.stimulus.dots import expected_results
+from mxmac_sim.stimulus.random_dots import random_dot
 from shared_units import built, packed
 
 __all__ = ["all_units", "check_unit", "described", "one_unit_of_each_pairing"]

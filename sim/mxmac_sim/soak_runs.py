@@ -14,7 +14,7 @@ from .benches.soak import coverage_file
 from .golden import model as golden
 from .runner import BenchRun, Runner
 from .simulators.bulk import BulkUnit
-from .stimulus import random_batch
+from .stimulus.batches import random_batch
 
 __all__ = ["ENOUGH", "Covered", "UnitResult", "soak_bulk", "soak_clocks"]
 

@@ -11,7 +11,7 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.quantizer.unit import quantizer_latency
-from mxmac_sim.benches.quantizer_blocks import Choices, expected_blocks, mixed_blocks, values_of
+from mxmac_sim.stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks, values_of
 from quantizer_units import Units
 
 ALL_RULES = tuple(ScaleRule)

@@ -5,7 +5,7 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.benches.dots import Dot, expected_results
+from mxmac_sim.stimulus.dots import Dot, expected_results
 from shared_units import built, packed
 
 EXACT, WINDOW = Accumulator.EXACT, Accumulator.WINDOW

@@ -14,7 +14,7 @@ from mxmac.config import Accumulator
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.golden.quantize import Overflow, encode
-from mxmac_sim.stimulus import random_batch
+from mxmac_sim.stimulus.batches import random_batch
 from oracles_at_scale import CLASSES, check_dots, check_rounding, configs_of
 
 

@@ -9,10 +9,10 @@ import cocotb
 from mxmac.config import MacConfig
 from mxmac_sim.golden import model as golden
 
+from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results, largest_sum
+from ..stimulus.specials import NO_SPECIALS, SPECIALS, merged, special_result
 from .report import shown
-from .scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results, largest_sum
 from .settings import Effort
-from .specials import NO_SPECIALS, SPECIALS, merged, special_result
 from .streams import IDLE
 from .testbench import Agent, Testbench
 

@@ -9,9 +9,9 @@ from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS
 from mxmac_sim.golden import model as golden
 
+from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, value_of
+from ..stimulus.specials import NO_SPECIALS, merged, special_result
 from .pipeline import Result, run_pipeline
-from .scaled_blocks import SCALED_BLOCK, ScaledBlock, value_of
-from .specials import NO_SPECIALS, merged, special_result
 from .testbench import Testbench
 
 _OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")

@@ -8,9 +8,9 @@ import cocotb
 from mxmac.config import MacConfig
 from mxmac_sim.golden import model as golden
 
+from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results
+from ..stimulus.specials import NO_SPECIALS, merged, special_result
 from .pipeline import Result, run_pipeline
-from .scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results
-from .specials import NO_SPECIALS, merged, special_result
 from .testbench import Testbench
 
 _OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")

@@ -4,8 +4,8 @@ from random import Random
 
 import cocotb
 
+from ..stimulus.specials import NO_SPECIALS, SPECIALS, merged
 from .pipeline import Result, run_pipeline
-from .specials import NO_SPECIALS, SPECIALS, merged
 from .testbench import Testbench
 
 _INPUTS = ("value", "lost", "beyond", "neg", "anchor", *(f"specials_{name}" for name in SPECIALS), "dot_last")

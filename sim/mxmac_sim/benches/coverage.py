@@ -13,7 +13,7 @@ from cocotb_coverage.coverage import CoverageDB, CoverCross, CoverPoint, coverag
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import Format
-from mxmac_sim.stimulus import CLASSES, REGIONS, element_classes
+from mxmac_sim.stimulus.batches import CLASSES, REGIONS, element_classes
 
 __all__ = ["BEFORE", "BLOCKS", "COMPARED", "CROSSES", "EXCLUSIONS", "RESULTS", "Coverage", "Exclusion", "reachable"]
 

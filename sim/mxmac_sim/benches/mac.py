@@ -8,10 +8,10 @@ import cocotb
 from mxmac.config import Accumulator
 from mxmac.mac.header import dot_clocks
 
-from .directed_dots import directed_dots
-from .dots import Dot
+from ..stimulus.directed_dots import directed_dots
+from ..stimulus.dots import Dot
+from ..stimulus.random_dots import random_dot
 from .passage import Passage
-from .random_dots import random_dot
 from .streams import IDLE, STALL
 from .testbench import Testbench
 

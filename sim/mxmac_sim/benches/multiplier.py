@@ -7,9 +7,9 @@ import numpy as np
 
 from mxmac_sim.golden import model as golden
 
+from ..stimulus.specials import SPECIALS
 from .report import shown
 from .settings import Effort
-from .specials import SPECIALS
 from .testbench import Testbench
 
 #: Codes of b that a quick run tries with each code of a, if there are several pairings to try.

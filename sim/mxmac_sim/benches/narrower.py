@@ -8,8 +8,8 @@ import cocotb
 from mxmac.formats import RESULT_FORMATS, Format
 from mxmac_sim.golden import model as golden
 
+from ..stimulus.scaled_blocks import value_of
 from .pipeline import Result, run_pipeline
-from .scaled_blocks import value_of
 from .testbench import Testbench
 
 _FIELDS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")

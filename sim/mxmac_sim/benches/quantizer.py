@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mxmac.quantizer.config import QuantizerConfig
 
-from .quantizer_blocks import Choices, expected_blocks, mixed_blocks
+from ..stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
 from .report import shown
 from .streams import IDLE, STALL
 from .testbench import Agent, Testbench

@@ -8,8 +8,8 @@ import cocotb
 from mxmac.formats import RESULT_FORMATS, Format
 from mxmac_sim.golden import model as golden
 
+from ..stimulus.specials import NO_SPECIALS, SPECIALS, special_result
 from .pipeline import Result, run_pipeline
-from .specials import NO_SPECIALS, SPECIALS, special_result
 from .testbench import Testbench
 
 _INPUTS = ("value", "exp", "inexact", "overflow", *(f"specials_{name}" for name in SPECIALS))

@@ -8,9 +8,9 @@ import cocotb
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_BIAS
 
+from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock
+from ..stimulus.specials import SPECIALS
 from .pipeline import Result, run_pipeline
-from .scaled_blocks import SCALED_BLOCK, ScaledBlock
-from .specials import SPECIALS
 from .testbench import Testbench
 
 _OUTPUTS = ("value", "lost", "beyond", "neg", "anchor", *(f"specials_{name}" for name in SPECIALS), "dot_last")

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import Format
 from mxmac_sim.golden.rounding import NV, NX, OF
-from mxmac_sim.stimulus import CLASSES, REGIONS, element_classes, random_batch
+from mxmac_sim.stimulus.batches import CLASSES, REGIONS, element_classes, random_batch
 from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES, element_values
 
+from ..stimulus.dots import Dot, expected_results
 from .coverage import BEFORE, COMPARED, IDLE, STALL, Coverage
-from .dots import Dot, expected_results
 from .passage import Passage
 from .streams import Pause, never
 from .testbench import Agent, Testbench

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 
-from .benches.elements import elements
+from .elements import elements
 
 __all__ = ["CLASSES", "REGIONS", "Batch", "element_classes", "random_batch"]
 

@@ -1,0 +1,1 @@
+"""Stimulus: elements, blocks and dot products, directed and random."""
