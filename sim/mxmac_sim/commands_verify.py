@@ -22,7 +22,7 @@ from mxmac.files import check_writable
 from mxmac.quantizer.config import QuantizerConfig
 
 from .benches.catalogue import Subject, quantizer_subject, unit_subject
-from .benches.settings import Effort
+from .benches.kit.settings import Effort
 from .runner import SIMULATORS
 from .simulators.toolchain import has_icarus
 from .verify import Verification

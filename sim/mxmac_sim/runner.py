@@ -16,8 +16,8 @@ from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
 from .benches.catalogue import Design
-from .benches.report import Report, report_file
-from .benches.settings import Effort, Settings
+from .benches.kit.report import Report, report_file
+from .benches.kit.settings import Effort, Settings
 from .simulators.processes import Processes
 from .simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 

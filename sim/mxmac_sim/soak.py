@@ -21,7 +21,7 @@ from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
 from .benches.coverage import EXCLUSIONS, reachable
-from .benches.report import progress_file
+from .benches.kit.report import progress_file
 from .record import write_record
 from .runner import config_slug
 from .simulators.bulk import BulkUnit, SimulationError

@@ -9,8 +9,8 @@ from pathlib import Path
 from mxmac.files import written_whole
 
 from .benches.catalogue import Design, Subject
-from .benches.report import progress_file
-from .benches.settings import Effort
+from .benches.kit.report import progress_file
+from .benches.kit.settings import Effort
 from .runner import BenchRun, Runner, config_slug
 from .simulators.processes import Processes
 from .simulators.toolchain import VERILATOR, environment

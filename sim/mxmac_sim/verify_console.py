@@ -11,7 +11,7 @@ from rich.table import Table
 
 from mxmac.files import written_whole
 
-from .benches.report import Miss
+from .benches.kit.report import Miss
 from .verify import Outcome, Verification
 
 __all__ = ["run_and_show"]

@@ -9,7 +9,7 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.quantizer.unit import quantizer_latency
 from mxmac_sim.benches.catalogue import quantizer_subject
-from mxmac_sim.benches.settings import Effort
+from mxmac_sim.benches.kit.settings import Effort
 from mxmac_sim.runner import Runner
 
 CONFIG = QuantizerConfig(

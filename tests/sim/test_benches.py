@@ -15,7 +15,7 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac_sim.benches import accumulator_exact, narrower
 from mxmac_sim.benches.catalogue import quantizer_subject, unit_subject
-from mxmac_sim.benches.settings import config_from_dict
+from mxmac_sim.benches.kit.settings import config_from_dict
 from mxmac_sim.runner import config_slug
 
 FORMATS = list(ELEMENT_FORMATS.values())

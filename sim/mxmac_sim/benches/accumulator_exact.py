@@ -11,10 +11,10 @@ from mxmac_sim.golden import model as golden
 
 from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results, largest_sum
 from ..stimulus.specials import NO_SPECIALS, SPECIALS, merged, special_result
-from .report import shown
-from .settings import Effort
-from .streams import IDLE
-from .testbench import Agent, Testbench
+from .kit.report import shown
+from .kit.settings import Effort
+from .kit.streams import IDLE
+from .kit.testbench import Agent, Testbench
 
 #: What comes out: a sum on its way to rounding, or a serial accumulator's result.
 _SUM = ("value", "exp", "inexact", "overflow", *(f"specials_{name}" for name in SPECIALS))

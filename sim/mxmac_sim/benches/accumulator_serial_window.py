@@ -10,8 +10,8 @@ from mxmac_sim.golden import model as golden
 
 from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results
 from ..stimulus.specials import NO_SPECIALS, merged, special_result
-from .pipeline import Result, run_pipeline
-from .testbench import Testbench
+from .kit.pipeline import Result, run_pipeline
+from .kit.testbench import Testbench
 
 _OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")
 _FLAGS = (golden.NX, golden.UF, golden.OF, golden.DZ, golden.NV)

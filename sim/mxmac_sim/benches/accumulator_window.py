@@ -5,8 +5,8 @@ from random import Random
 import cocotb
 
 from ..stimulus.specials import NO_SPECIALS, SPECIALS, merged
-from .pipeline import Result, run_pipeline
-from .testbench import Testbench
+from .kit.pipeline import Result, run_pipeline
+from .kit.testbench import Testbench
 
 _INPUTS = ("value", "lost", "beyond", "neg", "anchor", *(f"specials_{name}" for name in SPECIALS), "dot_last")
 _OUTPUTS = ("value", "exp", "inexact", "overflow", *(f"specials_{name}" for name in SPECIALS))

@@ -11,9 +11,9 @@ from mxmac.mac.header import dot_clocks
 from ..stimulus.directed_dots import directed_dots
 from ..stimulus.dots import Dot
 from ..stimulus.random_dots import random_dot
-from .passage import Passage
-from .streams import IDLE, STALL
-from .testbench import Testbench
+from .kit.passage import Passage
+from .kit.streams import IDLE, STALL
+from .kit.testbench import Testbench
 
 #: Beats of a normal run with one way of pausing.
 _BEATS = 3000

@@ -8,9 +8,9 @@ import numpy as np
 from mxmac_sim.golden import model as golden
 
 from ..stimulus.specials import SPECIALS
-from .report import shown
-from .settings import Effort
-from .testbench import Testbench
+from .kit.report import shown
+from .kit.settings import Effort
+from .kit.testbench import Testbench
 
 #: Codes of b that a quick run tries with each code of a, if there are several pairings to try.
 _QUICK_CODES = 24

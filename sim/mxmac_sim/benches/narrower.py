@@ -9,8 +9,8 @@ from mxmac.formats import RESULT_FORMATS, Format
 from mxmac_sim.golden import model as golden
 
 from ..stimulus.scaled_blocks import value_of
-from .pipeline import Result, run_pipeline
-from .testbench import Testbench
+from .kit.pipeline import Result, run_pipeline
+from .kit.testbench import Testbench
 
 _FIELDS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")
 _FLAGS = (golden.NX, golden.UF, golden.OF, golden.DZ, golden.NV)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from mxmac.quantizer.config import QuantizerConfig
 
 from ..stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
-from .report import shown
-from .streams import IDLE, STALL
-from .testbench import Agent, Testbench
+from .kit.report import shown
+from .kit.streams import IDLE, STALL
+from .kit.testbench import Agent, Testbench
 
 #: Beats of a normal run with one way of pausing.
 _BEATS = 1500

@@ -9,8 +9,8 @@ from mxmac.formats import RESULT_FORMATS, Format
 from mxmac_sim.golden import model as golden
 
 from ..stimulus.specials import NO_SPECIALS, SPECIALS, special_result
-from .pipeline import Result, run_pipeline
-from .testbench import Testbench
+from .kit.pipeline import Result, run_pipeline
+from .kit.testbench import Testbench
 
 _INPUTS = ("value", "exp", "inexact", "overflow", *(f"specials_{name}" for name in SPECIALS))
 _OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")

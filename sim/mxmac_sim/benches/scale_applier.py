@@ -10,8 +10,8 @@ from mxmac.formats import SCALE_BIAS
 
 from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock
 from ..stimulus.specials import SPECIALS
-from .pipeline import Result, run_pipeline
-from .testbench import Testbench
+from .kit.pipeline import Result, run_pipeline
+from .kit.testbench import Testbench
 
 _OUTPUTS = ("value", "lost", "beyond", "neg", "anchor", *(f"specials_{name}" for name in SPECIALS), "dot_last")
 

@@ -5,8 +5,8 @@ from cocotb.triggers import Timer
 
 from mxmac.formats import SCALE_NAN
 
-from .report import shown
-from .testbench import Testbench
+from .kit.report import shown
+from .kit.testbench import Testbench
 
 #: Scale codes, of 8 bits.
 _CODES = range(1 << 8)

@@ -19,9 +19,9 @@ from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES, element_values
 
 from ..stimulus.dots import Dot, expected_results
 from .coverage import BEFORE, COMPARED, IDLE, STALL, Coverage
-from .passage import Passage
-from .streams import Pause, never
-from .testbench import Agent, Testbench
+from .kit.passage import Passage
+from .kit.streams import Pause, never
+from .kit.testbench import Agent, Testbench
 
 __all__ = ["coverage_file"]
 

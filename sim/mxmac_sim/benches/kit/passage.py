@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 
-from ..stimulus.dots import Dot, beat_fields, beats_of, expected_results
+from ...stimulus.dots import Dot, beat_fields, beats_of, expected_results
 from .report import shown_result
 from .streams import Pause, never
 from .testbench import Agent, Testbench

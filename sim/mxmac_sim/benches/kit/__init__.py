@@ -1,0 +1,1 @@
+"""Parts that benches share: clock and reset, streams, pauses, report."""
