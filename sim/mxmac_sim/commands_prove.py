@@ -18,7 +18,7 @@ from mxmac.files import check_writable, written_whole
 from .formal.console import prove_and_show, result_of
 from .formal.properties import all_pairings, unit_properties, unit_text
 from .formal.prover import Prover
-from .runner import config_slug
+from .verify.runner import config_slug
 
 __all__ = ["add_commands"]
 

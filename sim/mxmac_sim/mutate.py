@@ -25,8 +25,8 @@ from mxmac.formats import ELEMENT_FORMATS
 
 from .mutation import Mutant, MutatedUnit
 from .record import write_record
-from .runner import config_slug
 from .simulators.bulk import SimulationError
+from .verify.runner import config_slug
 
 __all__ = ["KINDS", "UNITS", "campaign", "main"]
 

@@ -23,9 +23,9 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from .benches.coverage import EXCLUSIONS, reachable
 from .benches.kit.report import progress_file
 from .record import write_record
-from .runner import config_slug
 from .simulators.bulk import BulkUnit, SimulationError
 from .soak_runs import ENOUGH, UnitResult, soak_bulk, soak_clocks
+from .verify.runner import config_slug
 
 __all__ = ["UNITS", "main"]
 

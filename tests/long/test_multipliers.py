@@ -15,8 +15,8 @@ from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.verilog.emit import component_verilog
-from mxmac_sim.benches.flat import Flat
 from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from mxmac_sim.verify.flat import Flat
 from shared_units import shared_folder
 
 PAIRINGS = list(product(ELEMENT_FORMATS.values(), repeat=2))

@@ -8,9 +8,9 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.quantizer.unit import quantizer_latency
-from mxmac_sim.benches.catalogue import quantizer_subject
 from mxmac_sim.benches.kit.settings import Effort
-from mxmac_sim.runner import Runner
+from mxmac_sim.verify.catalogue import quantizer_subject
+from mxmac_sim.verify.runner import Runner
 
 CONFIG = QuantizerConfig(
     source=RESULT_FORMATS["BF16"],

@@ -14,9 +14,9 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac_sim.benches import accumulator_exact, narrower
-from mxmac_sim.benches.catalogue import quantizer_subject, unit_subject
 from mxmac_sim.benches.kit.settings import config_from_dict
-from mxmac_sim.runner import config_slug
+from mxmac_sim.verify.catalogue import quantizer_subject, unit_subject
+from mxmac_sim.verify.runner import config_slug
 
 FORMATS = list(ELEMENT_FORMATS.values())
 UNITS = [MacConfig(accumulator=kind, output=output) for kind in Accumulator for output in RESULT_FORMATS.values()]

@@ -18,7 +18,7 @@ from mxmac.stages.multiplier import Multiplier
 from mxmac.stages.product import ElementProduct
 from mxmac.verilog import Design, generate, generate_quantizer
 from mxmac.verilog.emit import component_verilog
-from mxmac_sim.benches.flat import Flat
+from mxmac_sim.verify.flat import Flat
 
 __all__ = ["PARTS", "QUANTIZER", "TOP", "Part", "Subject", "part_named"]
 

@@ -15,7 +15,7 @@ from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
 from ..record import write_record
-from ..runner import config_slug
+from ..verify.runner import config_slug
 from .console import prove_and_show, rows
 from .properties import all_pairings, unit_properties
 from .prover import Prover

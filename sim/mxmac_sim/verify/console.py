@@ -11,8 +11,8 @@ from rich.table import Table
 
 from mxmac.files import written_whole
 
-from .benches.kit.report import Miss
-from .verify import Outcome, Verification
+from ..benches.kit.report import Miss
+from .verification import Outcome, Verification
 
 __all__ = ["run_and_show"]
 

@@ -15,11 +15,11 @@ from cocotb_tools.check_results import get_results
 from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
-from .benches.catalogue import Design
-from .benches.kit.report import Report, report_file
-from .benches.kit.settings import Effort, Settings
-from .simulators.processes import Processes
-from .simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from ..benches.kit.report import Report, report_file
+from ..benches.kit.settings import Effort, Settings
+from ..simulators.processes import Processes
+from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from .catalogue import Design
 
 __all__ = ["SIMULATORS", "BenchRun", "Runner", "config_slug"]
 

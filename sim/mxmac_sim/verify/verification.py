@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mxmac.files import written_whole
 
-from .benches.catalogue import Design, Subject
-from .benches.kit.report import progress_file
-from .benches.kit.settings import Effort
+from ..benches.kit.report import progress_file
+from ..benches.kit.settings import Effort
+from ..simulators.processes import Processes
+from ..simulators.toolchain import VERILATOR, environment
+from .catalogue import Design, Subject
 from .runner import BenchRun, Runner, config_slug
-from .simulators.processes import Processes
-from .simulators.toolchain import VERILATOR, environment
 
 __all__ = ["Outcome", "Verification"]
 

@@ -1,0 +1,1 @@
+"""``mxmac verify`` as a library: which benches a subject has, and how they run."""
