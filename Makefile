@@ -43,16 +43,16 @@ long: $(READY) ## Run the long tests: lint of many units, the port contract, the
 	.venv/bin/pytest -n auto tests/long
 
 layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the hardware
-	.venv/bin/python -m mxmac_sim.layers $(WHEEL)
+	.venv/bin/python -m mxmac_sim.campaigns.layers.campaign $(WHEEL)
 
 prove: $(READY) ## Prove units and all multipliers formally, about a quarter of an hour
-	.venv/bin/python -m mxmac_sim.formal.campaign
+	.venv/bin/python -m mxmac_sim.campaigns.proofs
 
 mutate: $(READY) ## Change the hardware a thousand times, to see whether tests and proofs tell, about half an hour
-	.venv/bin/python -m mxmac_sim.mutate
+	.venv/bin/python -m mxmac_sim.campaigns.mutation.campaign
 
 gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and hold the netlists against the golden model, about half an hour
-	.venv/bin/python -m mxmac_sim.gates
+	.venv/bin/python -m mxmac_sim.campaigns.gates.campaign
 
 area: $(READY) ## Record LUTs and speed of a few units, after a change that is meant to change them
 	.venv/bin/python tests/area.py
@@ -61,7 +61,7 @@ report: $(READY) ## Measure area and speed of the units and parts of docs/area.m
 	.venv/bin/python -m mxmac_fpga.report.campaign
 
 soak: $(READY) ## Keep ten units busy with pauses and resets, and measure functional coverage, about twenty minutes
-	.venv/bin/python -m mxmac_sim.soak
+	.venv/bin/python -m mxmac_sim.campaigns.soak.campaign
 
 oracles: $(READY) $(OUTSIDE)/ready ## Hold the golden model against integers, MPFR, ml_dtypes and MLX on millions of inputs
 	PYTHONPATH=$(OUTSIDE) .venv/bin/python tests/oracles_at_scale.py

@@ -19,9 +19,9 @@ from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim import golden
+from mxmac_sim.campaigns.gates.netlists import LIBERTY
 from mxmac_sim.golden.quantize import dequantize, quantize
 from mxmac_sim.golden.tensor_core import tensor_core
-from mxmac_sim.netlists import LIBERTY
 from mxmac_sim.tensors import MxTensor
 
 TILE = Path(__file__).parents[1] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"

@@ -23,8 +23,8 @@ from fast_oracle import fast_dots
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
+from mxmac_sim.campaigns.record import write_record
 from mxmac_sim.golden.quantize import Overflow, encode, quantize
-from mxmac_sim.record import write_record
 from mxmac_sim.stimulus.batches import random_batch
 from mxmac_sim.tensors import ELEMENT_DTYPES
 

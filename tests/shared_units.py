@@ -10,8 +10,8 @@ import numpy as np
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.campaigns.vectors import packed
 from mxmac_sim.simulators.bulk import BulkUnit
-from mxmac_sim.vectors import packed
 
 __all__ = ["FORMATS", "PAIRINGS", "all_formats_unit", "built", "chosen", "packed", "shared_folder"]
 

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import golden, layers
+from mxmac_sim import golden
+from mxmac_sim.campaigns.layers import campaign as layers
+from mxmac_sim.campaigns.layers.campaign import SCHEMES, Layer, check_layer, check_layers
 from mxmac_sim.golden.quantize import quantize
-from mxmac_sim.layers import SCHEMES, Layer, check_layer, check_layers
 from mxmac_sim.simulators import bulk
 from mxmac_sim.simulators.bulk import BulkUnit
 

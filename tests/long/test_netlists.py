@@ -9,8 +9,8 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.verilog import generate_quantizer
-from mxmac_sim import gates
-from mxmac_sim.netlists import TARGETS, synthesized, with_changes
+from mxmac_sim.campaigns.gates import campaign as gates
+from mxmac_sim.campaigns.gates.netlists import TARGETS, synthesized, with_changes
 from mxmac_sim.stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
 from quantizer_units import Units
 

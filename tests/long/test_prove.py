@@ -8,7 +8,8 @@ from mxmac.cli.mac_options import config_from
 from mxmac.config import Accumulator
 from mxmac.formats import RESULT_FORMATS
 from mxmac.verilog import generate
-from mxmac_sim.formal import campaign, properties
+from mxmac_sim.campaigns import proofs as campaign
+from mxmac_sim.formal import properties
 from prove_checks import CONFIG, EXACT, SMALL, WRONG, WRONG_WORDS, prove, wrong
 
 

@@ -7,7 +7,7 @@ import pytest
 from mutants import Mutant
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import soak
+from mxmac_sim.campaigns.soak import campaign as soak
 
 E5M2 = (ELEMENT_FORMATS["E5M2"],)
 SMALL = MacConfig(a=E5M2, b=E5M2, block=4, lanes=2, accumulator=Accumulator.FP32)

@@ -9,8 +9,8 @@ import pytest
 import oracle
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.campaigns.vectors import PASSAGES, make_vectors
 from mxmac_sim.stimulus.close_dots import far_apart, long_sum, near_ties, remainders
-from mxmac_sim.vectors import PASSAGES, make_vectors
 
 CONFIG = MacConfig(a=[ELEMENT_FORMATS["E5M2"]], b=[ELEMENT_FORMATS["E4M3"]], lanes=4, accumulator=Accumulator.FP32)
 SMALL = MacConfig(a=[ELEMENT_FORMATS["E2M1"]], b=[ELEMENT_FORMATS["E2M1"]], block=4, lanes=2, accumulator=Accumulator.EXACT)

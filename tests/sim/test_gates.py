@@ -7,9 +7,9 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac_sim import gates
-from mxmac_sim.gates import GateResult, Subject
-from mxmac_sim.netlists import Netlist, with_changes
+from mxmac_sim.campaigns.gates import campaign as gates
+from mxmac_sim.campaigns.gates.campaign import GateResult, Subject
+from mxmac_sim.campaigns.gates.netlists import Netlist, with_changes
 from shared_units import shared_folder
 
 E2M1 = (ELEMENT_FORMATS["E2M1"],)

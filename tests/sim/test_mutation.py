@@ -5,8 +5,8 @@ from rich.progress import Progress
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.mutate import KINDS, campaign, score
-from mxmac_sim.mutation import Mutant, MutatedUnit
+from mxmac_sim.campaigns.mutation.campaign import KINDS, campaign, score
+from mxmac_sim.campaigns.mutation.unit import Mutant, MutatedUnit
 
 E2M1 = ELEMENT_FORMATS["E2M1"]
 SMALL = MacConfig(a=[E2M1], b=[E2M1], block=4, lanes=2, accumulator=Accumulator.WINDOW, window=24, window_guard=4)

@@ -8,7 +8,7 @@ from mxmac.config import Accumulator, MacConfig, MultiplierKind
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac.unit import unit_latency
 from mxmac.verilog import generate
-from mxmac_sim.vectors import make_vectors
+from mxmac_sim.campaigns.vectors import make_vectors
 from shared_units import built
 
 DEPTHS = (1, 2, 3)

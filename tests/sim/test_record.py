@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mxmac_sim.record import write_record
+from mxmac_sim.campaigns.record import write_record
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mxmac_sim import sequences
-from mxmac_sim.aiger import Graph, Netlist
-from mxmac_sim.sequences import SequenceError, SequentialUnit
+from mxmac_sim.campaigns.mutation import sequences
+from mxmac_sim.campaigns.mutation.aiger import Graph, Netlist
+from mxmac_sim.campaigns.mutation.sequences import SequenceError, SequentialUnit
 
 PASS = Path(sequences.__file__).with_name("sequence_pass.py")
 

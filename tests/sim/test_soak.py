@@ -10,10 +10,11 @@ import pytest
 from mutants import Mutant
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import golden, soak
+from mxmac_sim import golden
 from mxmac_sim.benches.coverage import CROSSES, EXCLUSIONS, Coverage, reachable
-from mxmac_sim.soak import UNITS
-from mxmac_sim.soak_runs import Covered, UnitResult, soak_bulk
+from mxmac_sim.campaigns.soak import campaign as soak
+from mxmac_sim.campaigns.soak.campaign import UNITS
+from mxmac_sim.campaigns.soak.runs import Covered, UnitResult, soak_bulk
 from mxmac_sim.stimulus.batches import CLASSES, REGIONS, element_classes, random_batch
 from mxmac_sim.stimulus.elements import elements
 from shared_units import all_formats_unit

@@ -6,7 +6,7 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.verilog import generate
-from mxmac_sim.vectors import make_vectors
+from mxmac_sim.campaigns.vectors import make_vectors
 from shared_units import built
 
 

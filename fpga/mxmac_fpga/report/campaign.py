@@ -16,8 +16,8 @@ from rich.console import Console
 
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
-from mxmac_sim.netlists import LIBERTY
-from mxmac_sim.record import write_record
+from mxmac_sim.campaigns.gates.netlists import LIBERTY
+from mxmac_sim.campaigns.record import write_record
 
 from .measure import generator, versions
 

@@ -15,7 +15,7 @@ from typing import Any
 import mxmac
 from mxmac import __version__
 from mxmac.config import MultiplierKind
-from mxmac_sim.netlists import LIBERTY, TARGETS
+from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
 from mxmac_sim.simulators.processes import Processes
 
 from ..toolchains import TOOLCHAINS
@@ -34,7 +34,7 @@ class Settings:
     Members
     -------
     target : str
-        One of :data:`~mxmac_sim.netlists.TARGETS`.
+        One of :data:`~mxmac_sim.campaigns.gates.netlists.TARGETS`.
     seeds : tuple of int
         Of place and route; none leaves it out.
     freq_mhz : float

@@ -9,7 +9,7 @@ import typer
 
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
-from mxmac_sim.netlists import LIBERTY, TARGETS
+from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
 
 from .measure import Settings
 from .parts import PARTS

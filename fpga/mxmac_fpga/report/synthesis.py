@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxmac_sim.netlists import TARGETS
+from mxmac_sim.campaigns.gates.netlists import TARGETS
 from mxmac_sim.simulators.yosys import run_yosys
 
 from ..toolchains import TOOLCHAINS

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.errors import UserError
-from mxmac_sim.minilm import Model, opened
+from mxmac_sim.campaigns.layers.minilm import Model, opened
 
 SENTENCE = "a block of numbers shares one scale, and scaling is a shift."
 LAYER, ROWS = 2, 20

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.verilog import Design
 
-from .simulators.bulk import BulkRun, BulkUnit, SimulationError
-from .stimulus.batches import random_batch
-from .stimulus.close_dots import far_apart, long_sum, near_ties, remainders
-from .stimulus.directed_dots import directed_dots, sums_of_powers
-from .stimulus.dots import Dot, beat_fields, beats_of, expected_results
-from .stimulus.random_dots import random_dot
+from ..simulators.bulk import BulkRun, BulkUnit, SimulationError
+from ..stimulus.batches import random_batch
+from ..stimulus.close_dots import far_apart, long_sum, near_ties, remainders
+from ..stimulus.directed_dots import directed_dots, sums_of_powers
+from ..stimulus.dots import Dot, beat_fields, beats_of, expected_results
+from ..stimulus.random_dots import random_dot
 
 __all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "make_vectors", "packed", "with_reset_at_work"]
 

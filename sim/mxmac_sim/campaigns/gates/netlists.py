@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mxmac.config import Storage
 
-from .simulators.yosys import YOSYS_SHARE, run_yosys
+from ...simulators.yosys import YOSYS_SHARE, run_yosys
 
 __all__ = ["LIBERTY", "TARGETS", "Netlist", "Target", "synthesized", "with_changes"]
 

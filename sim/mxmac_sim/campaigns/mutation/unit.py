@@ -18,12 +18,12 @@ from mxmac.errors import UserError
 from mxmac.verilog import generate
 from mxmac.verilog.emit import tidied
 
-from .formal.engine import INDUCTION_STEP
-from .formal.properties import TOP, unit_properties
-from .formal.prover import Prover
+from ...formal.engine import INDUCTION_STEP
+from ...formal.properties import TOP, unit_properties
+from ...formal.prover import Prover
+from ...simulators.bulk import BulkUnit, SimulationError
+from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 from .sequences import SequenceError, SequentialUnit
-from .simulators.bulk import BulkUnit, SimulationError
-from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 
 __all__ = ["Mutant", "MutatedUnit"]
 

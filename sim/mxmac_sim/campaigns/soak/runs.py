@@ -9,12 +9,12 @@ import numpy as np
 
 from mxmac.config import MacConfig
 
-from .benches.soak import coverage_file
-from .golden import model as golden
-from .simulators.bulk import BulkUnit
-from .stimulus.batches import random_batch
-from .verify.catalogue import unit_subject
-from .verify.runner import BenchRun, Runner
+from ...benches.soak import coverage_file
+from ...golden import model as golden
+from ...simulators.bulk import BulkUnit
+from ...stimulus.batches import random_batch
+from ...verify.catalogue import unit_subject
+from ...verify.runner import BenchRun, Runner
 
 __all__ = ["ENOUGH", "Covered", "UnitResult", "soak_bulk", "soak_clocks"]
 

@@ -1,4 +1,4 @@
-"""The mutation campaign: ``python -m mxmac_sim.mutate`` leaves its results in build/mutate.json.
+"""The mutation campaign: ``python -m mxmac_sim.campaigns.mutation.campaign`` leaves its results in build/mutate.json.
 
 Each mutant is *killed* by a result, a flag or a clock that is not the unit's, or by a proof that does not hold for it; it is
 *equivalent* if SAT proves that it does the same in every state, induction that it does in every one that can be, or a proof
@@ -23,10 +23,10 @@ from mxmac.errors import UserError
 from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
-from .mutation import Mutant, MutatedUnit
-from .record import write_record
-from .simulators.bulk import SimulationError
-from .verify.runner import config_slug
+from ...simulators.bulk import SimulationError
+from ...verify.runner import config_slug
+from ..record import write_record
+from .unit import Mutant, MutatedUnit
 
 __all__ = ["KINDS", "UNITS", "campaign", "main"]
 
@@ -109,7 +109,9 @@ def _table(units: Sequence[dict]) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaign; return 1 if fewer mutants than ``--score`` are told or equivalent, 2 on a mistake in what was given."""
-    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.mutate", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m mxmac_sim.campaigns.mutation.campaign", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--mutants", type=int, default=1300, help="of all units together (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of their choice, and of the vectors (%(default)s)")
     parser.add_argument("--score", type=float, default=99, help="percent that have to be killed or equivalent (%(default)s)")
@@ -143,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reached = 100 * score(units)
     console.print(f"Killed or equivalent: {reached:.1f} %", style="green" if reached >= given.score else "red")
     figures = {"score_percent": round(reached, 2), "units": units}
-    write_record(given.json, "python -m mxmac_sim.mutate", words, began, figures)
+    write_record(given.json, "python -m mxmac_sim.campaigns.mutation.campaign", words, began, figures)
     return 0 if reached >= given.score else 1
 
 

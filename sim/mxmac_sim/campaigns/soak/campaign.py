@@ -1,4 +1,4 @@
-"""Long random runs of whole units, with pauses and resets, and what they have covered: ``python -m mxmac_sim.soak``.
+"""Long random runs of whole units, with pauses and resets, and what they have covered: ``python -m mxmac_sim.campaigns.soak.campaign``.
 
 Each unit runs twice. In cocotb, pauses, resets and in_last come at any time, and functional coverage is measured; driven from
 compiled code, it computes many more dot products with pauses. Every result and status flag is held against the golden model.
@@ -20,12 +20,12 @@ from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
-from .benches.coverage import EXCLUSIONS, reachable
-from .benches.kit.report import progress_file
-from .record import write_record
-from .simulators.bulk import BulkUnit, SimulationError
-from .soak_runs import ENOUGH, UnitResult, soak_bulk, soak_clocks
-from .verify.runner import config_slug
+from ...benches.coverage import EXCLUSIONS, reachable
+from ...benches.kit.report import progress_file
+from ...simulators.bulk import BulkUnit, SimulationError
+from ...verify.runner import config_slug
+from ..record import write_record
+from .runs import ENOUGH, UnitResult, soak_bulk, soak_clocks
 
 __all__ = ["UNITS", "main"]
 
@@ -136,7 +136,9 @@ def _figures(results: dict[str, UnitResult]) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak all units; return 1 on a mismatch or if less than 99 % is covered, 2 on a mistake in what was given."""
-    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.soak", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m mxmac_sim.campaigns.soak.campaign", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--clocks", type=int, default=120_000, help="of each unit in cocotb (%(default)s)")
     parser.add_argument("--dots", type=int, default=100_000, help="of each unit driven from compiled code (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (%(default)s)")
@@ -160,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     name, UNITS[name], given.clocks, given.dots, given.work, given.seed, progress, console
                 )
                 progress.advance(task)
-        write_record(given.json, "python -m mxmac_sim.soak", words, start, _figures(results))
+        write_record(given.json, "python -m mxmac_sim.campaigns.soak.campaign", words, start, _figures(results))
     except UserError as error:
         print(f"soak: {error.what}: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Units after synthesis, cell by cell, through the vectors: ``python -m mxmac_sim.gates`` writes build/gates.json.
+"""Units after synthesis, cell by cell, through the vectors: ``python -m mxmac_sim.campaigns.gates.campaign`` writes build/gates.json.
 
 Each unit is synthesized for three families of FPGAs and with a library of standard cells, and simulated with models of their
 cells. Results and flags have to be the golden model's, and clocks those of the unit before synthesis. A netlist in which the
@@ -23,11 +23,11 @@ from mxmac.files import check_writable
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 
+from ...simulators.bulk import BulkUnit, SimulationError
+from ...simulators.yosys import YosysError
+from ..record import write_record
+from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 from .netlists import LIBERTY, TARGETS, Netlist, synthesized, with_changes
-from .record import write_record
-from .simulators.bulk import BulkUnit, SimulationError
-from .simulators.yosys import YosysError
-from .vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 
 __all__ = ["SMALL", "UNITS", "GateResult", "Subject", "main"]
 
@@ -183,7 +183,9 @@ def _table(results: Sequence[GateResult], targets: Sequence[str]) -> Table:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mxmac_sim.gates", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m mxmac_sim.campaigns.gates.campaign", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--unit", action="append", choices=UNITS, metavar="NAME", help=f"one of: {'; '.join(UNITS)} (all)")
     parser.add_argument("--target", action="append", choices=TARGETS, help="what to synthesize for (all)")
     parser.add_argument("--liberty", type=Path, help=f"standard cells for the target asic ({LIBERTY})")
@@ -245,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "targets": {target: TARGETS[target].title for target in targets},
         "results": [asdict(result) for result in results],
     }
-    write_record(given.json, "python -m mxmac_sim.gates", words, began, figures)
+    write_record(given.json, "python -m mxmac_sim.campaigns.gates.campaign", words, began, figures)
     return 0 if all(result.expected for result in results) else 1
 
 

@@ -1,0 +1,1 @@
+"""Long campaigns: proofs, mutation, gate-level netlists, soak, layers of a model."""

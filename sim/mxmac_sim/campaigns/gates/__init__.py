@@ -1,0 +1,1 @@
+"""Netlists after synthesis, compared with the golden model."""

@@ -1,0 +1,1 @@
+"""Linear layers of a real model, on the simulated hardware."""

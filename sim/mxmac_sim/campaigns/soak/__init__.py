@@ -1,0 +1,1 @@
+"""Long random runs with stalls and resets, and their functional coverage."""
