@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac_sim import golden
-from mxmac_sim.commands_dot import check_pair
+from mxmac_sim.cli.dot import check_pair
 from mxmac_sim.tensors import MxTensor
 from mxmac_sim.tensors.archives import file_and_name
 from mxmac_sim.tensors.files import load_mx

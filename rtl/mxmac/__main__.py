@@ -18,7 +18,7 @@ def main():
         signal.signal(signal.SIGINT, _leave)
     # What cli imports when it runs; it says what is not there.
     with suppress(ModuleNotFoundError):
-        import mxmac_sim.commands  # noqa: F401 - it is imported to be there already
+        import mxmac_sim.cli.commands  # noqa: F401 - it is imported to be there already
 
     from .cli.app import main as run
 

@@ -28,7 +28,7 @@ ALLOWED = {
     ("rtl/mxmac/mac/datapath.py", "self.config.output != FP32"),
     ("sim/mxmac_sim/golden/accumulation.py", "output == _FP32"),
     ("sim/mxmac_sim/verify/catalogue.py", "config.output != FP32"),
-    ("sim/mxmac_sim/commands_quantize.py", "fmt != _DEFAULT_FORMAT"),
+    ("sim/mxmac_sim/cli/quantize.py", "fmt != _DEFAULT_FORMAT"),
 }
 
 

@@ -20,7 +20,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["mxmac.cli.app", "typer", "amaranth", "numpy", "mxmac_sim.commands_verify"])
+@pytest.mark.parametrize("module", ["mxmac.cli.app", "typer", "amaranth", "numpy", "mxmac_sim.cli.verify"])
 def test_ctrl_c_during_imports_is_one_line(module):
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "mxmac: interrupted\n")

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from mxmac.cli import app as cli
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.commands_quantize import quantize as quantize_command
+from mxmac_sim.cli.quantize import quantize as quantize_command
 from mxmac_sim.golden.quantize import ScaleRule, block_scales, dequantize, quantize
 from mxmac_sim.tensors.deepseek import pack_scales, padded, scales_of_rows, scales_of_tiles, unpack_scales
 from mxmac_sim.tensors.files import load_mx, load_stored, save_mx

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim import commands_quantize
+from mxmac_sim.cli import quantize as commands_quantize
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, dequantize, quantize, sqnr_db
 from mxmac_sim.tensors.files import load_floats, load_mx
 

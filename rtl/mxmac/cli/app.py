@@ -66,8 +66,8 @@ generate_app.command("quantizer")(quantizer)
 
 #: Modules with more commands, the extra of the distribution that brings what they need, and their names.
 _OTHER_COMMANDS = (
-    ("mxmac_sim.commands", "sim", ("verify", "dot")),
-    ("mxmac_sim.commands_prove", "prove", ("prove",)),
+    ("mxmac_sim.cli.commands", "sim", ("verify", "dot")),
+    ("mxmac_sim.cli.prove", "prove", ("prove",)),
     ("mxmac_fpga.report.commands_explore", "explore", ("explore",)),
     ("mxmac_fpga.commands", "fpga", ("fpga", "report")),
 )
@@ -75,7 +75,7 @@ _ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "hel
 
 
 def _add_other_commands():
-    from mxmac_sim.commands_quantize import quantize
+    from mxmac_sim.cli.quantize import quantize
 
     app.command("quantize")(quantize)
     for module, extra, names in _OTHER_COMMANDS:

@@ -2,8 +2,8 @@
 
 import typer
 
-from .commands_dot import dot
-from .commands_verify import verify_app
+from .dot import dot
+from .verify import verify_app
 
 __all__ = ["add_commands"]
 

@@ -21,12 +21,12 @@ from mxmac.errors import UserError
 from mxmac.files import check_writable
 from mxmac.quantizer.config import QuantizerConfig
 
-from .benches.kit.settings import Effort
-from .simulators.toolchain import has_icarus
-from .verify.catalogue import Subject, quantizer_subject, unit_subject
-from .verify.console import run_and_show
-from .verify.runner import SIMULATORS
-from .verify.verification import Verification
+from ..benches.kit.settings import Effort
+from ..simulators.toolchain import has_icarus
+from ..verify.catalogue import Subject, quantizer_subject, unit_subject
+from ..verify.console import run_and_show
+from ..verify.runner import SIMULATORS
+from ..verify.verification import Verification
 
 __all__ = ["verify_app"]
 

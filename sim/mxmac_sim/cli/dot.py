@@ -17,14 +17,14 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 
-from .golden import model as golden
-from .golden.quantize import dequantize, sqnr_db
-from .simulators.bulk import BulkUnit
-from .simulators.products import ProductRun, simulate_product
-from .tensors.archives import file_and_name
-from .tensors.deepseek import padded
-from .tensors.files import load_floats, load_mx
-from .tensors.mx_tensor import MxTensor, check_matrix, result_values
+from ..golden import model as golden
+from ..golden.quantize import dequantize, sqnr_db
+from ..simulators.bulk import BulkUnit
+from ..simulators.products import ProductRun, simulate_product
+from ..tensors.archives import file_and_name
+from ..tensors.deepseek import padded
+from ..tensors.files import load_floats, load_mx
+from ..tensors.mx_tensor import MxTensor, check_matrix, result_values
 
 __all__ = ["check_pair", "dot"]
 

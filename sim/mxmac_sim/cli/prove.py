@@ -15,10 +15,10 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 
-from .formal.console import prove_and_show, result_of
-from .formal.properties import all_pairings, unit_properties, unit_text
-from .formal.prover import Prover
-from .verify.runner import config_slug
+from ..formal.console import prove_and_show, result_of
+from ..formal.properties import all_pairings, unit_properties, unit_text
+from ..formal.prover import Prover
+from ..verify.runner import config_slug
 
 __all__ = ["add_commands"]
 
