@@ -6,8 +6,8 @@ from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from .accelerator import Accelerator
 from .boards import BoardType
+from .gateware.accelerator import Accelerator
 
 __all__ = ["BoardTop", "ResetAfterLock"]
 

@@ -13,8 +13,8 @@ from mxmac.files import check_writable, written_together
 
 from .board_top import BoardTop
 from .boards import board_named
+from .gateware.uart import bit_clocks
 from .toolchains import TOOLCHAINS, BuildError, Routed, Tools, package_versions
-from .uart import bit_clocks
 
 __all__ = ["SEEDS", "Built", "bitstream_path", "build", "report_path"]
 

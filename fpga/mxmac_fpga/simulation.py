@@ -14,7 +14,7 @@ from mxmac.verilog.emit import component_verilog
 from mxmac_sim.simulators.bulk import SimulationError
 from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
-from .accelerator import Accelerator
+from .gateware.accelerator import Accelerator
 
 __all__ = ["SIMULATED_BAUD", "SIMULATED_CONFIG", "SimulatedBoard", "accelerator_verilog", "synthesized_ice40"]
 
@@ -75,7 +75,7 @@ class SimulatedBoard:
     folder : Path
         Where to build; what was built there of the same text is used again.
     verilog : str, optional
-        Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.accelerator.Accelerator`, instead of that of
+        Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.gateware.accelerator.Accelerator`, instead of that of
         ``config``.
     library : sequence of Path
         Object files of Verilator's own library, as :class:`~mxmac_sim.simulators.bulk.BulkUnit` takes them.

@@ -6,7 +6,7 @@ from amaranth.sim import Simulator
 
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac_fpga.beats import BeatAssembler, ResultSender
+from mxmac_fpga.gateware.beats import BeatAssembler, ResultSender
 from mxmac_fpga.packing import jobs, pack, unpack
 from mxmac_fpga.protocol import FRAME_OVERHEAD, Facts, block_bytes, buffer_bytes
 from mxmac_fpga.selftest import random_operands

@@ -18,12 +18,12 @@ from mxmac.errors import UserError
 from mxmac_fpga import build as builder
 from mxmac_fpga import flash as flasher
 from mxmac_fpga import toolchains
-from mxmac_fpga.accelerator import LEDS
 from mxmac_fpga.board_top import BoardTop, ResetAfterLock
 from mxmac_fpga.boards import BOARDS, board_named
+from mxmac_fpga.gateware.accelerator import LEDS
+from mxmac_fpga.gateware.uart import bit_clocks
 from mxmac_fpga.pll import PLLS, Ecp5Pll, GowinPll, Ice40Pll, pll
 from mxmac_fpga.toolchains import TOOLCHAINS, BuildError, Routed, Tools
-from mxmac_fpga.uart import bit_clocks
 
 each_board = pytest.mark.parametrize("name", BOARDS)
 

@@ -4,7 +4,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from mxmac_fpga.framing import FrameReceiver, FrameTransmitter
+from mxmac_fpga.gateware.framing import FrameReceiver, FrameTransmitter
 from mxmac_fpga.protocol import ErrorCode, Frame, encode
 
 #: Clocks between bytes: as few as there ever are.

@@ -3,7 +3,7 @@ from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
 from mxmac.errors import UserError
-from mxmac_fpga.uart import UartReceiver, UartTransmitter, bit_clocks
+from mxmac_fpga.gateware.uart import UartReceiver, UartTransmitter, bit_clocks
 
 BYTES = [0x00, 0xFF, 0x55, 0xAA, 0xC0, 0x01, 0x80]
 

@@ -10,9 +10,9 @@ from mxmac.mac.unit import beat_in_layout, result_queue_depth
 from mxmac.primitives.credit_queue import queue_depth
 from mxmac.stages.layouts import result_layout
 
+from ..protocol import CONTINUES, MORE, REPLY, ErrorCode, Kind
 from .beats import BeatAssembler, ResultSender
 from .framing import TOKEN
-from .protocol import CONTINUES, MORE, REPLY, ErrorCode, Kind
 
 __all__ = ["Sequencer"]
 
@@ -32,7 +32,7 @@ class Sequencer(wiring.Component):
     Members
     -------
     i : In(stream.Signature(TOKEN))
-        Frames; with ``free`` and ``rewind`` as in :class:`~mxmac_fpga.framing.FrameReceiver`.
+        Frames; with ``free`` and ``rewind`` as in :class:`~mxmac_fpga.gateware.framing.FrameReceiver`.
     free, rewind : Out(1)
     o : Out(stream.Signature(TOKEN))
         Replies.

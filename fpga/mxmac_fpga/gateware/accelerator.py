@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 from mxmac.config import MacConfig
 from mxmac.mac.unit import MacUnit
 
+from ..protocol import Facts, buffer_bytes
 from .framing import FrameReceiver, FrameTransmitter
-from .protocol import Facts, buffer_bytes
 from .sequencer import Sequencer
 from .uart import UartReceiver, UartTransmitter, bit_clocks
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .protocol import CRC_POLYNOMIAL, CRC_RESIDUE, END, ESC, ESC_END, ESC_ESC, FRAME_BYTES_MIN, ErrorCode
+from ..protocol import CRC_POLYNOMIAL, CRC_RESIDUE, END, ESC, ESC_END, ESC_ESC, FRAME_BYTES_MIN, ErrorCode
 
 __all__ = ["TOKEN", "FrameReceiver", "FrameTransmitter", "SerialCrc"]
 

@@ -8,7 +8,7 @@ from mxmac.config import MacConfig
 from mxmac.mac.unit import beat_in_layout
 from mxmac.stages.layouts import result_layout
 
-from .protocol import has_format_byte, operand_bytes, result_bytes
+from ..protocol import has_format_byte, operand_bytes, result_bytes
 
 __all__ = ["BeatAssembler", "ResultSender"]
 

@@ -1,0 +1,1 @@
+"""Gateware around a unit: UART, framing, sequencer, accelerator."""
