@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mxmac_fpga.boards import BOARDS
+from mxmac_fpga.boards.table import BOARDS
 
 FILE = Path(__file__).with_name("fpga.md")
 REPORTS = Path(__file__).parents[1] / "build" / "fpga"

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mxmac.errors import UserError
 
-from .boards import board_named
+from .boards.table import board_named
 
 if TYPE_CHECKING:
     from .host import Board

@@ -15,15 +15,15 @@ from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
 from mxmac.errors import UserError
-from mxmac_fpga import build as builder
-from mxmac_fpga import flash as flasher
-from mxmac_fpga import toolchains
-from mxmac_fpga.board_top import BoardTop, ResetAfterLock
-from mxmac_fpga.boards import BOARDS, board_named
+from mxmac_fpga.boards import build as builder
+from mxmac_fpga.boards import flash as flasher
+from mxmac_fpga.boards import toolchains
+from mxmac_fpga.boards.pll import PLLS, Ecp5Pll, GowinPll, Ice40Pll, pll
+from mxmac_fpga.boards.table import BOARDS, board_named
+from mxmac_fpga.boards.toolchains import TOOLCHAINS, BuildError, Routed, Tools
+from mxmac_fpga.boards.top import BoardTop, ResetAfterLock
 from mxmac_fpga.gateware.accelerator import LEDS
 from mxmac_fpga.gateware.uart import bit_clocks
-from mxmac_fpga.pll import PLLS, Ecp5Pll, GowinPll, Ice40Pll, pll
-from mxmac_fpga.toolchains import TOOLCHAINS, BuildError, Routed, Tools
 
 each_board = pytest.mark.parametrize("name", BOARDS)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mxmac_fpga.boards import BOARDS
-from mxmac_fpga.build import bitstream_path, build, report_path
+from mxmac_fpga.boards.build import bitstream_path, build, report_path
+from mxmac_fpga.boards.table import BOARDS
 from mxmac_fpga.digits import recognise
 from mxmac_fpga.host import Board
 from mxmac_fpga.selftest import random_operands

@@ -21,7 +21,7 @@ from mxmac.files import check_writable, written_whole
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.simulators.yosys import YosysError
 
-from ..toolchains import BuildError
+from ..boards.toolchains import BuildError
 from .console import described, table
 from .measure import Settings, measure
 from .options import PartOption, settings_from, stored_for

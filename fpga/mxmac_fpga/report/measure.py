@@ -18,7 +18,7 @@ from mxmac.config import MultiplierKind
 from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
 from mxmac_sim.simulators.processes import Processes
 
-from ..toolchains import TOOLCHAINS
+from ..boards.toolchains import TOOLCHAINS
 from .harness import HARNESS, harnessed
 from .parts import TOP, Part, Subject
 from .routing import DEVICES, NoRoomError, options, place_and_route

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mxmac_sim.simulators.processes import Processes
 
-from ..toolchains import TOOLCHAINS, BuildError, run_program
+from ..boards.toolchains import TOOLCHAINS, BuildError, run_program
 from .harness import INPUT, INSIDE, OUTPUT, frame_cells
 
 __all__ = ["DEVICES", "Device", "NoRoomError", "Speed", "place_and_route"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from mxmac_sim.campaigns.gates.netlists import TARGETS
 from mxmac_sim.simulators.yosys import run_yosys
 
-from ..toolchains import TOOLCHAINS
+from ..boards.toolchains import TOOLCHAINS
 from .modules import luts_of_modules
 
 __all__ = ["CELLS", "FPGAS", "Cells", "Gates", "gates", "netlist"]

@@ -242,7 +242,7 @@ class GowinPll(Pll):
         )
 
 
-#: By the name of the family, as :mod:`~mxmac_fpga.toolchains` has it.
+#: By the name of the family, as :mod:`~mxmac_fpga.boards.toolchains` has it.
 PLLS: dict[str, type[Pll]] = {"ice40": Ice40Pll, "ecp5": Ecp5Pll, "gowin": GowinPll}
 
 

@@ -17,7 +17,7 @@ from amaranth.build import Platform
 
 from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
 
-from .board_top import BoardTop
+from .top import BoardTop
 
 __all__ = ["TOOLCHAINS", "BuildError", "Routed", "Toolchain", "Tools", "package_versions", "run_program"]
 

@@ -11,10 +11,10 @@ from mxmac import __version__
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_together
 
-from .board_top import BoardTop
-from .boards import board_named
-from .gateware.uart import bit_clocks
+from ..gateware.uart import bit_clocks
+from .table import board_named
 from .toolchains import TOOLCHAINS, BuildError, Routed, Tools, package_versions
+from .top import BoardTop
 
 __all__ = ["SEEDS", "Built", "bitstream_path", "build", "report_path"]
 
@@ -55,7 +55,7 @@ def build(
     Parameters
     ----------
     name : str
-        In :data:`~mxmac_fpga.boards.BOARDS`.
+        In :data:`~mxmac_fpga.boards.table.BOARDS`.
     folder : Path
         Made if it does not exist.
     baud : int, optional

@@ -34,7 +34,7 @@ class BoardType:
     part : str
         FPGA and speed grade.
     family : str
-        Of the FPGA, as :data:`~mxmac_fpga.toolchains.TOOLCHAINS` names it.
+        Of the FPGA, as :data:`~mxmac_fpga.boards.toolchains.TOOLCHAINS` names it.
     platform : str
         Module and class of its platform.
     reference_hz, clock_hz : int
@@ -177,7 +177,7 @@ BOARDS: dict[str, BoardType] = {
         title="Colorlight i5 v7.0",
         part="LFE5U-25F (ECP5), speed 6",
         family="ecp5",
-        platform="mxmac_fpga.colorlight_i5.ColorlightI5Platform",
+        platform="mxmac_fpga.boards.colorlight_i5.ColorlightI5Platform",
         reference_hz=25_000_000,
         clock_hz=50_000_000,
         config=_unit(8),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mxmac.errors import UserError
 
-from .boards import board_named
+from .table import board_named
 
 __all__ = ["FlashError", "flash", "flash_command"]
 
@@ -29,7 +29,7 @@ def flash_command(name: str, bitstream: Path, *, permanent: bool = False) -> lis
     Parameters
     ----------
     name : str
-        In :data:`~mxmac_fpga.boards.BOARDS`.
+        In :data:`~mxmac_fpga.boards.table.BOARDS`.
     bitstream : Path
     permanent : bool
         Into the memory that the FPGA starts from, where there is a choice.

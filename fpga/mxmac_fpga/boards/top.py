@@ -6,8 +6,8 @@ from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from .boards import BoardType
-from .gateware.accelerator import Accelerator
+from ..gateware.accelerator import Accelerator
+from .table import BoardType
 
 __all__ = ["BoardTop", "ResetAfterLock"]
 

@@ -1,0 +1,1 @@
+"""Boards: pins, PLLs, builds and flashing."""
