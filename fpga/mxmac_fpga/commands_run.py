@@ -15,8 +15,8 @@ from mxmac.errors import UserError
 from .boards.table import board_named
 
 if TYPE_CHECKING:
-    from .host import Board
-    from .products import Outcome
+    from .host.board import Board
+    from .host.products import Outcome
 
 __all__ = ["run"]
 
@@ -50,9 +50,9 @@ def run(
     Exit status 1 if any result or flag differs.
     """
     with _serial_needed():
-        from . import products
-        from .host import Board
-        from .link import LinkError
+        from .host import products
+        from .host.board import Board
+        from .host.link import LinkError
 
     _check_options(board, port, a_argument, b_argument, digits, dots, synthesized)
     tensors = None if a_argument is None or b_argument is None else products.load_pair(a_argument, b_argument)
@@ -65,7 +65,7 @@ def run(
         console.print(_facts(unit, board, port))
         try:
             if digits is not None:
-                from .digits import recognise
+                from .digits.demo import recognise
 
                 return 0 if recognise(unit, count=digits, console=console).passed else 1
             columns = (TextColumn("Computing"), BarColumn(), MofNCompleteColumn(), TextColumn("dot products"))

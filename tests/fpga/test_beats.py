@@ -7,9 +7,9 @@ from amaranth.sim import Simulator
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_fpga.gateware.beats import BeatAssembler, ResultSender
-from mxmac_fpga.packing import jobs, pack, unpack
+from mxmac_fpga.host.packing import jobs, pack, unpack
+from mxmac_fpga.host.selftest import random_operands
 from mxmac_fpga.protocol import FRAME_OVERHEAD, Facts, block_bytes, buffer_bytes
-from mxmac_fpga.selftest import random_operands
 
 E4M3, E2M1, E3M2, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E2M1", "E3M2", "INT8"))
 CONFIGS = [

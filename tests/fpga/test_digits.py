@@ -15,8 +15,8 @@ from rich.console import Console
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac_fpga.digits import recognise
-from mxmac_fpga.digits_network import FORMAT, LAYERS, Golden, Network, held_out, load, with_constant
+from mxmac_fpga.digits.demo import recognise
+from mxmac_fpga.digits.network import FORMAT, LAYERS, Golden, Network, held_out, load, with_constant
 from mxmac_sim.golden.quantize import dequantize, quantize
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ import pytest
 
 from mxmac.errors import UserError
 from mxmac_fpga.faults import Fault, campaign
-from mxmac_fpga.host import Board
-from mxmac_fpga.link import Link, open_port
+from mxmac_fpga.host.board import Board
+from mxmac_fpga.host.link import Link, open_port
+from mxmac_fpga.host.selftest import random_operands
 from mxmac_fpga.protocol import CONTINUES, MORE, REPLY, Decoder, ErrorCode, Frame, Kind, block_bytes, encode, result_bytes
-from mxmac_fpga.selftest import random_operands
 from mxmac_fpga.simulation import SIMULATED_BAUD, SIMULATED_CONFIG
 from mxmac_sim import golden
 from shared_board import built_board
@@ -191,7 +191,7 @@ def test_a_port_that_does_not_exist_is_a_mistake_of_the_user():
 
 @pytest.mark.parametrize(("noise", "noticed"), [(b"", "nothing comes back"), (b"\xc0abc\xc0", "no frame")])
 def test_a_port_without_a_board_is_a_mistake_of_the_user(noise, noticed, monkeypatch):
-    monkeypatch.setattr("mxmac_fpga.link._GREETINGS", (0.05, 0.05))
+    monkeypatch.setattr("mxmac_fpga.host.link._GREETINGS", (0.05, 0.05))
     master, slave = os.openpty()
     try:
         tty.setraw(slave)

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from mxmac_fpga.boards.build import bitstream_path, build, report_path
 from mxmac_fpga.boards.table import BOARDS
-from mxmac_fpga.digits import recognise
-from mxmac_fpga.host import Board
-from mxmac_fpga.selftest import random_operands
+from mxmac_fpga.digits.demo import recognise
+from mxmac_fpga.host.board import Board
+from mxmac_fpga.host.selftest import random_operands
 from mxmac_fpga.simulation import SimulatedBoard
 from mxmac_sim import golden
 

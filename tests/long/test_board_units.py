@@ -6,8 +6,8 @@ import pytest
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_fpga.faults import Fault, campaign
-from mxmac_fpga.host import Board
-from mxmac_fpga.selftest import random_operands
+from mxmac_fpga.host.board import Board
+from mxmac_fpga.host.selftest import random_operands
 from mxmac_fpga.simulation import SIMULATED_CONFIG, SimulatedBoard, accelerator_verilog, synthesized_ice40
 from mxmac_sim import golden
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from mxmac.config import Accumulator, MacConfig
-from mxmac_fpga.digits import recognise
+from mxmac_fpga.digits.demo import recognise
 from mxmac_sim.simulators.bulk import BulkUnit
 
 COUNT = 599

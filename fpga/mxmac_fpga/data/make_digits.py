@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mxmac.errors import UserError
 from mxmac.files import written_whole
-from mxmac_fpga.digits_network import BLOCK, FILE, FORMAT, LAYERS, WHITE, held_out, with_constant
+from mxmac_fpga.digits.network import BLOCK, FILE, FORMAT, LAYERS, WHITE, held_out, with_constant
 from mxmac_sim.golden.quantize import quantize
 
 Floats = NDArray[np.float64]

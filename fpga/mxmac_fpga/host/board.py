@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 
+from ..protocol import FRAME_OVERHEAD, REPLY, ErrorCode, Facts, Frame, Kind, result_bytes
 from .link import Line, Link, LinkError, LinkStatistics, open_port
 from .packing import Job, jobs, pack, unpack
-from .protocol import FRAME_OVERHEAD, REPLY, ErrorCode, Facts, Frame, Kind, result_bytes
 
 __all__ = ["Board"]
 

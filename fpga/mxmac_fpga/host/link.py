@@ -10,7 +10,7 @@ import serial
 
 from mxmac.errors import UserError
 
-from .protocol import REPLY, Decoder, ErrorCode, Facts, Frame, Kind, encode
+from ..protocol import REPLY, Decoder, ErrorCode, Facts, Frame, Kind, encode
 
 __all__ = ["Line", "Link", "LinkError", "LinkStatistics", "open_port"]
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .digits_network import WHITE
+from .network import WHITE
 
 __all__ = ["Display"]
 

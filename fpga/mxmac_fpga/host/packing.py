@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
 
-from .protocol import CONTINUES, FRAME_OVERHEAD, MORE, Facts, Kind, block_bytes, has_format_byte, result_bytes
+from ..protocol import CONTINUES, FRAME_OVERHEAD, MORE, Facts, Kind, block_bytes, has_format_byte, result_bytes
 
 __all__ = ["BLOCKS_MAX", "Job", "jobs", "pack", "unpack"]
 

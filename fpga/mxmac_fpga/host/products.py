@@ -15,7 +15,7 @@ from mxmac_sim.tensors import MxTensor
 from mxmac_sim.tensors.archives import file_and_name
 from mxmac_sim.tensors.files import load_mx
 
-from .host import Board
+from .board import Board
 from .packing import BLOCKS_MAX
 from .selftest import random_operands
 

@@ -11,8 +11,8 @@ from rich.table import Table
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 
-from .digits_console import Display
-from .digits_network import Backend, Golden, Network, held_out, load
+from .console import Display
+from .network import Backend, Golden, Network, held_out, load
 
 __all__ = ["Mismatch", "Outcome", "recognise"]
 

@@ -1,0 +1,1 @@
+"""Host software: the link to a board and dot products through it."""
