@@ -67,7 +67,7 @@ oracles: $(READY) $(OUTSIDE)/ready ## Hold the golden model against integers, MP
 	PYTHONPATH=$(OUTSIDE) .venv/bin/python tests/oracles_at_scale.py
 
 faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
-	.venv/bin/python -m mxmac_fpga.campaign --faults 13000
+	.venv/bin/python -m mxmac_fpga.simulation.campaign --faults 13000
 
 pairings: $(READY) ## Run the longest ones: all pairings with all accumulators and results, 324 units
 	.venv/bin/pytest -n auto tests/pairings

@@ -2,7 +2,7 @@
 
 import shutil
 
-from mxmac_fpga.simulation import SIMULATED_CONFIG, SimulatedBoard
+from mxmac_fpga.simulation.board import SIMULATED_CONFIG, SimulatedBoard
 from shared_units import shared_folder
 
 __all__ = ["built_board"]

@@ -101,7 +101,7 @@ def _serial_needed():
 def _rate(board: str) -> int:
     """Rate of the serial line that a board, or the simulation, is built for if nothing else is asked for."""
     if board == _SIMULATION:
-        from .simulation import SIMULATED_BAUD
+        from .simulation.board import SIMULATED_BAUD
 
         return SIMULATED_BAUD
     return board_named(board).baud
@@ -129,7 +129,7 @@ def _check_options(board, port, a_argument, b_argument, digits, dots, synthesize
 
 @contextmanager
 def _simulation(work: Path, synthesized: bool, console: Console):
-    from .simulation import SimulatedBoard, accelerator_verilog, synthesized_ice40
+    from .simulation.board import SimulatedBoard, accelerator_verilog, synthesized_ice40
 
     folder = work / ("netlist" if synthesized else "simulation")
     with console.status(f"Building the simulation in {folder}"):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mxmac.errors import UserError
-from mxmac_fpga.faults import Fault, campaign
 from mxmac_fpga.host.board import Board
 from mxmac_fpga.host.link import Link, open_port
 from mxmac_fpga.host.selftest import random_operands
 from mxmac_fpga.protocol import CONTINUES, MORE, REPLY, Decoder, ErrorCode, Frame, Kind, block_bytes, encode, result_bytes
-from mxmac_fpga.simulation import SIMULATED_BAUD, SIMULATED_CONFIG
+from mxmac_fpga.simulation.board import SIMULATED_BAUD, SIMULATED_CONFIG
+from mxmac_fpga.simulation.faults import Fault, campaign
 from mxmac_sim import golden
 from shared_board import built_board
 

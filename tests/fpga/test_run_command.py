@@ -136,7 +136,7 @@ def parent_of(process):
 def test_a_program_that_ends_leaves_no_simulation_behind(simulation, stop):
     folder = simulation._program.parent
     program = (
-        "import sys, time; from pathlib import Path; from mxmac_fpga.simulation import SimulatedBoard\n"
+        "import sys, time; from pathlib import Path; from mxmac_fpga.simulation.board import SimulatedBoard\n"
         "with SimulatedBoard(folder=Path(sys.argv[1])) as board: print(board.port, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(

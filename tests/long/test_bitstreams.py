@@ -15,7 +15,7 @@ from mxmac_fpga.boards.table import BOARDS
 from mxmac_fpga.digits.demo import recognise
 from mxmac_fpga.host.board import Board
 from mxmac_fpga.host.selftest import random_operands
-from mxmac_fpga.simulation import SimulatedBoard
+from mxmac_fpga.simulation.board import SimulatedBoard
 from mxmac_sim import golden
 
 #: Of the paths that a machine has; letters before it are part of a longer word.

@@ -5,10 +5,10 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac_fpga.faults import Fault, campaign
 from mxmac_fpga.host.board import Board
 from mxmac_fpga.host.selftest import random_operands
-from mxmac_fpga.simulation import SIMULATED_CONFIG, SimulatedBoard, accelerator_verilog, synthesized_ice40
+from mxmac_fpga.simulation.board import SIMULATED_CONFIG, SimulatedBoard, accelerator_verilog, synthesized_ice40
+from mxmac_fpga.simulation.faults import Fault, campaign
 from mxmac_sim import golden
 
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))

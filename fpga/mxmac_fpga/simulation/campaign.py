@@ -1,4 +1,4 @@
-"""Many faults on the link to the simulated board, as a table: ``python -m mxmac_fpga.campaign``."""
+"""Many faults on the link to the simulated board, as a table: ``python -m mxmac_fpga.simulation.campaign``."""
 
 import sys
 import time
@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from .board import SIMULATED_CONFIG, SimulatedBoard
 from .faults import Fault, Tally, campaign
-from .simulation import SIMULATED_CONFIG, SimulatedBoard
 
 __all__ = ["fault_table", "main"]
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac_sim import golden
 
-from .host.board import Board
-from .host.link import Line, LinkError, open_port
-from .host.packing import Job, jobs, pack
-from .host.selftest import random_operands
-from .protocol import FRAME_OVERHEAD, Frame, block_bytes, encode, result_bytes
-from .simulation import SIMULATED_BAUD, SimulatedBoard
+from ..host.board import Board
+from ..host.link import Line, LinkError, open_port
+from ..host.packing import Job, jobs, pack
+from ..host.selftest import random_operands
+from ..protocol import FRAME_OVERHEAD, Frame, block_bytes, encode, result_bytes
+from .board import SIMULATED_BAUD, SimulatedBoard
 
 __all__ = ["Fault", "FaultyLine", "HostKilledError", "Tally", "campaign"]
 

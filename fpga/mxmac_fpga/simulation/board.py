@@ -14,7 +14,7 @@ from mxmac.verilog.emit import component_verilog
 from mxmac_sim.simulators.bulk import SimulationError
 from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 
-from .gateware.accelerator import Accelerator
+from ..gateware.accelerator import Accelerator
 
 __all__ = ["SIMULATED_BAUD", "SIMULATED_CONFIG", "SimulatedBoard", "accelerator_verilog", "synthesized_ice40"]
 

@@ -1,0 +1,1 @@
+"""Simulated boards, and faults on the link to them."""
