@@ -313,7 +313,7 @@ def run(*arguments):
     """Run a sub-command; what it returns."""
     import typer
 
-    from mxmac_fpga.commands import add_commands
+    from mxmac_fpga.cli.commands import add_commands
 
     app = typer.Typer()
     add_commands(app)

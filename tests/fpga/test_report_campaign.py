@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mxmac_fpga.report import campaign, commands
+from mxmac_fpga.cli import report as commands
+from mxmac_fpga.report import campaign
 from mxmac_fpga.report.campaign import MEASUREMENTS
 from mxmac_fpga.report.measure import generator, versions
 from report_command import report

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_fpga import commands_run
+from mxmac_fpga.cli import run as commands_run
 from mxmac_fpga.host.board import Board
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, quantize
 from mxmac_sim.tensors.files import save_mx

@@ -68,8 +68,8 @@ generate_app.command("quantizer")(quantizer)
 _OTHER_COMMANDS = (
     ("mxmac_sim.cli.commands", "sim", ("verify", "dot")),
     ("mxmac_sim.cli.prove", "prove", ("prove",)),
-    ("mxmac_fpga.report.commands_explore", "explore", ("explore",)),
-    ("mxmac_fpga.commands", "fpga", ("fpga", "report")),
+    ("mxmac_fpga.cli.explore", "explore", ("explore",)),
+    ("mxmac_fpga.cli.commands", "fpga", ("fpga", "report")),
 )
 _ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 

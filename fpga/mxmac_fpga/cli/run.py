@@ -12,11 +12,11 @@ from rich.table import Table
 
 from mxmac.errors import UserError
 
-from .boards.table import board_named
+from ..boards.table import board_named
 
 if TYPE_CHECKING:
-    from .host.board import Board
-    from .host.products import Outcome
+    from ..host.board import Board
+    from ..host.products import Outcome
 
 __all__ = ["run"]
 
@@ -50,9 +50,9 @@ def run(
     Exit status 1 if any result or flag differs.
     """
     with _serial_needed():
-        from .host import products
-        from .host.board import Board
-        from .host.link import LinkError
+        from ..host import products
+        from ..host.board import Board
+        from ..host.link import LinkError
 
     _check_options(board, port, a_argument, b_argument, digits, dots, synthesized)
     tensors = None if a_argument is None or b_argument is None else products.load_pair(a_argument, b_argument)
@@ -65,7 +65,7 @@ def run(
         console.print(_facts(unit, board, port))
         try:
             if digits is not None:
-                from .digits.demo import recognise
+                from ..digits.demo import recognise
 
                 return 0 if recognise(unit, count=digits, console=console).passed else 1
             columns = (TextColumn("Computing"), BarColumn(), MofNCompleteColumn(), TextColumn("dot products"))
@@ -101,7 +101,7 @@ def _serial_needed():
 def _rate(board: str) -> int:
     """Rate of the serial line that a board, or the simulation, is built for if nothing else is asked for."""
     if board == _SIMULATION:
-        from .simulation.board import SIMULATED_BAUD
+        from ..simulation.board import SIMULATED_BAUD
 
         return SIMULATED_BAUD
     return board_named(board).baud
@@ -129,7 +129,7 @@ def _check_options(board, port, a_argument, b_argument, digits, dots, synthesize
 
 @contextmanager
 def _simulation(work: Path, synthesized: bool, console: Console):
-    from .simulation.board import SimulatedBoard, accelerator_verilog, synthesized_ice40
+    from ..simulation.board import SimulatedBoard, accelerator_verilog, synthesized_ice40
 
     folder = work / ("netlist" if synthesized else "simulation")
     with console.status(f"Building the simulation in {folder}"):

@@ -19,10 +19,10 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 
-from .measure import Settings
-from .options import JobsOption, checked_jobs, checked_target, settings_from, stored_for
-from .pareto import draw
-from .sweep import Point, Results, run
+from ..report.measure import Settings
+from ..report.options import JobsOption, checked_jobs, checked_target, settings_from, stored_for
+from ..report.pareto import draw
+from ..report.sweep import Point, Results, run
 
 __all__ = ["add_commands"]
 

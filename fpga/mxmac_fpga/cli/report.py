@@ -22,10 +22,10 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.simulators.yosys import YosysError
 
 from ..boards.toolchains import BuildError
-from .console import described, table
-from .measure import Settings, measure
-from .options import PartOption, settings_from, stored_for
-from .parts import QUANTIZER, Part, part_named
+from ..report.console import described, table
+from ..report.measure import Settings, measure
+from ..report.options import PartOption, settings_from, stored_for
+from ..report.parts import QUANTIZER, Part, part_named
 
 __all__ = ["report_app"]
 

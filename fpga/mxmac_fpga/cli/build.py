@@ -29,9 +29,9 @@ def build(
 
     Exit status 1 if a board cannot be built, or does not meet its clock.
     """
-    from .boards import build as builder
-    from .boards.table import BOARDS, board_named
-    from .boards.toolchains import BuildError
+    from ..boards import build as builder
+    from ..boards.table import BOARDS, board_named
+    from ..boards.toolchains import BuildError
 
     if (board is None) != every:
         raise UserError("board", f"Name a board, one of {', '.join(BOARDS)}; or all of them with --all")
@@ -106,9 +106,9 @@ def flash(
 
     Exit status 1 if the board cannot be flashed; a line then says what to install or plug in.
     """
-    from .boards import flash as flasher
-    from .boards.build import bitstream_path
-    from .boards.table import BOARDS, board_named
+    from ..boards import flash as flasher
+    from ..boards.build import bitstream_path
+    from ..boards.table import BOARDS, board_named
 
     if board is None:
         raise UserError("board", f"Missing; name a board, one of {', '.join(BOARDS)}")

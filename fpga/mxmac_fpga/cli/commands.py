@@ -2,9 +2,9 @@
 
 import typer
 
-from .commands_build import build, flash
-from .commands_run import run
-from .report.commands import report_app
+from .build import build, flash
+from .report import report_app
+from .run import run
 
 __all__ = ["add_commands"]
 

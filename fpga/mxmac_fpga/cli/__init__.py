@@ -1,0 +1,1 @@
+"""Commands that boards and reports add to ``mxmac``."""
