@@ -19,7 +19,7 @@ from mxmac_sim.golden.quantize import Overflow, ScaleRule, clipped, dequantize, 
 from mxmac_sim.tensors import ELEMENT_DTYPES
 from mxmac_sim.tensors.files import load_floats
 
-TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
+TILE = Path(__file__).parents[3] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 FORMATS = list(ELEMENT_FORMATS.values())
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))
 GFLOAT = {fmt.name: getattr(gfloat_formats, f"format_info_ocp_{fmt.name.lower()}") for fmt in FORMATS}

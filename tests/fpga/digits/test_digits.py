@@ -19,7 +19,7 @@ from mxmac_fpga.digits.demo import recognise
 from mxmac_fpga.digits.network import FORMAT, LAYERS, Golden, Network, held_out, load, with_constant
 from mxmac_sim.golden.quantize import dequantize, quantize
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = ROOT / "fpga" / "mxmac_fpga" / "data"
 CONFIG = MacConfig(lanes=1)
 #: Dot products for a digit: neurons of the hidden layer, and of the output.

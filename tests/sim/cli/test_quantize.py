@@ -14,7 +14,7 @@ from mxmac_sim.cli import quantize as commands_quantize
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, dequantize, quantize, sqnr_db
 from mxmac_sim.tensors.files import load_floats, load_mx
 
-TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
+TILE = Path(__file__).parents[3] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 
 app = typer.Typer()
 app.command("quantize")(commands_quantize.quantize)
