@@ -44,8 +44,8 @@ class BoardType:
     serial : str
         Where the serial line is, for people.
     leds : mapping of str to tuple
-        What an LED shows (a field of :data:`~mxmac_fpga.gateware.accelerator.LEDS`): name, number and, if it is part of a resource,
-        the part.
+        What an LED shows (a field of :data:`~mxmac_fpga.gateware.accelerator.LEDS`): name, number and, if it is part of a
+        resource, the part.
     synthesis : tuple of str
         Further options of the synthesis command.
     resources : tuple of Resource

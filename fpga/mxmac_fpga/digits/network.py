@@ -34,7 +34,7 @@ WHITE = 16
 #: Of so many images in a row, the last is for testing; the network was trained on the others.
 _TEST_STEP = 3
 
-FILE = Path(__file__).with_name("data") / "digits.npz"
+FILE = Path(__file__).parents[1] / "data" / "digits.npz"
 
 
 class Backend(Protocol):

@@ -75,8 +75,8 @@ class SimulatedBoard:
     folder : Path
         Where to build; what was built there of the same text is used again.
     verilog : str, optional
-        Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.gateware.accelerator.Accelerator`, instead of that of
-        ``config``.
+        Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.gateware.accelerator.Accelerator`, instead
+        of that of ``config``.
     library : sequence of Path
         Object files of Verilator's own library, as :class:`~mxmac_sim.simulators.bulk.BulkUnit` takes them.
 
@@ -155,7 +155,7 @@ class SimulatedBoard:
 
 
 def _build(text: str, folder: Path, library: Sequence[Path]):
-    driver = Path(__file__).with_name("simulation.cpp")
+    driver = Path(__file__).with_name("board.cpp")
     program, stamp, source = folder / f"V{_TOP}", folder / "built", folder / f"{_TOP}.v"
     folder.mkdir(parents=True, exist_ok=True)
     wanted = text + driver.read_text()

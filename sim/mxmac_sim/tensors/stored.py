@@ -33,7 +33,8 @@ class StoredTensor:
         One element code a byte. The last block may be shorter than ``block``.
     scales : ndarray of uint8, float8_e8m0fnu, int32 or floats
         Of shape (..., ceil(K / block)): UE8M0 codes or numbers. int32 has four of them in a word, as
-        :func:`mxmac_sim.tensors.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those of tiles.
+        :func:`mxmac_sim.tensors.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those of
+        tiles.
     format : Format
         Of the elements.
     block : int, optional

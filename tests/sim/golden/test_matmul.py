@@ -11,11 +11,12 @@ from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
+from mxmac_sim.golden import model
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors import ELEMENT_DTYPES, MxTensor
 
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))
-TILE = Path(golden.__file__).parent / "data" / "minilm_tile.npz"
+TILE = Path(golden.__file__).parents[1] / "data" / "minilm_tile.npz"
 each_accumulator = pytest.mark.parametrize("accumulator", Accumulator, ids=lambda each: each.value)
 
 
@@ -124,7 +125,7 @@ def test_matmul_is_the_dot_of_all_pairs_of_rows(accumulator, fmt_a, fmt_b, m, n,
     cfg = MacConfig(a=(fmt_a,), b=(fmt_b,), accumulator=accumulator, block=16)
     a, b = random_tensor(rng, m, blocks * 16, fmt_a, 16), random_tensor(rng, n, blocks * 16, fmt_b, 16)
     expected = by_dot(a, b, cfg)
-    monkeypatch.setattr(golden, "_RESULTS", tile)
+    monkeypatch.setattr(model, "_RESULTS", tile)
     for got, want in zip(golden.matmul(a, b, cfg), expected, strict=True):
         np.testing.assert_array_equal(got, want)
 
@@ -212,7 +213,7 @@ def test_memory_of_a_dot_is_bounded_and_chunks_change_nothing(monkeypatch):
     scales = np.full(3, 127, np.uint8)
     cfg = MacConfig(block=4, lanes=1)
     expected = golden.dot(a, scales, b, scales, cfg)
-    monkeypatch.setattr(golden, "_RESULTS", 7)
+    monkeypatch.setattr(model, "_RESULTS", 7)
     np.testing.assert_array_equal(golden.dot(a, scales, b, scales, cfg), expected)
 
 

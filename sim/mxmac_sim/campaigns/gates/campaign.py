@@ -1,4 +1,4 @@
-"""Units after synthesis, cell by cell, through the vectors: ``python -m mxmac_sim.campaigns.gates.campaign`` writes build/gates.json.
+"""Simulate netlists after synthesis: ``python -m mxmac_sim.campaigns.gates.campaign`` writes build/gates.json.
 
 Each unit is synthesized for three families of FPGAs and with a library of standard cells, and simulated with models of their
 cells. Results and flags have to be the golden model's, and clocks those of the unit before synthesis. A netlist in which the

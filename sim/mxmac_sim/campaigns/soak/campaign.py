@@ -1,4 +1,4 @@
-"""Long random runs of whole units, with pauses and resets, and what they have covered: ``python -m mxmac_sim.campaigns.soak.campaign``.
+"""Long random runs of whole units, with stalls and resets: ``python -m mxmac_sim.campaigns.soak.campaign``.
 
 Each unit runs twice. In cocotb, pauses, resets and in_last come at any time, and functional coverage is measured; driven from
 compiled code, it computes many more dot products with pauses. Every result and status flag is held against the golden model.
