@@ -1,5 +1,1 @@
 """The ``mxmac`` command and its options."""
-
-from .app import app, main
-
-__all__ = ["app", "main"]
