@@ -10,6 +10,11 @@ from rich.table import Table
 
 from mxmac.errors import UserError
 
+from ..boards import build as builder
+from ..boards import flash as flasher
+from ..boards.table import BOARDS, board_named
+from ..boards.toolchains import BuildError
+
 __all__ = ["build", "flash"]
 
 _FOLDER = Path("build/fpga")
@@ -29,10 +34,6 @@ def build(
 
     Exit status 1 if a board cannot be built, or does not meet its clock.
     """
-    from ..boards import build as builder
-    from ..boards.table import BOARDS, board_named
-    from ..boards.toolchains import BuildError
-
     if (board is None) != every:
         raise UserError("board", f"Name a board, one of {', '.join(BOARDS)}; or all of them with --all")
     names = list(BOARDS) if board is None else [board.lower()]
@@ -42,7 +43,7 @@ def build(
     failed = 0
     for name in names:
         try:
-            built = _build(name, builder, folder, baud, seeds, console)
+            built = _build(name, folder, baud, seeds, console)
         except BuildError as error:
             Console(stderr=True, highlight=False).print(f"mxmac: {name}: {error}", soft_wrap=True)
             failed += 1
@@ -52,7 +53,7 @@ def build(
     return 1 if failed else 0
 
 
-def _build(name: str, builder, folder: Path, baud: int | None, seeds: int, console: Console):
+def _build(name: str, folder: Path, baud: int | None, seeds: int, console: Console):
     """Build, and show each step and how long it took."""
     current, start = "", time.perf_counter()
 
@@ -106,17 +107,13 @@ def flash(
 
     Exit status 1 if the board cannot be flashed; a line then says what to install or plug in.
     """
-    from ..boards import flash as flasher
-    from ..boards.build import bitstream_path
-    from ..boards.table import BOARDS, board_named
-
     if board is None:
         raise UserError("board", f"Missing; name a board, one of {', '.join(BOARDS)}")
     name = board.lower()
     kind = board_named(name)
     console = Console(highlight=False)
     try:
-        flasher.flash(name, bitstream or bitstream_path(name, _FOLDER), permanent=permanent)
+        flasher.flash(name, bitstream or builder.bitstream_path(name, _FOLDER), permanent=permanent)
     except flasher.FlashError as error:
         Console(stderr=True, highlight=False).print(f"mxmac: {error}", soft_wrap=True)
         return 1

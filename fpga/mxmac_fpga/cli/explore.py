@@ -1,6 +1,9 @@
-"""``mxmac explore``: many units measured. The docstring of the command is its help."""
+"""Measure all combinations of lanes, formats, accumulators and targets, and draw area against rate.
 
-import importlib.util
+Results that OUT.csv has already are not measured again, unless the tools, the generator or the seeds differ. Exit status 1 if
+a measurement fails.
+"""
+
 import itertools
 import logging
 import signal
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from distributed import Client, LocalCluster
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -24,11 +28,7 @@ from ..report.options import JobsOption, checked_jobs, checked_target, settings_
 from ..report.pareto import draw
 from ..report.sweep import Point, Results, run
 
-__all__ = ["add_commands"]
-
-if importlib.util.find_spec("distributed") is None:
-    # It takes a moment to load, and only a sweep needs it.
-    raise ModuleNotFoundError("No module named 'distributed'", name="distributed")
+__all__ = ["explore"]
 
 _PANEL = "Sweep"
 #: Seconds to wait for a scheduler.
@@ -70,11 +70,7 @@ def explore(
     output_file: _Output = None,
     plot: _Plot = None,
 ) -> int:
-    """Measure all combinations of lanes, formats, accumulators and targets, and draw area against rate.
-
-    What OUT.csv already has is not measured again, unless the tools, the generator or the seeds are others. Exit status 1 if
-    some could not be measured.
-    """
+    """Run ``mxmac explore``; see the module for its help."""
     if output_file is None:
         raise UserError("-o", "Missing; give the name of the file to write results to, such as OUT.csv")
     picture = output_file.with_suffix(".svg") if plot is None else plot
@@ -143,8 +139,6 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[str], object]]
 @contextmanager
 def _client(scheduler: str | None, processes: int):
     """Have a client of the scheduler, or of so many processes on this machine."""
-    from distributed import Client, LocalCluster
-
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if scheduler is None:
         # The processes inherit this: at Ctrl-C they are ended from here, and have nothing to say to it.
@@ -165,8 +159,3 @@ def _client(scheduler: str | None, processes: int):
         raise UserError("scheduler", message) from error
     with client:
         yield client
-
-
-def add_commands(app: typer.Typer):
-    """Add ``explore``."""
-    app.command("explore")(explore)

@@ -1,6 +1,7 @@
-"""``mxmac report``: area and speed of a unit, of a part of it, or of a quantizer.
+"""Measure the area and speed of a unit, or of a part of it, with open tools.
 
-The docstrings of the commands are their help.
+Synthesis of the unit alone gives its area. For its speed it is placed and routed between registers. Exit status 1 if a tool
+fails.
 """
 
 import json
@@ -49,11 +50,6 @@ def _report(
     as_json: _JsonOption = False,
     output_file: _FileOption = None,
 ) -> int:
-    """Measure the area and speed of a unit, or of a part of it, with open tools.
-
-    It is synthesized as it is, which gives its area, and between registers, which are placed and routed with it for its
-    speed. Exit status 1 if a tool fails.
-    """
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0

@@ -3,20 +3,22 @@
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from serial.tools import list_ports
 
 from mxmac.errors import UserError
 
 from ..boards.table import board_named
-
-if TYPE_CHECKING:
-    from ..host.board import Board
-    from ..host.products import Outcome
+from ..digits.demo import recognise
+from ..host import products
+from ..host.board import Board
+from ..host.link import LinkError
+from ..host.products import Outcome
 
 __all__ = ["run"]
 
@@ -49,11 +51,6 @@ def run(
     With A and B, those of all rows of A with all rows of B; their formats and block must be the board's. Without, random ones.
     Exit status 1 if any result or flag differs.
     """
-    with _serial_needed():
-        from ..host import products
-        from ..host.board import Board
-        from ..host.link import LinkError
-
     _check_options(board, port, a_argument, b_argument, digits, dots, synthesized)
     tensors = None if a_argument is None or b_argument is None else products.load_pair(a_argument, b_argument)
     console = Console(highlight=False)
@@ -65,8 +62,6 @@ def run(
         console.print(_facts(unit, board, port))
         try:
             if digits is not None:
-                from ..digits.demo import recognise
-
                 return 0 if recognise(unit, count=digits, console=console).passed else 1
             columns = (TextColumn("Computing"), BarColumn(), MofNCompleteColumn(), TextColumn("dot products"))
             with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
@@ -88,19 +83,10 @@ def run(
         return 1 if outcome.mismatches else 0
 
 
-@contextmanager
-def _serial_needed():
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name != "serial":
-            raise
-        raise UserError("fpga", "pyserial is needed for this; install it with: pip install 'mxmac[fpga]'") from error
-
-
 def _rate(board: str) -> int:
     """Rate of the serial line that a board, or the simulation, is built for if nothing else is asked for."""
     if board == _SIMULATION:
+        # Pseudo-terminals, which not every system has.
         from ..simulation.board import SIMULATED_BAUD
 
         return SIMULATED_BAUD
@@ -121,8 +107,6 @@ def _check_options(board, port, a_argument, b_argument, digits, dots, synthesize
     if board != _SIMULATION and synthesized:
         raise UserError("synthesized", "What is on a board is synthesized anyway; this goes with --board sim")
     if board != _SIMULATION and port is None:
-        from serial.tools import list_ports
-
         found = ", ".join(sorted(entry.device for entry in list_ports.comports()))
         raise UserError("port", f"Say which port the board is at; there is {found or 'none here, so plug the board in'}")
 
@@ -146,7 +130,7 @@ def _table(title: str) -> Table:
     return table
 
 
-def _facts(unit: "Board", board: str, port: str) -> Table:
+def _facts(unit: Board, board: str, port: str) -> Table:
     facts, config = unit.facts, unit.config
     table = _table("Board")
     table.add_row("Found", f"{board} at {port}, mxmac {facts.version}")
@@ -157,7 +141,7 @@ def _facts(unit: "Board", board: str, port: str) -> Table:
     return table
 
 
-def _summary(unit: "Board", outcome: "Outcome", seconds: float) -> Table:
+def _summary(unit: Board, outcome: Outcome, seconds: float) -> Table:
     link = unit.statistics
     table = _table("Dot products")
     table.add_row("Work", outcome.work)
@@ -177,7 +161,7 @@ def _summary(unit: "Board", outcome: "Outcome", seconds: float) -> Table:
     return table
 
 
-def _show_mismatches(console: Console, unit: "Board", outcome: "Outcome"):
+def _show_mismatches(console: Console, unit: Board, outcome: Outcome):
     digits = unit.config.output.width // 4
     for wrong in outcome.mismatches[:_SHOWN]:
         got = f"{wrong.data:0{digits}x}, flags {wrong.status:05b}"

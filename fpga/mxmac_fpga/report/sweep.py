@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distributed import as_completed
+
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import written_whole
@@ -170,8 +172,6 @@ def run(points: Sequence[Point], results: Results, client, say: Callable[[str], 
     int
         How many could not be measured.
     """
-    from distributed import as_completed
-
     # Not the same for the same arguments: whoever asks again wants it done again.
     jobs = {client.submit(Point.measure, point, pure=False): point for point in points}
     failed = 0

@@ -1,4 +1,4 @@
-"""Where generated Verilog goes: to a file with its manifest beside it, or to standard output."""
+"""Write the Verilog of a unit, and its manifest beside it."""
 
 import sys
 from collections.abc import Callable
@@ -8,21 +8,56 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ..config import MacConfig
 from ..errors import UserError
 from ..files import check_writable
-from ..verilog.design import Design, check_top_name, manifest_path, write
+from ..quantizer.config import QuantizerConfig
+from ..verilog.design import Design, check_top_name, generate, generate_quantizer, manifest_path, write
+from .mac_options import config_from
+from .quantizer_options import quantizer_config_from
+from .sharing import refuse_options_before, with_options_of
 
-__all__ = ["OutputFileOption", "TopOption", "put_out"]
+__all__ = ["generate_app"]
 
 #: Required, which only the command itself can say: the option also stands before the names of sub-commands.
-OutputFileOption = Annotated[
+_OutputFileOption = Annotated[
     Path | None,
     typer.Option("-o", metavar="OUT.v", help="Verilog file to write; - for standard output. Required.", show_default=False),
 ]
-TopOption = Annotated[str | None, typer.Option(help="Name of the top module.  [default: name of the file]")]
+_TopOption = Annotated[str | None, typer.Option(help="Name of the top module.  [default: name of the file]")]
 
 
-def put_out(make: Callable[[str], Design], output_file: Path | None, top: str | None, *, default_top: str):
+generate_app = typer.Typer(invoke_without_command=True)
+
+
+@generate_app.callback()
+@with_options_of(config_from, "make_config")
+def _generate(
+    context: typer.Context,
+    make_config: Callable[[], MacConfig],
+    output_file: _OutputFileOption = None,
+    top: _TopOption = None,
+):
+    if context.invoked_subcommand is not None:
+        refuse_options_before(context)
+        return
+    config = make_config()
+    _put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")
+
+
+@generate_app.command("quantizer")
+@with_options_of(quantizer_config_from, "make_config")
+def _quantizer(
+    make_config: Callable[[], QuantizerConfig],
+    output_file: _OutputFileOption = None,
+    top: _TopOption = None,
+):
+    """Write the Verilog of a quantizer, and its manifest beside it: floats in, MX elements and their UE8M0 scales out."""
+    config = make_config()
+    _put_out(lambda name: generate_quantizer(config, name), output_file, top, default_top="quantizer")
+
+
+def _put_out(make: Callable[[str], Design], output_file: Path | None, top: str | None, *, default_top: str):
     """Generate a design and write it.
 
     Parameters

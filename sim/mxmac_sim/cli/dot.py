@@ -1,4 +1,8 @@
-"""``mxmac dot``: real tensors through the simulated hardware."""
+"""Multiply A by the transpose of B on the simulated hardware, and compare every result with the golden model.
+
+Formats and block are those of the tensors. Either may be an FP8 weight of a checkpoint, by its name, if all entries of its
+weight_scale_inv are powers of two. Exit status 1 if any result or flag differs.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,11 +50,7 @@ def dot(
     floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="What B was quantized from.")] = None,
     work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/dot"),
 ) -> int:
-    """Multiply A by the transpose of B on the simulated hardware, and hold every result against the golden model.
-
-    Formats and block are those of the tensors. Either may be an FP8 weight of a checkpoint, by its name, if all entries of its
-    weight_scale_inv are powers of two. Exit status 1 if any result or flag differs.
-    """
+    """Run ``mxmac dot``; see the module for its help."""
     (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)
     a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
     check_pair(a, b, a_file, b_file)

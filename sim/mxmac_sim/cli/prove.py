@@ -1,11 +1,14 @@
-"""``mxmac prove``: formal proofs of a unit's Verilog. The docstring of the command is its help."""
+"""Prove properties of a unit's Verilog: its parts against specifications in Verilog, and its ports.
 
-import importlib.util
+Exit status 1 if a property is refuted, by a counterexample that is shown, or not decided.
+"""
+
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import bitwuzla  # noqa: F401 - the processes that prove need it: a missing package is reported here
 import typer
 from rich.console import Console
 
@@ -20,15 +23,11 @@ from ..formal.properties import all_pairings, unit_properties, unit_text
 from ..formal.prover import Prover
 from ..verify.runner import config_slug
 
-__all__ = ["add_commands"]
-
-if importlib.util.find_spec("bitwuzla") is None:
-    # It takes a moment to load, and only the processes that prove need it.
-    raise ModuleNotFoundError("No module named 'bitwuzla'", name="bitwuzla")
+__all__ = ["prove"]
 
 
 @with_options_of(config_from, "make_config")
-def _prove(
+def prove(
     make_config: Callable[[], MacConfig],
     names: Annotated[
         list[str] | None, typer.Option("--property", help="Prove this property only; may be repeated.", show_default=False)
@@ -42,10 +41,7 @@ def _prove(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON, too.")] = None,
     work: Annotated[Path, typer.Option(help="Where harnesses, netlists and waveforms are written.")] = Path("build/prove"),
 ) -> int:
-    """Prove properties of a unit's Verilog: its parts against specifications in Verilog, and its ports.
-
-    Exit status 1 if one is refuted, by a counterexample that is shown, or not decided.
-    """
+    """Run ``mxmac prove``; see the module for its help."""
     config = make_config()
     if jobs is not None and jobs < 1:
         raise UserError("jobs", f"At least one proof has to run at a time, not {jobs}")
@@ -73,8 +69,3 @@ def _prove(
         with written_whole(json_file) as temporary:
             temporary.write_text(result_of(outcomes))
     return 0 if all(outcome.proved for outcome in outcomes) else 1
-
-
-def add_commands(app: typer.Typer):
-    """Add ``prove``."""
-    app.command("prove")(_prove)

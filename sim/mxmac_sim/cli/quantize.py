@@ -1,6 +1,8 @@
-"""``mxmac quantize``: float tensors to MX elements and UE8M0 scales.
+"""Quantize a tensor of floats to MX elements with UE8M0 block scales.
 
-The docstring of the command is its help. Every mistake of the user raises a ``UserError`` before anything is written.
+Blocks run along the last axis, whose length must be a multiple of the block. Prints the error of the quantization. A tensor
+that is quantized already, such as an FP8 weight with its weight_scale_inv, keeps its elements if all its scales are powers of
+two.
 """
 
 from collections.abc import Iterable
@@ -88,11 +90,7 @@ def quantize(
         bool, typer.Option("--pack-scales", help="Write four scales in an int32, those of each row, as DeepGEMM takes them.")
     ] = False,
 ) -> None:
-    """Quantize a tensor of floats to MX elements with UE8M0 block scales.
-
-    Blocks run along the last axis, whose length must be a multiple of the block. Prints what was lost. A tensor that is
-    quantized already, such as an FP8 weight with its weight_scale_inv, keeps its elements if all its scales are powers of two.
-    """
+    """Run ``mxmac quantize``; see the module for its help. A mistake raises ``UserError`` before anything is written."""
     options = {
         "format": format_name,
         "layout": layout_name,

@@ -1,6 +1,6 @@
-"""``mxmac verify`` and ``mxmac verify quantizer``: benches of a unit and its parts, and of a quantizer.
+"""Generate a unit, lint it, and simulate it and its parts against the golden model.
 
-The docstrings of the commands are their help.
+Exit status 1 if a result, a flag or a latency is wrong.
 """
 
 import secrets
@@ -57,10 +57,6 @@ def _verify(
     waves: _WavesOption = None,
     work: _WorkOption = _WORK,
 ) -> int:
-    """Generate a unit, lint it, and simulate it and its parts against the golden model.
-
-    Exit status 1 if a result, a flag or a latency is not as it should be.
-    """
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
@@ -80,7 +76,7 @@ def _quantizer(
 ) -> int:
     """Generate a quantizer, lint it, and simulate it against the golden quantizer.
 
-    Exit status 1 if a code, a scale or a latency is not as it should be.
+    Exit status 1 if a code, a scale or a latency is wrong.
     """
     subject = quantizer_subject(make_config())
     return _run(["quantizer"], subject, seed, effort, simulator, None, waves, work)

@@ -22,6 +22,7 @@ from mxmac_fpga.boards.pll import PLLS, Ecp5Pll, GowinPll, Ice40Pll, pll
 from mxmac_fpga.boards.table import BOARDS, board_named
 from mxmac_fpga.boards.toolchains import TOOLCHAINS, BuildError, Routed, Tools
 from mxmac_fpga.boards.top import BoardTop, ResetAfterLock
+from mxmac_fpga.cli.fpga import fpga_app
 from mxmac_fpga.gateware.accelerator import LEDS
 from mxmac_fpga.gateware.uart import bit_clocks
 
@@ -311,13 +312,7 @@ def test_a_package_that_is_not_installed_is_named(pretended, tmp_path, monkeypat
 
 def run(*arguments):
     """Run a sub-command; what it returns."""
-    import typer
-
-    from mxmac_fpga.cli.commands import add_commands
-
-    app = typer.Typer()
-    add_commands(app)
-    return app(["fpga", *map(str, arguments)], standalone_mode=False)
+    return fpga_app([*map(str, arguments)], standalone_mode=False)
 
 
 def test_all_boards_are_built_and_those_that_fail_are_told(pretended, tmp_path, capsys):

@@ -332,14 +332,14 @@ def test_an_unknown_command_is_refused(capsys, folder):
 # Says when generation is under way.
 INTERRUPTIBLE = """
 import sys
-from mxmac import cli
+from mxmac.cli import app, generate as command
 
-def generate(*arguments, real=cli.generate):
+def generate(*arguments, real=command.generate):
     print("generating", flush=True)
     return real(*arguments)
 
-cli.generate = generate
-cli.main(sys.argv[1:])
+command.generate = generate
+app.main(sys.argv[1:])
 """
 
 
@@ -360,7 +360,7 @@ def test_ctrl_c_leaves_no_half_file(folder, delay, there_before):
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("place", ["mxmac.cli.app.generate", "mxmac.cli.generate.write", "pathlib.Path.write_text"])
+@pytest.mark.parametrize("place", ["mxmac.cli.generate.generate", "mxmac.cli.generate.write", "pathlib.Path.write_text"])
 def test_an_interrupt_anywhere_is_one_line_and_status_130(capsys, folder, monkeypatch, place):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
