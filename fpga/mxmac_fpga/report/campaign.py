@@ -113,7 +113,7 @@ def _kept(file: Path, name: str, seeds: str) -> dict | None:
         same = (found["arguments"], found["generator"], found["versions"]) == (
             MEASUREMENTS[name],
             generator(),
-            versions(found["target"]),
+            versions(found["target"], routed="seeds" in found),
         )
         return found if same and list(found.get("seeds", seeds.split(","))) == seeds.split(",") else None
     except (OSError, ValueError, KeyError):

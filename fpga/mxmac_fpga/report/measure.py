@@ -57,10 +57,22 @@ def uses_dsp(config: Any) -> bool:
     return getattr(config, "multiplier", None) is MultiplierKind.DSP
 
 
-def versions(target: str) -> dict[str, str]:
-    """Versions of the packages that a measurement depends on."""
+def versions(target: str, *, routed: bool) -> dict[str, str]:
+    """Return the versions of the packages that a measurement depends on.
+
+    Parameters
+    ----------
+    target : str
+    routed : bool
+        Whether place and route is part of it. If not, its tool need not be installed.
+
+    Raises
+    ------
+    PackageNotFoundError
+        If one of them is not installed.
+    """
     packages = ["amaranth", "pyosys"]
-    if target in TOOLCHAINS:
+    if routed and target in TOOLCHAINS:
         packages.append(next(iter(TOOLCHAINS[target].programs.values())).package)
     return {"mxmac": __version__, **{package: metadata.version(package) for package in packages}}
 
@@ -106,7 +118,7 @@ def measure(
         "operation": part.operation,
         "lanes": config.lanes if part.per_lane else 1,
         "per_clock": float(subject.per_clock),
-        "versions": versions(settings.target),
+        "versions": versions(settings.target, routed=bool(settings.seeds)),
         "generator": generator(),
     }
     told("Generated")

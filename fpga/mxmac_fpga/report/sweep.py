@@ -57,7 +57,8 @@ class Point:
     def measured_with(self) -> str:
         """All else that the figures depend on, as text."""
         settings = self.settings
-        facts: dict[str, Any] = {"versions": versions(settings.target), "generator": generator()}
+        used = versions(settings.target, routed=bool(settings.seeds))
+        facts: dict[str, Any] = {"versions": used, "generator": generator()}
         if settings.target in CELLS:
             facts |= {"seeds": settings.seeds, "freq_mhz": settings.freq_mhz if settings.seeds else None}
         else:

@@ -36,7 +36,7 @@ def measured(monkeypatch):
         arguments = command[4:]
         calls.append(arguments)
         target = "asic" if "asic" in arguments else "ecp5"
-        result = {"target": target, "generator": generator(), "versions": versions(target)}
+        result = {"target": target, "generator": generator(), "versions": versions(target, routed=target == "ecp5")}
         if target == "ecp5":
             result["seeds"] = dict.fromkeys(arguments[arguments.index("--seeds") + 1].split(","), 100.0)
         with open(arguments[arguments.index("-o") + 1], "w") as file:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,25 @@ def test_report_for_other_fpgas(capsys, target):
     assert status == 0
     assert found["cells"]["LUTs"] > 10
     assert found["fmax_mhz"]["median"] > 50
+
+
+@pytest.mark.parametrize("target", ["ecp5", "ice40", "gowin"])
+def test_area_alone_needs_no_place_and_route(capsys, monkeypatch, target):
+    def version(package, real=metadata.version):
+        if "nextpnr" in package:
+            raise metadata.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(metadata, "version", version)
+    arguments = [*SMALL, "--target", target, "--json"]
+    status, out, _ = report(capsys, *arguments, "--no-route")
+    assert status == 0
+    assert not [package for package in json.loads(out)["versions"] if "nextpnr" in package]
+    status, out, err = report(capsys, *arguments, "--seeds", "1")
+    assert (status, out) == (2, "")
+    assert re.fullmatch(
+        r"mxmac: report: The package 'yowasp-nextpnr-[\w-]+' is missing; .*'mxmac\[fpga\]'\n", err.splitlines(True)[-1]
+    )
 
 
 def test_report_as_a_table(capsys):
