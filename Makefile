@@ -72,10 +72,11 @@ faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
 pairings: $(READY) ## Run the longest ones: all pairings with all accumulators and results, 324 units
 	.venv/bin/pytest -n auto tests/pairings
 
-lint: $(READY) ## Check style and types
+lint: $(READY) ## Check style, types and the levels that modules import from
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache --no-logo
 
 lock: ## Pin what pyproject.toml asks for; for the newest versions, delete requirements/dev.lock first
 	$(PYTHON) -m venv build/uv
