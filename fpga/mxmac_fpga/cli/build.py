@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mxmac.cli.choices import one_of
 from mxmac.errors import UserError
 
 from ..boards import build as builder
@@ -18,17 +19,18 @@ from ..boards.toolchains import BuildError
 __all__ = ["build", "flash"]
 
 _FOLDER = Path("build/fpga")
-_RATE_OF_BOARD = "that of the board"
-_BoardOption = Annotated[str | None, typer.Option(help="The board; docs/fpga.md lists them.", show_default=False)]
-_Folder = Annotated[Path, typer.Option("-o", metavar="DIR", help="Folder to write to; made if need be.")]
+_BoardOption = Annotated[str | None, typer.Option(help="Name of the board.", show_default=False, autocompletion=one_of(BOARDS))]
+_Folder = Annotated[Path, typer.Option("-o", metavar="DIR", help="Folder of bitstreams and reports; created if missing.")]
 
 
 def build(
     board: _BoardOption = None,
-    every: Annotated[bool, typer.Option("--all", help="All boards, one after the other.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All boards, one after another.")] = False,
     folder: _Folder = _FOLDER,
-    baud: Annotated[int | None, typer.Option(help=f"Rate of the serial line.  [default: {_RATE_OF_BOARD}]")] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of place and route that are tried until the clock is met.")] = 8,
+    baud: Annotated[
+        int | None, typer.Option(help="Rate of the serial line, in baud.", show_default="that of the board")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds of place and route to try until the clock is met.")] = 8,
 ) -> int:
     """Build the bitstream of a board, and a report of what it takes and how fast it may run.
 
@@ -96,11 +98,15 @@ def _report(report: dict) -> Table:
 
 def flash(
     bitstream: Annotated[
-        Path | None, typer.Argument(help="Bitstream of this board.  [default: where build writes it]", show_default=False)
+        Path | None, typer.Argument(help="Bitstream of this board.", show_default="where build writes it")
     ] = None,
     board: _BoardOption = None,
     permanent: Annotated[
-        bool, typer.Option("--permanent", help="Also for the time after power has been off; some boards know no other way.")
+        bool,
+        typer.Option(
+            "--permanent",
+            help="Bitstream in flash memory, which survives a power cycle; some boards support nothing else.",
+        ),
     ] = False,
 ) -> int:
     """Put a bitstream on a board, with openFPGALoader.

@@ -17,11 +17,14 @@ from distributed import Client, LocalCluster
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mxmac.cli.choices import list_of
 from mxmac.cli.mac_options import config_from
 from mxmac.cli.sharing import with_options_of
-from mxmac.config import MacConfig
+from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
+from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.campaigns.gates.netlists import TARGETS
 
 from ..report.measure import Settings
 from ..report.options import JobsOption, checked_jobs, checked_target, settings_from, stored_for
@@ -34,24 +37,40 @@ _PANEL = "Sweep"
 #: Seconds to wait for a scheduler.
 _PATIENCE = 10
 
-_Lanes = Annotated[str, typer.Option(metavar="N,N,…", help="Element pairs a clock.", rich_help_panel=_PANEL)]
+_Lanes = Annotated[
+    str, typer.Option(metavar="N,N,…", help="Numbers of lanes: element pairs per cycle.", rich_help_panel=_PANEL)
+]
 _Formats = Annotated[
     str,
-    typer.Option(metavar="A,AxB,…", help="Element formats, or pairs of them with an x between.", rich_help_panel=_PANEL),
+    typer.Option(
+        metavar="A,AxB,…",
+        help="Element formats, or pairs of them joined by an x.",
+        rich_help_panel=_PANEL,
+        autocompletion=list_of(ELEMENT_FORMATS),
+    ),
 ]
-_Accumulators = Annotated[str, typer.Option(help="How blocks are added up.", rich_help_panel=_PANEL)]
-_Targets = Annotated[str, typer.Option(help="What to synthesize for.", rich_help_panel=_PANEL)]
+_KINDS = [kind.value for kind in Accumulator]
+_Accumulators = Annotated[
+    str,
+    typer.Option(help=f"Accumulators: {', '.join(_KINDS)}.", rich_help_panel=_PANEL, autocompletion=list_of(_KINDS)),
+]
+_Targets = Annotated[
+    str,
+    typer.Option(help=f"Targets of synthesis: {', '.join(TARGETS)}.", rich_help_panel=_PANEL, autocompletion=list_of(TARGETS)),
+]
 _Output = Annotated[
     Path | None,
-    typer.Option("-o", metavar="OUT.csv", help="File of the results; what is in it stays. Required.", show_default=False),
+    typer.Option(
+        "-o", metavar="OUT.csv", help="File of the results; rows that it has already stay. Required.", show_default=False
+    ),
 ]
 _Plot = Annotated[
     Path | None,
-    typer.Option(metavar="OUT.svg", help="Picture of area against rate.  [default: beside OUT.csv]", show_default=False),
+    typer.Option(metavar="OUT.svg", help="Picture of area against rate.", show_default="OUT.svg"),
 ]
 _Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="tcp://HOST:PORT", help="Scheduler of Dask to hand jobs to, instead of processes of its own."),
+    typer.Option(metavar="tcp://HOST:PORT", help="Dask scheduler of the jobs, instead of local processes."),
 ]
 
 

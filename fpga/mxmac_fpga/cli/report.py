@@ -33,8 +33,8 @@ __all__ = ["report_app"]
 #: Columns of a table that goes to a file.
 _WIDTH = 120
 
-_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-_FileOption = Annotated[Path | None, typer.Option("-o", metavar="FILE.json", help="Write the results as JSON, too.")]
+_JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table on standard output.")]
+_FileOption = Annotated[Path | None, typer.Option("-o", metavar="FILE.json", help="JSON file of the results.")]
 
 report_app = typer.Typer(invoke_without_command=True)
 

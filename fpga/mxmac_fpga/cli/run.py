@@ -11,9 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from serial.tools import list_ports
 
+from mxmac.cli.choices import one_of
 from mxmac.errors import UserError
 
-from ..boards.table import board_named
+from ..boards.table import BOARDS, board_named
 from ..digits.demo import recognise
 from ..host import products
 from ..host.board import Board
@@ -35,16 +36,20 @@ def run(
     b_argument: Annotated[
         str | None, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).", show_default=False)
     ] = None,
-    board: Annotated[str, typer.Option(help="The board, or sim for its simulation.")] = _SIMULATION,
-    port: Annotated[str | None, typer.Option(help="Serial port that the board is at.")] = None,
-    baud: Annotated[int | None, typer.Option(help="Rate of the port, if the board was built for another than its own.")] = None,
-    digits: Annotated[int | None, typer.Option(help="Recognise so many handwritten digits instead.")] = None,
-    dots: Annotated[int, typer.Option(help="Without tensors: random dot products to compute.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of these.")] = 1,
+    board: Annotated[
+        str, typer.Option(help="Name of the board, or sim for a simulation.", autocompletion=one_of([_SIMULATION, *BOARDS]))
+    ] = _SIMULATION,
+    port: Annotated[str | None, typer.Option(help="Serial port of the board.")] = None,
+    baud: Annotated[int | None, typer.Option(help="Rate of the port, in baud.", show_default="that of the board")] = None,
+    digits: Annotated[
+        int | None, typer.Option(help="Number of handwritten digits to recognise, instead of dot products.")
+    ] = None,
+    dots: Annotated[int, typer.Option(help="Number of random dot products, without tensors.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the random dot products.")] = 1,
     synthesized: Annotated[
-        bool, typer.Option("--synthesized", help="With sim: simulate the netlist that Yosys makes for an iCE40.")
+        bool, typer.Option("--synthesized", help="Netlist of an iCE40 from Yosys, instead of the Verilog; with --board sim.")
     ] = False,
-    work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/fpga"),
+    work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/fpga"),
 ) -> int:
     """Compute dot products on a board, and hold every result against the golden model.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mxmac.cli.choices import one_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
@@ -18,20 +19,31 @@ __all__ = ["JobsOption", "PartOption", "checked_jobs", "checked_target", "settin
 
 _PANEL = "Measurement"
 
-_TargetOption = Annotated[str, typer.Option(metavar="|".join(TARGETS), help="What to synthesize for.", rich_help_panel=_PANEL)]
+_TargetOption = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(TARGETS), help="Target of synthesis.", rich_help_panel=_PANEL, autocompletion=one_of(TARGETS)
+    ),
+]
 PartOption = Annotated[
-    str, typer.Option(metavar="|".join(PARTS), help="Measure the unit, or one of its parts alone.", rich_help_panel=_PANEL)
+    str,
+    typer.Option(
+        metavar="|".join(PARTS),
+        help="Part to measure alone, or the whole unit.",
+        rich_help_panel=_PANEL,
+        autocompletion=one_of(PARTS),
+    ),
 ]
 _SeedsOption = Annotated[str, typer.Option(metavar="N,N,…", help="Seeds of place and route.", rich_help_panel=_PANEL)]
-_FreqOption = Annotated[float, typer.Option(help="MHz that place and route aims at.", rich_help_panel=_PANEL)]
+_FreqOption = Annotated[float, typer.Option(help="Target frequency of place and route, in MHz.", rich_help_panel=_PANEL)]
 _NoRouteOption = Annotated[
-    bool, typer.Option("--no-route", help="Leave out place and route: area alone.", rich_help_panel=_PANEL)
+    bool, typer.Option("--no-route", help="Area alone, without place and route.", rich_help_panel=_PANEL)
 ]
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        help="Processes at a time.  [default: one for each CPU]",
-        show_default=False,
+        help="Number of processes at a time.",
+        show_default="one per CPU",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -39,8 +51,8 @@ _LibertyOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.lib",
-        help=f"Standard cells, for the target asic.  [default: {LIBERTY}, or gates if it is not there]",
-        show_default=False,
+        help="Library of standard cells for the target asic; without one, gates are counted.",
+        show_default=str(LIBERTY),
         rich_help_panel=_PANEL,
     ),
 ]

@@ -31,7 +31,7 @@ def _version(wanted: bool):
 
 @app.callback()
 def _common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version of mxmac.")] = False,
 ):
     pass
 

@@ -24,7 +24,7 @@ _OutputFileOption = Annotated[
     Path | None,
     typer.Option("-o", metavar="OUT.v", help="Verilog file to write; - for standard output. Required.", show_default=False),
 ]
-_TopOption = Annotated[str | None, typer.Option(help="Name of the top module.  [default: name of the file]")]
+_TopOption = Annotated[str | None, typer.Option(help="Name of the top module.", show_default="name of the file")]
 
 
 generate_app = typer.Typer(invoke_without_command=True)

@@ -1,60 +1,62 @@
 """The command-line options that make up a configuration."""
 
 from enum import Enum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ..config import Accumulator, MacConfig, MultiplierKind, Storage, format_named
 from ..errors import UserError
 from ..formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
+from .choices import list_of, one_of
 
 __all__ = ["config_from"]
 
 _Kind = TypeVar("_Kind", bound=Enum)
 
 _PANEL = "Unit"
-_FORMATS = ", ".join(ELEMENT_FORMATS)
+_FORMATS = list(ELEMENT_FORMATS)
+_OUTPUTS = [name.lower() for name in RESULT_FORMATS]
+_ACCUMULATORS = [kind.value for kind in Accumulator]
+_STORAGES = [kind.value for kind in Storage]
+_MULTIPLIERS = [kind.value for kind in MultiplierKind]
 _E4M3 = ["E4M3"]
 
-_FormatAOption = Annotated[list[str], typer.Option("--a", help=f"Element format of a: {_FORMATS}.", rich_help_panel=_PANEL)]
-_FormatBOption = Annotated[list[str], typer.Option("--b", help=f"Element format of b: {_FORMATS}.", rich_help_panel=_PANEL)]
-_BlockOption = Annotated[int, typer.Option(help="Elements that share a scale.", rich_help_panel=_PANEL)]
-_LanesOption = Annotated[int, typer.Option(help="Element pairs a clock; they divide the block.", rich_help_panel=_PANEL)]
+
+def _option(*names: str, **settings: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=_PANEL, **settings)
+
+
+def _format_option(side: str) -> Any:
+    about = f"Element formats of {side}, selectable at run time if several: {', '.join(_FORMATS)}."
+    return _option(f"--{side}", help=about, autocompletion=list_of(_FORMATS))
+
+
+_FormatAOption = Annotated[list[str], _format_option("a")]
+_FormatBOption = Annotated[list[str], _format_option("b")]
+_BlockOption = Annotated[int, _option(help="Block size, in elements that share a scale.")]
+_LanesOption = Annotated[int, _option(help="Lanes: element pairs per cycle; a divisor of the block.")]
 _AccumulatorOption = Annotated[
     str,
-    typer.Option(help=f"How blocks are added up: {', '.join(kind.value for kind in Accumulator)}.", rich_help_panel=_PANEL),
+    _option(help=f"Accumulator across blocks: {', '.join(_ACCUMULATORS)}.", autocompletion=one_of(_ACCUMULATORS)),
 ]
-_OutputOption = Annotated[
-    str, typer.Option(help=f"Format of the result: {', '.join(RESULT_FORMATS).lower()}.", rich_help_panel=_PANEL)
-]
-_WindowOption = Annotated[int, typer.Option(help="Bits of the window.", rich_help_panel=_PANEL)]
-_WindowGuardOption = Annotated[
-    int, typer.Option(help="Bits of the window below the block that anchors it.", rich_help_panel=_PANEL)
-]
+_OutputOption = Annotated[str, _option(help=f"Result format: {', '.join(_OUTPUTS)}.", autocompletion=one_of(_OUTPUTS))]
+_WindowOption = Annotated[int, _option(help="Width of the window, in bits.")]
+_WindowGuardOption = Annotated[int, _option(help="Guard bits of the window below the block that anchors it.")]
 _WindowLsbOption = Annotated[
-    int | None,
-    typer.Option(help="Exponent of the window's least significant bit, instead of an anchor.", rich_help_panel=_PANEL),
+    int | None, _option(help="Fixed exponent of the window's least significant bit, instead of an anchor block.")
 ]
 _StorageOption = Annotated[
     str,
-    typer.Option(
-        help=f"What queues and exact sums are kept in: {', '.join(kind.value for kind in Storage)}; the latter for an ASIC.",
-        rich_help_panel=_PANEL,
+    _option(
+        help=f"Storage of queues and exact sums: {', '.join(_STORAGES)}; the latter for an ASIC.",
+        autocompletion=one_of(_STORAGES),
     ),
 ]
-
 _MultiplierOption = Annotated[
-    str,
-    typer.Option(
-        help=f"What elements are multiplied with: {', '.join(kind.value for kind in MultiplierKind)}.",
-        rich_help_panel=_PANEL,
-    ),
+    str, _option(help=f"Multiplier of the elements: {', '.join(_MULTIPLIERS)}.", autocompletion=one_of(_MULTIPLIERS))
 ]
-_PipelineOption = Annotated[
-    int,
-    typer.Option(help="Depth of the pipeline: 1 for the least latency, 3 for the highest clock.", rich_help_panel=_PANEL),
-]
+_PipelineOption = Annotated[int, _option(help="Pipeline depth: 1 for the lowest latency, 3 for the highest clock.")]
 
 
 def config_from(
@@ -71,12 +73,12 @@ def config_from(
     multiplier: _MultiplierOption = "lut",
     pipeline: _PipelineOption = 2,
 ) -> MacConfig:
-    """Make a configuration of what the options say, which commands get from ``with_options_of`` this function.
+    """Build a :class:`~mxmac.config.MacConfig` from command-line options; commands get them by ``with_options_of``.
 
     Raises
     ------
     UserError
-        If it is none; the error names the option.
+        If an option is invalid.
     """
     return MacConfig(
         a=_formats(a, "a"),

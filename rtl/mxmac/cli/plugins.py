@@ -117,14 +117,13 @@ class _Unloaded(TyperCommand):
         except ModuleNotFoundError as error:
             _explain(error, self._entry)
             raise
-        if not isinstance(found, typer.Typer):
-            alone = typer.Typer(add_completion=False)
-            alone.command()(found)
-            found = alone
-        command = typer.main.get_command(found)
-        command.name = self._entry.name
-        command.help = inspect.getdoc(sys.modules[self._entry.module])
-        return command
+        parent, name = typer.Typer(add_completion=False), self._entry.name
+        about = inspect.getdoc(sys.modules[self._entry.module])
+        if isinstance(found, typer.Typer):
+            parent.add_typer(found, name=name, help=about)
+        else:
+            parent.command(name, help=about)(found)
+        return typer.main.get_group(parent).commands[name]
 
 
 def _explain(error: ModuleNotFoundError, entry: EntryPoint):

@@ -1,7 +1,7 @@
 """The command-line options that make up the configuration of a quantizer."""
 
 from enum import Enum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..formats import ELEMENT_FORMATS
 from ..quantizer.config import SOURCE_FORMATS, QuantizerConfig
 from ..quantizer.rules import Overflow, ScaleRule
+from .choices import list_of, one_of
 
 __all__ = ["quantizer_config_from"]
 
@@ -17,26 +18,34 @@ _PANEL = "Quantizer"
 _RCEIL, _SAT = ["rceil"], ["sat"]
 _Choice = TypeVar("_Choice", bound=Enum)
 
+_FORMATS = list(ELEMENT_FORMATS)
+_SOURCES = [name.lower() for name in SOURCE_FORMATS]
+
+
+def _option(*names: str, **settings: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=_PANEL, **settings)
+
+
 _SourceOption = Annotated[
-    str, typer.Option("--from", help=f"What comes in: {', '.join(SOURCE_FORMATS).lower()}.", rich_help_panel=_PANEL)
+    str, _option("--from", help=f"Format of the input: {', '.join(_SOURCES)}.", autocompletion=one_of(_SOURCES))
 ]
-_ToOption = Annotated[str, typer.Option(help=f"Element format: {', '.join(ELEMENT_FORMATS)}.", rich_help_panel=_PANEL)]
-_BlockOption = Annotated[int, typer.Option(help="Elements that share a scale.", rich_help_panel=_PANEL)]
-_LanesOption = Annotated[int, typer.Option(help="Elements a clock; they divide the block.", rich_help_panel=_PANEL)]
+_ToOption = Annotated[str, _option(help=f"Element format: {', '.join(_FORMATS)}.", autocompletion=one_of(_FORMATS))]
+_BlockOption = Annotated[int, _option(help="Block size, in elements that share a scale.")]
+_LanesOption = Annotated[int, _option(help="Lanes: elements per cycle; a divisor of the block.")]
 _RuleOption = Annotated[
     list[str],
-    typer.Option(
+    _option(
         metavar="floor|rceil|ceil|even|all",
-        help="How a scale follows from the largest magnitude; several of them are selectable block by block.",
-        rich_help_panel=_PANEL,
+        help="Rules from the largest magnitude to the scale; several are selectable block by block.",
+        autocompletion=list_of([*(rule.value for rule in ScaleRule), "all"]),
     ),
 ]
 _OverflowOption = Annotated[
     list[str],
-    typer.Option(
+    _option(
         metavar="sat|ovf|both",
-        help="Beyond the largest element: saturate, or Inf or NaN; both are selectable block by block.",
-        rich_help_panel=_PANEL,
+        help="Results beyond the largest element: saturated, or Inf or NaN; both are selectable block by block.",
+        autocompletion=list_of([*(overflow.value for overflow in Overflow), "both"]),
     ),
 ]
 
@@ -49,12 +58,12 @@ def quantizer_config_from(
     rule: _RuleOption = _RCEIL,
     overflow: _OverflowOption = _SAT,
 ) -> QuantizerConfig:
-    """Make a configuration of what the options say, which commands get from ``with_options_of`` this function.
+    """Build a :class:`~mxmac.quantizer.config.QuantizerConfig` from command-line options; see ``with_options_of``.
 
     Raises
     ------
     UserError
-        If it is none; the error names the option.
+        If an option is invalid.
     """
     return QuantizerConfig(
         source=format_named(source, SOURCE_FORMATS, "from"),

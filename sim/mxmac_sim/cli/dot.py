@@ -42,13 +42,14 @@ def dot(
     a_argument: Annotated[str, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).")],
     b_argument: Annotated[str, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).")],
     output_file: Annotated[
-        Path | None, typer.Option("-o", metavar="OUT.npz", help="Write results (M, N) and their status flags.")
+        Path | None, typer.Option("-o", metavar="OUT.npz", help="File of the results, of shape (M, N), and their status flags.")
     ] = None,
     floats_a: Annotated[
-        str | None, typer.Option(metavar="FILE[:NAME]", help="What A was quantized from, to tell the error of that.")
+        str | None,
+        typer.Option(metavar="FILE[:NAME]", help="Floats that A was quantized from, to show the error of the quantization."),
     ] = None,
-    floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="What B was quantized from.")] = None,
-    work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/dot"),
+    floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="Floats that B was quantized from.")] = None,
+    work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/dot"),
 ) -> int:
     """Run ``mxmac dot``; see the module for its help."""
     (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)

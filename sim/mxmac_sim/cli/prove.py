@@ -30,16 +30,17 @@ __all__ = ["prove"]
 def prove(
     make_config: Callable[[], MacConfig],
     names: Annotated[
-        list[str] | None, typer.Option("--property", help="Prove this property only; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option("--property", help="Property to prove, instead of all; may be repeated.", show_default=False),
     ] = None,
-    pairings: Annotated[bool, typer.Option("--all-pairings", help="Prove the multipliers of all 36 pairings instead.")] = False,
-    verilog: Annotated[
-        Path | None, typer.Option(metavar="FILE.v", help="Prove this text instead of one that is generated now.")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Proofs at a time.  [default: one for each CPU]", show_default=False)] = None,
-    timeout: Annotated[int, typer.Option(help="Seconds after which a proof is given up.")] = 900,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON, too.")] = None,
-    work: Annotated[Path, typer.Option(help="Where harnesses, netlists and waveforms are written.")] = Path("build/prove"),
+    pairings: Annotated[
+        bool, typer.Option("--all-pairings", help="Multipliers of all 36 pairings of formats, instead of the unit.")
+    ] = False,
+    verilog: Annotated[Path | None, typer.Option(metavar="FILE.v", help="Verilog to prove, instead of generated text.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of proofs at a time.", show_default="one per CPU")] = None,
+    timeout: Annotated[int, typer.Option(help="Time limit of a proof, in seconds.")] = 900,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="JSON file of the results.")] = None,
+    work: Annotated[Path, typer.Option(help="Folder of harnesses, netlists and waveforms.")] = Path("build/prove"),
 ) -> int:
     """Run ``mxmac prove``; see the module for its help."""
     config = make_config()

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mxmac.cli.choices import one_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
 from mxmac_sim.golden import quantize as golden
@@ -52,7 +53,12 @@ def quantize(
     target: Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")],
     format_name: Annotated[
         str | None,
-        typer.Option("--format", show_default="E4M3", help=f"Element format: {', '.join(ELEMENT_FORMATS)}."),
+        typer.Option(
+            "--format",
+            show_default="E4M3",
+            help=f"Element format: {', '.join(ELEMENT_FORMATS)}.",
+            autocompletion=one_of(ELEMENT_FORMATS),
+        ),
     ] = None,
     layout_name: Annotated[
         str | None,
@@ -60,12 +66,13 @@ def quantize(
             "--layout",
             metavar="LAYOUT",
             show_default="mx",
-            help="What shares a scale: mx (a block), deepseek-activations (1x128) or deepseek-weights (128x128).",
+            help="Elements that share a scale: mx (a block), deepseek-activations (1x128) or deepseek-weights (128x128).",
+            autocompletion=one_of(_LAYOUTS),
         ),
     ] = None,
     block: Annotated[
         int | None,
-        typer.Option("--block", show_default="32", help="Elements that share a scale, along the last axis."),
+        typer.Option("--block", show_default="32", help="Block size along the last axis, in elements that share a scale."),
     ] = None,
     rule_name: Annotated[
         str | None,
@@ -73,21 +80,29 @@ def quantize(
             "--rule",
             metavar="rceil|floor|ceil|even",
             show_default="rceil",
-            help="How a scale follows from the largest magnitude.",
+            help="Rule from the largest magnitude to the scale.",
+            autocompletion=one_of(rule.value for rule in ScaleRule),
         ),
     ] = None,
     overflow_name: Annotated[
         str | None,
         typer.Option(
-            "--overflow", metavar="sat|ovf", show_default="sat", help="Beyond the largest element: saturate, or Inf or NaN."
+            "--overflow",
+            metavar="sat|ovf",
+            show_default="sat",
+            help="Results beyond the largest element: saturated, or Inf or NaN.",
+            autocompletion=one_of(overflow.value for overflow in Overflow),
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="TENSOR", help="Which tensor of IN, if it has several.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="TENSOR", help="Name of the tensor in IN, if it has several.")
+    ] = None,
     requantize: Annotated[
-        bool, typer.Option("--requantize", help="IN is quantized, with scales of any value: quantize its numbers anew.")
+        bool,
+        typer.Option("--requantize", help="Quantize the values of an IN that is quantized already, with scales of any value."),
     ] = False,
     pack_scales: Annotated[
-        bool, typer.Option("--pack-scales", help="Write four scales in an int32, those of each row, as DeepGEMM takes them.")
+        bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
     ] = False,
 ) -> None:
     """Run ``mxmac quantize``; see the module for its help. A mistake raises ``UserError`` before anything is written."""

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mxmac.cli.choices import one_of
 from mxmac.cli.mac_options import config_from
 from mxmac.cli.quantizer_options import quantizer_config_from
 from mxmac.cli.sharing import refuse_options_before, with_options_of
@@ -33,13 +34,13 @@ __all__ = ["verify_app"]
 _WAVE_SUFFIXES = {"verilator": ".vcd", "icarus": ".fst"}
 _EFFORTS = {effort.value: effort for effort in Effort}
 
-_SeedOption = Annotated[
-    int | None, typer.Option(help="Of all random operands and pauses.  [default: random]", show_default=False)
+_SeedOption = Annotated[int | None, typer.Option(help="Seed for operands and stalls.", show_default="random")]
+_EffortOption = Annotated[
+    str, typer.Option(help=f"Length of the benches: {', '.join(_EFFORTS)}.", autocompletion=one_of(_EFFORTS))
 ]
-_EffortOption = Annotated[str, typer.Option(help=f"How long benches run: {', '.join(_EFFORTS)}.")]
-_SimulatorOption = Annotated[str, typer.Option(help=f"One of {', '.join(SIMULATORS)}.")]
-_WavesOption = Annotated[Path | None, typer.Option(metavar="FILE.vcd", help="Write a waveform of the whole.")]
-_WorkOption = Annotated[Path, typer.Option(help="Where all is generated, built and run.")]
+_SimulatorOption = Annotated[str, typer.Option(help=f"Simulator: {', '.join(SIMULATORS)}.", autocompletion=one_of(SIMULATORS))]
+_WavesOption = Annotated[Path | None, typer.Option(metavar="FILE.vcd", help="Waveform of the bench of the whole unit.")]
+_WorkOption = Annotated[Path, typer.Option(help="Folder to generate, build and run in.")]
 _WORK = Path("build/verify")
 
 verify_app = typer.Typer(invoke_without_command=True)
@@ -53,7 +54,9 @@ def _verify(
     seed: _SeedOption = None,
     effort: _EffortOption = "normal",
     simulator: _SimulatorOption = "verilator",
-    bench: Annotated[list[str] | None, typer.Option(help="Run this bench only; may be repeated.", show_default=False)] = None,
+    bench: Annotated[
+        list[str] | None, typer.Option(help="Bench to run, instead of all; may be repeated.", show_default=False)
+    ] = None,
     waves: _WavesOption = None,
     work: _WorkOption = _WORK,
 ) -> int:
