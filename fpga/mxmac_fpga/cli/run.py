@@ -13,6 +13,8 @@ from serial.tools import list_ports
 
 from mxmac.cli.choices import one_of
 from mxmac.errors import UserError
+from mxmac_sim.cli.operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
+from mxmac_sim.tensors.archives import MAX_SIZE
 
 from ..boards.table import BOARDS, board_named
 from ..digits.demo import recognise
@@ -49,6 +51,10 @@ def run(
     synthesized: Annotated[
         bool, typer.Option("--synthesized", help="Netlist of an iCE40 from Yosys, instead of the Verilog; with --board sim.")
     ] = False,
+    format_a: FormatAOption = None,
+    format_b: FormatBOption = None,
+    block: BlockOption = None,
+    max_size: MaxSizeOption = MAX_SIZE,
     work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/fpga"),
 ) -> int:
     """Compute dot products on a board, and hold every result against the golden model.
@@ -57,7 +63,9 @@ def run(
     Exit status 1 if any result or flag differs.
     """
     _check_options(board, port, a_argument, b_argument, digits, dots, synthesized)
-    tensors = None if a_argument is None or b_argument is None else products.load_pair(a_argument, b_argument)
+    tensors = None
+    if a_argument is not None and b_argument is not None:
+        tensors = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
     console = Console(highlight=False)
     with ExitStack() as stack:
         if board == _SIMULATION:

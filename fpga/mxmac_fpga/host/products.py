@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac_sim import golden
-from mxmac_sim.cli.dot import check_pair
 from mxmac_sim.tensors import MxTensor
-from mxmac_sim.tensors.archives import file_and_name
-from mxmac_sim.tensors.files import load_mx
 
 from .board import Board
 from .packing import BLOCKS_MAX
 from .selftest import random_operands
 
-__all__ = ["Mismatch", "Outcome", "load_pair", "matrix_product", "random_products"]
+__all__ = ["Mismatch", "Outcome", "matrix_product", "random_products"]
 
 #: Called with how many dot products have been done since the last time, and how many there are in all.
 _Progress = Callable[[int, int], object]
@@ -64,20 +61,6 @@ class Outcome:
         wrong = np.flatnonzero((results[0] != expected[0]) | (results[1] != expected[1]))
         for index in wrong.tolist():
             self.mismatches.append(Mismatch(where.format(index), *(int(array[index]) for array in (*results, *expected))))
-
-
-def load_pair(a_argument: str, b_argument: str) -> tuple[MxTensor, MxTensor, Path, Path]:
-    """Load two matrices that can be multiplied, with the names of their files.
-
-    Raises
-    ------
-    UserError
-        If a file cannot be read, or they do not go together.
-    """
-    (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)
-    a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
-    check_pair(a, b, a_file, b_file)
-    return a, b, a_file, b_file
 
 
 def matrix_product(board: Board, a: MxTensor, b: MxTensor, a_file: Path, b_file: Path, progress: _Progress) -> Outcome:

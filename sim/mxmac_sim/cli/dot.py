@@ -25,12 +25,13 @@ from ..golden import model as golden
 from ..golden.quantize import dequantize, sqnr_db
 from ..simulators.bulk import BulkUnit
 from ..simulators.products import ProductRun, simulate_product
-from ..tensors.archives import file_and_name
+from ..tensors.archives import MAX_SIZE, file_and_name, widened
 from ..tensors.deepseek import padded
-from ..tensors.files import load_floats, load_mx
-from ..tensors.mx_tensor import MxTensor, check_matrix, result_values
+from ..tensors.files import load_floats
+from ..tensors.mx_tensor import MxTensor, result_values
+from .operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
 
-__all__ = ["check_pair", "dot"]
+__all__ = ["dot"]
 
 #: Mismatches that are shown one by one.
 _SHOWN = 5
@@ -49,14 +50,16 @@ def dot(
         typer.Option(metavar="FILE[:NAME]", help="Floats that A was quantized from, to show the error of the quantization."),
     ] = None,
     floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="Floats that B was quantized from.")] = None,
+    format_a: FormatAOption = None,
+    format_b: FormatBOption = None,
+    block: BlockOption = None,
+    max_size: MaxSizeOption = MAX_SIZE,
     work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/dot"),
 ) -> int:
     """Run ``mxmac dot``; see the module for its help."""
-    (a_file, a_name), (b_file, b_name) = file_and_name(a_argument), file_and_name(b_argument)
-    a, b = load_mx(a_file, a_name), load_mx(b_file, b_name)
-    check_pair(a, b, a_file, b_file)
+    a, b, _, _ = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
     config = make_config(a=[a.format.name], b=[b.format.name], block=a.block)
-    originals = _load_originals(floats_a, a, "floats-a"), _load_originals(floats_b, b, "floats-b")
+    originals = _load_originals(floats_a, a, "floats-a", max_size), _load_originals(floats_b, b, "floats-b", max_size)
     if output_file is not None:
         if output_file.suffix != ".npz":
             raise UserError("o", f"Results are written as .npz, not as {output_file.suffix!r}")
@@ -87,30 +90,10 @@ def dot(
     return 1 if len(wrong) else 0
 
 
-def check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path):
-    """Refuse two tensors that cannot be multiplied.
-
-    Raises
-    ------
-    UserError
-        If one is no matrix or has no elements, or K or the blocks differ; the error names the file.
-    """
-    check_matrix(a, str(a_file))
-    check_matrix(b, str(b_file))
-    if a.block != b.block:
-        raise UserError(str(b_file), f"Its blocks have {b.block} elements, those of {a_file} {a.block}; they must be the same")
-    k_a, k_b = a.elements.shape[1], b.elements.shape[1]
-    if k_a != k_b:
-        raise UserError(str(b_file), f"Its rows have K = {k_b} elements, those of {a_file} {k_a}; they must be the same")
-    for tensor, file in ((a, a_file), (b, b_file)):
-        if not tensor.elements.size:
-            raise UserError(str(file), f"The matrix of shape {tensor.elements.shape} has no elements")
-
-
-def _load_originals(argument: str | None, tensor: MxTensor, option: str) -> NDArray[np.floating] | None:
+def _load_originals(argument: str | None, tensor: MxTensor, option: str, max_size: float) -> NDArray[np.floating] | None:
     if argument is None:
         return None
-    floats = load_floats(*file_and_name(argument))
+    floats = load_floats(*file_and_name(argument), max_size)
     # The last block may have been made up with zeros.
     whole = padded(floats, tensor.block)
     if whole.shape != tensor.elements.shape:
@@ -129,7 +112,8 @@ def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, wrong
     rows, k = a.elements.shape
     columns = len(b.elements)
     macs = rows * columns * k
-    exact = dequantize(a) @ dequantize(b).T
+    with np.errstate(invalid="ignore"):  # infinities and NaN
+        exact = dequantize(a) @ dequantize(b).T
     table = Table(show_header=False, title="Dot products", title_justify="left")
     table.add_column(style="bold")
     table.add_column()
@@ -141,7 +125,8 @@ def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, wrong
     table.add_row("Hardware = golden", verdict)
     table.add_row("Against float64 of the quantized values", _error(exact, result_values(run.data, config.output)))
     if all(original is not None for original in originals):
-        ideal = originals[0].astype(np.float64) @ originals[1].astype(np.float64).T
+        with np.errstate(invalid="ignore", over="ignore"):
+            ideal = widened(originals[0]) @ widened(originals[1]).T
         table.add_row("Quantization itself", _error(ideal, exact))
     else:
         table.add_row("Quantization itself", "unknown; give --floats-a and --floats-b to see it")

@@ -23,9 +23,13 @@ from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
 from mxmac_sim.golden import quantize as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
+from mxmac_sim.tensors.archives import MAX_SIZE, widened
 from mxmac_sim.tensors.files import check_target, load_floats, load_stored, save_mx, scales_to_store
 from mxmac_sim.tensors.mx_tensor import MxTensor
+from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor
+
+from .operands import MaxSizeOption, stated_format
 
 __all__ = ["quantize"]
 
@@ -101,6 +105,19 @@ def quantize(
         bool,
         typer.Option("--requantize", help="Quantize the values of an IN that is quantized already, with scales of any value."),
     ] = False,
+    source_format: Annotated[
+        str | None,
+        typer.Option(
+            "--source-format",
+            help="Element format of a quantized IN whose file leaves it open.",
+            autocompletion=one_of(ELEMENT_FORMATS),
+        ),
+    ] = None,
+    source_block: Annotated[
+        int | None,
+        typer.Option("--source-block", min=1, help="Elements per block of a quantized IN whose file leaves it open."),
+    ] = None,
+    max_size: MaxSizeOption = MAX_SIZE,
     pack_scales: Annotated[
         bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
     ] = False,
@@ -121,7 +138,18 @@ def quantize(
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(str(target), "This is the input file; give another name for the output")
 
-    stored = load_stored(source, name) if source.suffix.lower() != ".npy" else None
+    stated = Stated(
+        format=stated_format(source_format, "source-format"),
+        block=source_block,
+        max_size=max_size,
+        format_parameter="source-format",
+        block_parameter="source-block",
+    )
+    stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
+    if stored is None:
+        for option, fact in (("source-format", source_format), ("source-block", source_block)):
+            if fact is not None:
+                raise UserError(option, f"{source} has no such quantized tensor; leave out --{option} for floats")
     if stored is not None and not requantize:
         for option, value in options.items():
             if value is not None:
@@ -138,7 +166,7 @@ def quantize(
         if layout.deepseek and fmt != _DEFAULT_FORMAT:
             message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
             raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
-        floats = load_floats(source, name) if stored is None else _products(source, stored)
+        floats = load_floats(source, name, max_size) if stored is None else _products(source, stored)
         _check_finite(source, floats)
         blocks = deepseek.padded(floats, layout.block) if layout.deepseek else floats
         tensor = golden.quantize(blocks, fmt, block=layout.block, rows=layout.rows, rule=rule, overflow=overflow)
@@ -192,7 +220,7 @@ def _products(source: Path, stored: StoredTensor) -> NDArray[np.float32]:
 
 
 def _check_finite(source: Path, floats: NDArray[Any]) -> None:
-    special = ~np.isfinite(floats.astype(np.float64))
+    special = ~np.isfinite(widened(floats))
     if special.any():
         first = [int(index) for index in np.argwhere(special)[0]]
         message = f"{np.count_nonzero(special)} of {special.size} values are NaN or Inf, the first at {first}"

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac.quantizer.rules import Overflow, ScaleRule
-from mxmac_sim.tensors.archives import is_float
+from mxmac_sim.tensors.archives import is_float, widened
 from mxmac_sim.tensors.mx_tensor import MxTensor, element_values
 
 __all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "encode", "quantize", "sqnr_db"]
@@ -158,7 +158,7 @@ def quantize(
     scales = block_scales(amax, fmt, rule)
     # Exact: the quotient has the significand of an FP32 number, and float64 has exponents to spare.
     with np.errstate(invalid="ignore"):  # a signalling NaN
-        quotients = np.ldexp(blocks.astype(np.float64), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
+        quotients = np.ldexp(widened(blocks), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
     quotients[scales == SCALE_NAN] = np.nan
     return MxTensor(encode(quotients, fmt, overflow).reshape(values.shape), scales, fmt, block)
 
@@ -190,7 +190,7 @@ def clipped(x: ArrayLike, tensor: MxTensor) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (..., K)
     """
-    magnitude = np.abs(np.asarray(x, np.float64))
+    magnitude = np.abs(widened(np.asarray(x)))
     limits = np.ldexp(float(tensor.format.max_value), tensor.scales.astype(np.int64) - SCALE_BIAS)
     return magnitude > np.repeat(limits, tensor.block, axis=-1)
 
@@ -203,8 +203,9 @@ def sqnr_db(reference: ArrayLike, approximation: ArrayLike) -> float:
     float
         Inf if the two are equal, NaN if an approximation is not finite.
     """
-    signal = np.asarray(reference, np.float64)
-    noise = signal - np.asarray(approximation, np.float64)
+    signal = widened(np.asarray(reference))
+    with np.errstate(invalid="ignore"):  # Inf - Inf, and a signalling NaN
+        noise = signal - widened(np.asarray(approximation))
     if not np.isfinite(noise).all():
         return float("nan")
     if not noise.any():
@@ -223,9 +224,9 @@ def _largest_code(fmt: Format) -> int:
 def _as_float32(x: NDArray[Any]) -> NDArray[np.float32]:
     if not is_float(x.dtype):
         raise UserError("tensor", f"The tensor has dtype {x.dtype}; float16, bfloat16, float32 or float64 is needed")
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # invalid: a signalling NaN
         values = x.astype(np.float32)
-    lost = np.isinf(values) & ~np.isinf(x)
+        lost = np.isinf(values) & ~np.isinf(x)
     if lost.any():
         message = f"{np.count_nonzero(lost)} float64 values, the first {float(x[lost][0]):.6g}, are too large for FP32"
         raise UserError("tensor", f"{message}; the range of FP32 is needed")

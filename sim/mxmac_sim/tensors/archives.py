@@ -1,14 +1,19 @@
 """Reading of .npy, .npz and .safetensors files that come from anywhere.
 
-Nothing here unpickles anything, and whatever a file holds, it ends in arrays or in a :class:`UserError`. NumPy has no
-FP8 or BF16 of its own, so the narrow types are those of ml_dtypes.
+Every file ends in arrays or in a :class:`UserError` of one line: nothing is unpickled, headers are compared with the data
+before memory is allocated, and no more is read than the caller allows. NumPy has no FP8 or BF16 of its own, so the narrow
+types are those of ml_dtypes.
 """
 
 import json
-from collections.abc import Callable, Iterator
+import math
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ml_dtypes
 import numpy as np
@@ -17,7 +22,23 @@ from safetensors import safe_open
 
 from mxmac.errors import UserError
 
-__all__ = ["SAFETENSORS_DTYPES", "checked_suffix", "file_and_name", "is_float", "listed", "read_archive", "read_array"]
+__all__ = [
+    "MAX_SIZE",
+    "SAFETENSORS_DTYPES",
+    "check_size",
+    "checked_suffix",
+    "file_and_name",
+    "is_float",
+    "listed",
+    "parsed_json",
+    "read_archive",
+    "read_array",
+    "widened",
+]
+
+#: Largest size in memory of the arrays read from one file, in GiB, unless the caller allows more.
+MAX_SIZE = 2.0
+_GIB = 1 << 30
 
 #: The types of safetensors that floats or the parts of an MX tensor may have.
 SAFETENSORS_DTYPES: dict[str, np.dtype[Any]] = {
@@ -33,9 +54,22 @@ SAFETENSORS_DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
 }
 
+#: Compression of the members that NumPy writes. Others are refused: LZMA, for one, allocates as much as a file asks for.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+#: Readers of .npy headers. Version 3 differs in the names of record fields only, and a record is no tensor.
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+#: Longest quotation of a library's or a file's own words in a message, in characters.
+_QUOTED = 160
+
 
 def checked_suffix(path: Path, accepted: tuple[str, ...]) -> str:
-    """Ending of the name of a file that must exist, in lower case.
+    """Return the suffix of a file that must exist, in lower case.
+
+    Parameters
+    ----------
+    path : Path
+    accepted : tuple of str
+        Suffixes with their dot, in lower case.
 
     Raises
     ------
@@ -51,7 +85,7 @@ def checked_suffix(path: Path, accepted: tuple[str, ...]) -> str:
 
 
 def file_and_name(argument: str) -> tuple[Path, str | None]:
-    """Split ``FILE:NAME``, or give ``FILE`` with no name; a file that exists is one, whatever its name has in it."""
+    """Split ``FILE:NAME`` at its last colon; an existing file with a colon in its name has no NAME."""
     file, separator, name = argument.rpartition(":")
     if not separator or Path(argument).exists():
         return Path(argument), None
@@ -63,36 +97,77 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     return dtype == SAFETENSORS_DTYPES["BF16"] or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8))
 
 
-def listed(names: list[str], most: int = 12) -> str:
-    """At most so many names, for a message of one line."""
+def widened(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return floats as float64, which is exact; a signalling NaN becomes quiet, without NumPy's warning."""
+    with np.errstate(invalid="ignore"):
+        return array.astype(np.float64)
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Join at most ``most`` names, in order, for a message of one line; unprintable ones are escaped."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(sorted(names)[:most]) + more or "nothing"
+    shown = (name if name.isprintable() else repr(name) for name in sorted(names)[:most])
+    return ", ".join(shown) + more or "nothing"
 
 
-def read_array(path: Path) -> NDArray[Any]:
+def parsed_json(text: str | bytes) -> Any:
+    """Parse JSON from a file.
+
+    Raises
+    ------
+    ValueError
+        If it is malformed, nested deeper than Python's stack allows, or an object has a key twice.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError(_twice(key for key, _ in pairs))
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def read_array(path: Path, max_size: float = MAX_SIZE) -> NDArray[Any]:
     """Read the array of a ``.npy`` file.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+    max_size : float
+        Largest array accepted, in GiB of memory.
 
     Raises
     ------
     UserError
-        If the file is damaged or of another kind.
+        If the file is damaged or of another kind, or the array is larger than ``max_size``.
     """
     with _reading(path), path.open("rb") as stream:
-        array = np.load(stream, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
+        if stream.read(2) == b"PK":
             raise ValueError("it is an .npz archive")
-    return array
+        stream.seek(0)
+        check_size(path, _checked_header(stream, path.stat().st_size), max_size)
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def read_archive(path: Path, choose: Callable[[list[str]], list[str]]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_archive(
+    path: Path, choose: Callable[[list[str]], list[str]], max_size: float = MAX_SIZE
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read some arrays of a ``.npz`` or ``.safetensors`` file.
 
     Parameters
     ----------
     path : Path
-        An existing file; its ending, in either case, says what it is.
+        An existing file; its suffix, in either case, says which kind it is.
     choose : function from all names to those to read
-        What it raises goes through as it is.
+        May raise UserError.
+    max_size : float
+        Largest total size of the chosen arrays, in GiB of memory.
 
     Returns
     -------
@@ -104,33 +179,71 @@ def read_archive(path: Path, choose: Callable[[list[str]], list[str]]) -> tuple[
     Raises
     ------
     UserError
-        If the file is damaged or of another kind, or a tensor has a type that is not in :data:`SAFETENSORS_DTYPES`.
+        If the file is damaged or of another kind, has two arrays of one name, the arrays are larger than ``max_size``, or a
+        tensor has a type that is not in :data:`SAFETENSORS_DTYPES`.
     """
     if path.suffix.lower() == ".npz":
-        # Opened here, because NumPy leaves a file open that turns out not to be an archive.
-        with path.open("rb") as stream:
-            with _reading(path):
-                archive = np.load(stream, allow_pickle=False)
-                if isinstance(archive, np.ndarray):
-                    raise ValueError("it is a single array")
-            names = choose(list(archive.files))
-            with _reading(path):
-                arrays = {name: archive[name] for name in names}
-                if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-                    raise ValueError("a member of it is no array")
-        return arrays, {}
-    # The library proves the header sound; what it cannot give NumPy is a tensor of FP8.
+        return _read_npz(path, choose, max_size), {}
+    # The library checks that shapes, types and offsets of the header agree; it cannot give NumPy a tensor of FP8.
     with _reading(path), safe_open(path, framework="np") as file:
-        all_names, metadata = list(file.keys()), file.metadata() or {}
-    return _read_tensors(path, choose(all_names)), metadata
+        names, metadata = list(file.keys()), file.metadata() or {}
+    return _read_tensors(path, choose(names), max_size), metadata
 
 
-def _read_tensors(path: Path, names: list[str]) -> dict[str, NDArray[Any]]:
+def _read_npz(path: Path, choose: Callable[[list[str]], list[str]], max_size: float) -> dict[str, NDArray[Any]]:
+    with _reading(path), path.open("rb") as stream:
+        if stream.read(6) == np.lib.format.MAGIC_PREFIX:
+            raise ValueError("it is a single array")
+        with zipfile.ZipFile(stream) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            if len(members) < len(archive.infolist()):
+                raise ValueError(_twice(info.filename.removesuffix(".npy") for info in archive.infolist()))
+            chosen = {name: members[name] for name in choose(list(members))}
+            sizes = [_member_bytes(archive, info) for info in chosen.values()]
+            check_size(path, sum(sizes), max_size)
+            arrays = {}
+            for name, info in chosen.items():
+                with archive.open(info) as member:
+                    arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+            return arrays
+
+
+def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Size in memory of an array in an archive, if its header agrees with the size of the member."""
+    if not info.filename.endswith(".npy"):
+        raise ValueError(f"its member {info.filename!r} is not an array")
+    if info.compress_type not in _COMPRESSIONS:
+        raise ValueError("it is compressed in another way than NumPy does")
+    with archive.open(info) as member:
+        return _checked_header(member, info.file_size)
+
+
+def _checked_header(stream: IO[bytes], size: int) -> int:
+    """Size in bytes of an array in NumPy's format, of which the header is read; ``size`` is that of all, header included."""
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"it has version {version} of NumPy's format")
+    try:
+        shape, _, dtype = _HEADERS[version](stream)
+    except MemoryError as error:  # of Python's parser, when brackets are nested too deeply
+        raise ValueError("its header is nested too deeply") from error
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    if any(length < 0 for length in shape):
+        raise ValueError(f"its shape {shape} is negative")
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > size - stream.tell():
+        raise ValueError(f"its shape {shape} needs more data than there are")
+    return needed
+
+
+def _read_tensors(path: Path, names: list[str], max_size: float) -> dict[str, NDArray[Any]]:
     """Tensors of a .safetensors file with a sound header: its size in eight bytes, itself in JSON, then the data."""
     tensors = {}
     with _reading(path), path.open("rb") as stream:
         header_size = int.from_bytes(stream.read(8), "little")
-        header = json.loads(stream.read(header_size))
+        header = parsed_json(stream.read(header_size))
+        check_size(path, sum(end - begin for begin, end in (header[name]["data_offsets"] for name in names)), max_size)
         for name in names:
             entry = header[name]
             dtype = SAFETENSORS_DTYPES.get(entry["dtype"])
@@ -143,15 +256,38 @@ def _read_tensors(path: Path, names: list[str]) -> dict[str, NDArray[Any]]:
     return tensors
 
 
+def check_size(path: Path, size: int, max_size: float) -> None:
+    """Refuse arrays of more than ``max_size`` GiB; ``size`` is theirs in bytes.
+
+    Raises
+    ------
+    UserError
+        If they are larger; the error names the parameter ``max_size``.
+    """
+    if size > max_size * _GIB:
+        message = f"{str(path)!r} needs {size / _GIB:.4g} GiB of memory for its arrays; at most {max_size:g} GiB are allowed"
+        raise UserError("max-size", message)
+
+
+def _twice(names: Iterator[str]) -> str:
+    (name, _), *_ = Counter(names).most_common(1)
+    return f"it has {name!r} twice"
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever the libraries say of a file that is damaged or of another kind into one line."""
+    """Turn any error about a damaged or foreign file into one line."""
     try:
-        yield
-    except UserError:
+        with warnings.catch_warnings():
+            # NumPy's about headers of Python 2, Python's about escapes in headers.
+            warnings.simplefilter("ignore")
+            yield
+    except (UserError, MemoryError):
         raise
-    # zipfile, zlib, NumPy and safetensors raise a dozen types between them, and a crafted header adds MemoryError.
+    # zipfile, zlib, NumPy and safetensors raise a dozen types between them.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        first = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
+        reason = "".join(char if char.isprintable() else "?" for char in first)
+        reason = reason if len(reason) <= _QUOTED else f"{reason[:_QUOTED]}…"
         needed = f"a whole {path.suffix.lower()} file without pickled objects is needed"
         raise UserError(str(path), f"It cannot be read ({reason}); {needed}") from error

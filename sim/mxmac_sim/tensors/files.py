@@ -1,10 +1,13 @@
 """The files that floats come from and quantized tensors go to.
 
-An MX file is an ``.npz`` or a ``.safetensors`` with two arrays, ``elements`` and ``scales``, and the format and block
-size they are in. A checkpoint has ``X.weight`` in FP8 and ``X.weight_scale_inv`` beside it, one scale for 128 x 128 elements.
+An MX file is an ``.npz`` or a ``.safetensors`` with two arrays, ``elements`` and ``scales``, and their format and block
+size. A checkpoint has ``X.weight`` in FP8 and ``X.weight_scale_inv`` beside it, one scale for 128 x 128 elements.
+
+Nothing ambiguous is guessed: the reader asks, with an error that names the parameter which settles it (:class:`Stated`).
 """
 
 import json
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,15 +20,27 @@ from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import SAFETENSORS_DTYPES, checked_suffix, is_float, listed, read_archive, read_array
+from mxmac_sim.tensors.archives import (
+    MAX_SIZE,
+    SAFETENSORS_DTYPES,
+    check_size,
+    checked_suffix,
+    is_float,
+    listed,
+    parsed_json,
+    read_archive,
+    read_array,
+)
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
-from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor
+from mxmac_sim.tensors.stated import Stated
+from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor, implied_blocks
 
 __all__ = ["check_target", "load_floats", "load_mx", "load_stored", "save_mx", "scales_to_store"]
 
 _MX_SUFFIXES, _FLOAT_SUFFIXES = (".npz", ".safetensors"), (".npy", ".npz", ".safetensors")
 _MX_NAMES, _MX_STATED = ("elements", "scales"), ("format", "block")
-#: What the name of a weight's scales has after that of the weight. They are what to multiply by, whatever the name says.
+_NOTHING_STATED = Stated()
+#: Suffix of the name of a weight's scales. Elements are multiplied by them, in spite of the name.
 _SCALES_OF = "_scale_inv"
 
 
@@ -42,7 +57,7 @@ def check_target(path: Path) -> None:
     check_writable(path)
 
 
-def load_floats(path: Path, name: str | None = None) -> NDArray[Any]:
+def load_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE) -> NDArray[Any]:
     """Read one array of floats.
 
     Parameters
@@ -51,16 +66,18 @@ def load_floats(path: Path, name: str | None = None) -> NDArray[Any]:
         A ``.npy``, ``.npz`` or ``.safetensors`` file.
     name : str, optional
         Which of its arrays; needed if there are several.
+    max_size : float
+        Largest array accepted, in GiB of memory.
 
     Returns
     -------
     ndarray of float16, bfloat16, float32 or float64, of rank 1 or more and not empty
-        As it is stored.
+        In the type and byte order of the file.
 
     Raises
     ------
     UserError
-        If there is no such file or array, the file is damaged or of another kind, or the array is not one of floats.
+        If there is no such file or array, the file is damaged or of another kind, or the array is too large or not of floats.
     """
 
     def choose(names: list[str]) -> list[str]:
@@ -73,9 +90,9 @@ def load_floats(path: Path, name: str | None = None) -> NDArray[Any]:
     if checked_suffix(path, _FLOAT_SUFFIXES) == ".npy":
         if name is not None:
             raise UserError(str(path), f"A .npy file holds one array without a name; leave out --name {name}")
-        array = read_array(path)
+        array = read_array(path, max_size)
     else:
-        array = next(iter(read_archive(path, choose)[0].values()))
+        array = next(iter(read_archive(path, choose, max_size)[0].values()))
     if not is_float(array.dtype):
         accepted = "float16, float32, float64, or bfloat16 in a .safetensors file"
         quantized = f"; quantized elements need their scales beside them, as NAME{_SCALES_OF}"
@@ -141,11 +158,11 @@ def save_mx(path: Path, tensor: MxTensor, *, tiles: bool = False, pack: bool = F
         raise UserError(str(path), f"This file cannot be written: {error.strerror or error}") from error
 
 
-def load_mx(path: Path, name: str | None = None) -> MxTensor:
+def load_mx(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATED) -> MxTensor:
     """Read a quantized tensor, for the hardware.
 
-    Besides what :func:`save_mx` writes: scales may be floats that are powers of two from 2^-127 (an FP32 subnormal) to
-    2^127; elements of type F8_E4M3, F8_E5M2 or I8 need no format; a block that is not stated follows from the shapes; a last
+    Besides the files of :func:`save_mx`: scales may be floats that are powers of two from 2^-127 (an FP32 subnormal) to
+    2^127; elements of type F8_E4M3 or F8_E5M2 need no format; a block that only one size fits need not be stated; a last
     block may be shorter. Of a checkpoint, a weight in FP8 with its scales.
 
     Parameters
@@ -153,15 +170,17 @@ def load_mx(path: Path, name: str | None = None) -> MxTensor:
     path : Path
     name : str, optional
         Which weight of a checkpoint; needed if there are several.
+    stated : Stated
+        Facts that the file may leave open.
 
     Raises
     ------
     UserError
-        If there is no such file or tensor, the file is damaged or of another kind, its arrays do not make a tensor, or a
-        scale is NaN or not a power of two.
+        If there is no such file or tensor, the file is damaged or of another kind, its arrays do not make a tensor, a
+        scale is NaN or not a power of two, or format or block are ambiguous and not stated.
     """
     found: list[str] = []
-    stored = load_stored(path, name, found)
+    stored = load_stored(path, name, found, stated)
     if stored is None:
         raise UserError(str(path), _nothing_quantized(found, name))
     try:
@@ -170,8 +189,10 @@ def load_mx(path: Path, name: str | None = None) -> MxTensor:
         raise UserError(str(path), str(error)) from error
 
 
-def load_stored(path: Path, name: str | None = None, found: list[str] | None = None) -> StoredTensor | None:
-    """Read a quantized tensor as it is, with scales of any value.
+def load_stored(
+    path: Path, name: str | None = None, found: list[str] | None = None, stated: Stated = _NOTHING_STATED
+) -> StoredTensor | None:
+    """Read a quantized tensor unchanged, with scales of any value.
 
     Parameters
     ----------
@@ -180,41 +201,43 @@ def load_stored(path: Path, name: str | None = None, found: list[str] | None = N
         Which weight of a checkpoint; needed if there are several.
     found : list of str, optional
         Gets the names of all arrays in the file.
+    stated : Stated
+        Facts that the file may leave open.
 
     Returns
     -------
     StoredTensor or None
-        None if nothing quantized has that name, or without a name, the file is neither an MX file nor a single weight with
+        None if no quantized tensor has that name, or without a name, the file is neither an MX file nor a single weight with
         its scales.
 
     Raises
     ------
     UserError
-        If there is no such file, it is damaged or of another kind, or what it states of the tensor makes no sense.
+        If there is no such file, it is damaged, of another kind or too large, its statements about the tensor are invalid or
+        contradict ``stated``, or format or block are ambiguous and not stated.
     """
 
     def choose(names: list[str]) -> list[str]:
         if found is not None:
             found.extend(names)
         pair = _pair(names, name)
-        return [*pair, *(stated for stated in _MX_STATED if pair == _MX_NAMES and stated in names)]
+        return [*pair, *(fact for fact in _MX_STATED if pair == _MX_NAMES and fact in names)]
 
     checked_suffix(path, _MX_SUFFIXES)
-    arrays, metadata = read_archive(path, choose)
+    arrays, metadata = read_archive(path, choose, stated.max_size)
     if not arrays:
         return None
-    (elements_name, elements), (scales_name, scales), *stated = arrays.items()
+    (elements_name, elements), (scales_name, scales), *others = arrays.items()
     in_checkpoint = elements_name != _MX_NAMES[0]
-    try:
-        about = {key: array.item() for key, array in stated}
-        if not in_checkpoint:
-            about |= json.loads(metadata.get("mx", "{}"))
-    except (ValueError, TypeError) as error:
-        raise UserError(str(path), "It does not state one format and one block, such as E4M3 and 32") from error
-    fmt = _format(path, elements_name, elements, about.get("format"))
-    block = about.get("block", deepseek.BLOCK if in_checkpoint else None)
-    if block is not None and not isinstance(block, int):
-        raise UserError(str(path), f"Its block is {block!r}; a number of elements is needed")
+    facts = {} if in_checkpoint else _facts(path, others, metadata)
+    fmt = _format(path, elements_name, elements, facts.get("format"), stated)
+    block = _block(path, facts.get("block"), stated)
+    if block is None:
+        block = deepseek.BLOCK if in_checkpoint else _implied_block(path, elements, scales, stated)
+    if elements.ndim and block > 0:
+        # A block longer than a row is filled with zeros.
+        k = elements.shape[-1]
+        check_size(path, elements.size // max(k, 1) * (k + -k % block), stated.max_size)
     try:
         return StoredTensor.of(elements.view(np.uint8), scales, fmt, block, scales_name)
     except UserError as error:
@@ -223,13 +246,12 @@ def load_stored(path: Path, name: str | None = None, found: list[str] | None = N
 
 def _pair(names: Sequence[str], name: str | None) -> tuple[str, ...]:
     """Names of the elements and scales that are meant, or none."""
-    if name is not None:
-        pair = name, name + _SCALES_OF
-        return pair if set(pair) <= set(names) else ()
-    if set(_MX_NAMES) <= set(names):
+    is_mx, weights = set(_MX_NAMES) <= set(names), _weights(names)
+    if name in weights:
+        return name, name + _SCALES_OF
+    if is_mx and (name == _MX_NAMES[0] or (name is None and not weights)):
         return _MX_NAMES
-    weights = _weights(names)
-    return (weights[0], weights[0] + _SCALES_OF) if len(weights) == 1 and len(names) == 2 else ()
+    return (weights[0], weights[0] + _SCALES_OF) if name is None and len(weights) == 1 and len(names) == 2 else ()
 
 
 def _weights(names: Sequence[str]) -> list[str]:
@@ -237,7 +259,7 @@ def _weights(names: Sequence[str]) -> list[str]:
 
 
 def _nothing_quantized(names: list[str], name: str | None) -> str:
-    weights = _weights(names)
+    weights = [*_MX_NAMES[:1] * (set(_MX_NAMES) <= set(names)), *_weights(names)]
     if name is not None and name in names:
         return f"{name!r} has no scales beside it: there is no {name + _SCALES_OF!r}"
     if name is not None or weights:
@@ -248,17 +270,55 @@ def _nothing_quantized(names: list[str], name: str | None) -> str:
     return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
 
 
-def _format(path: Path, array: str, elements: NDArray[Any], stated: object) -> Format:
-    """Format of the elements, as it is stated or as their type implies."""
+def _facts(path: Path, arrays: Sequence[tuple[str, NDArray[Any]]], metadata: dict[str, str]) -> dict[str, Any]:
+    """What an MX file states: arrays without axes in an .npz, JSON in the metadata of a .safetensors."""
+    try:
+        return {name: array.item() for name, array in arrays} | parsed_json(metadata.get("mx", "{}"))
+    except (ValueError, TypeError) as error:
+        raise UserError(str(path), "It does not state one format and one block, such as E4M3 and 32") from error
+
+
+def _format(path: Path, array: str, elements: NDArray[Any], fact: object, stated: Stated) -> Format:
+    """Format of the elements, from the file's fact, the caller's, or the type of the elements if only one format has it."""
+    accepted = ", ".join(ELEMENT_FORMATS)
+    if fact is not None and (not isinstance(fact, str) or fact not in ELEMENT_FORMATS):
+        message = f"The element format of {array!r}, {elements.dtype}, is {reprlib.repr(fact)}; accepted: {accepted}"
+        raise UserError(str(path), message)
+    known = stated.format.name if stated.format is not None else None
+    if None not in (fact, known) and fact != known:
+        raise UserError(stated.format_parameter, f"{str(path)!r} states {fact} elements, not {known}")
     implied = next((name for name, dtype in ELEMENT_DTYPES.items() if dtype == elements.dtype), None)
-    name = stated if stated is not None else implied
-    if not isinstance(name, str) or name not in ELEMENT_FORMATS:
-        accepted = ", ".join(ELEMENT_FORMATS)
-        raise UserError(str(path), f"The element format of {array!r}, {elements.dtype}, is {name!r}; accepted: {accepted}")
-    if elements.dtype != np.uint8 and implied != name:
-        message = f"{array!r} has dtype {elements.dtype}; uint8 codes are needed for {name}"
+    name = fact or known
+    if name is None:
+        if elements.dtype.kind in "iu" and elements.dtype.itemsize == 1:
+            message = f"{array!r} in {str(path)!r} has dtype {elements.dtype}, in which any format may be stored, also packed"
+            raise UserError(stated.format_parameter, f"{message}; state the format of its elements: {accepted}")
+        name = implied
+    if name is None or (elements.dtype != np.uint8 and implied != name):
+        message = f"{array!r} has dtype {elements.dtype}; uint8 codes are needed for {name or f'one of {accepted}'}"
         raise UserError(str(path), message)
     return ELEMENT_FORMATS[name]
+
+
+def _block(path: Path, fact: object, stated: Stated) -> int | None:
+    """Block that the file or the caller states; 0 and less are left to the tensor to refuse."""
+    if fact is None:
+        return stated.block
+    if not isinstance(fact, int) or isinstance(fact, bool):
+        raise UserError(str(path), f"Its block is {reprlib.repr(fact)}; a number of elements is needed")
+    if stated.block not in (None, fact):
+        raise UserError(stated.block_parameter, f"{str(path)!r} states blocks of {fact}, not {stated.block}")
+    return fact
+
+
+def _implied_block(path: Path, elements: NDArray[Any], scales: NDArray[Any], stated: Stated) -> int:
+    """The one block that fits the shapes; the caller is asked if there are several or none."""
+    blocks = implied_blocks(elements, scales)
+    if len(blocks) == 1:
+        return blocks[0]
+    shapes = f"{str(path)!r} has elements of shape {elements.shape} and scales of shape {scales.shape}, {scales.dtype}"
+    which = f"so that a block may have {' or '.join(map(str, blocks))} elements" if blocks else "which fit no block"
+    raise UserError(stated.block_parameter, f"{shapes}, {which}; state the number of elements per block")
 
 
 def _safetensors_bytes(tensor: MxTensor, scales: NDArray[np.generic]) -> bytes:

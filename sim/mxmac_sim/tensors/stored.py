@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import is_float
+from mxmac_sim.tensors.archives import is_float, widened
 from mxmac_sim.tensors.mx_tensor import MxTensor, element_values
 
-__all__ = ["SCALE_DTYPE", "StoredTensor"]
+__all__ = ["SCALE_DTYPE", "StoredTensor", "implied_blocks"]
 
 #: UE8M0.
 SCALE_DTYPE = np.dtype(ml_dtypes.float8_e8m0fnu)
+#: Elements per scale where four scales share a word.
+_WORD_BLOCKS = (32, deepseek.BLOCK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +35,12 @@ class StoredTensor:
         One element code a byte. The last block may be shorter than ``block``.
     scales : ndarray of uint8, float8_e8m0fnu, int32 or floats
         Of shape (..., ceil(K / block)): UE8M0 codes or numbers. int32 has four of them in a word, as
-        :func:`mxmac_sim.tensors.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those of
-        tiles.
+        :func:`mxmac_sim.tensors.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those
+        of tiles.
     format : Format
         Of the elements.
-    block : int, optional
-        Elements per block; None if it shall follow from the shapes, and 128 for scales in words.
+    block : int
+        Elements per block.
     name : str
         What the file calls the scales, for messages.
     """
@@ -51,19 +53,16 @@ class StoredTensor:
 
     @classmethod
     def of(
-        cls, elements: NDArray[np.uint8], scales: NDArray[Any], fmt: Format, block: int | None, name: str = "scales"
+        cls, elements: NDArray[np.uint8], scales: NDArray[Any], fmt: Format, block: int, name: str = "scales"
     ) -> "StoredTensor":
-        """Make one of arrays from a file, with the block that they imply if none is stated, and words unpacked.
+        """Make one from the arrays of a file, with words of scales unpacked.
 
         Raises
         ------
         UserError
-            If the words are not as many as the blocks need.
+            If the number of words does not fit the number of blocks.
         """
-        packed = scales.dtype.kind == "i" and scales.dtype.itemsize == 4
-        if block is None:
-            block = deepseek.BLOCK if packed else _implied_block(elements, scales)
-        if packed and block > 0 and elements.ndim and scales.ndim:
+        if _in_words(scales) and block > 0 and elements.ndim and scales.ndim:
             k = elements.shape[-1]
             blocks = -(-k // block)
             words = deepseek.packed_length(blocks)
@@ -121,11 +120,35 @@ class StoredTensor:
         return deepseek.scales_of_rows(scales, self.elements.shape[-2]) if self.tiled else scales
 
 
-def _implied_block(elements: NDArray[Any], scales: NDArray[Any]) -> int:
-    """Block that the shapes allow; 0, which no tensor has, if none."""
-    if not elements.ndim or not scales.size or not scales.ndim:
-        return 0
-    return int(elements.shape[-1] // scales.shape[-1])
+def implied_blocks(elements: NDArray[np.generic], scales: NDArray[np.generic]) -> list[int]:
+    """Return the blocks that elements and scales of these shapes may have: none, one, or several.
+
+    Considered are the block that divides a row evenly, and powers of two with a shorter last block. A single scale to a row
+    makes the row one block. Scales in words (DeepGEMM) are of 32 or 128 elements.
+
+    Parameters
+    ----------
+    elements : ndarray, shape (..., K)
+    scales : ndarray, shape (..., blocks) or, in words, (..., ceil(blocks / 4))
+
+    Returns
+    -------
+    list of int
+        In ascending order.
+    """
+    if not (elements.ndim and scales.ndim and elements.size and scales.size):
+        return []
+    k, count = elements.shape[-1], scales.shape[-1]
+    if _in_words(scales):
+        return [block for block in _WORD_BLOCKS if deepseek.packed_length(-(-k // block)) == count]
+    if count == 1:
+        return [k]
+    even = {k // count} if k % count == 0 else set()
+    return sorted(even | {1 << bits for bits in range(k.bit_length()) if -(-k >> bits) == count})
+
+
+def _in_words(scales: NDArray[np.generic]) -> bool:
+    return scales.dtype.kind == "i" and scales.dtype.itemsize == 4
 
 
 def _scale_values(scales: NDArray[Any], name: str) -> NDArray[np.float32]:
@@ -133,7 +156,8 @@ def _scale_values(scales: NDArray[Any], name: str) -> NDArray[np.float32]:
         codes = scales.view(np.uint8)
         return np.where(codes == SCALE_NAN, np.nan, np.ldexp(1.0, codes.astype(np.int64) - SCALE_BIAS)).astype(np.float32)
     if is_float(scales.dtype):
-        return scales.astype(np.float32)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            return scales.astype(np.float32)
     raise _other_type(scales, name)
 
 
@@ -143,7 +167,7 @@ def _scale_codes(scales: NDArray[Any], name: str) -> NDArray[np.uint8]:
         codes = scales.view(np.uint8)
         nan = codes == SCALE_NAN
     elif is_float(scales.dtype):
-        values = scales.astype(np.float64)
+        values = widened(scales)
         nan = np.isnan(values)
         # Exact, without a logarithm: frexp gives 2^e the fraction 0.5 and the exponent e + 1.
         fraction, exponent = np.frexp(values)

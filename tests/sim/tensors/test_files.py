@@ -74,7 +74,7 @@ def test_a_view_that_is_not_contiguous_is_saved_right(tmp_path):
     assert np.array_equal(load_mx(tmp_path / "a.safetensors").elements, part.elements)
 
 
-@pytest.mark.parametrize("name", ["E4M3", "E5M2", "INT8"])
+@pytest.mark.parametrize("name", ["E4M3", "E5M2"])
 def test_typed_elements_need_neither_format_nor_block(tmp_path, name):
     path, tensor = tmp_path / "a.safetensors", quantize(X, ELEMENT_FORMATS[name], block=16)
     arrays = {"elements": tensor.elements.view(ELEMENT_DTYPES[name]), "scales": tensor.scales}
@@ -127,21 +127,19 @@ def scales_with(value, dtype=np.float32):
         ({"scales": SCALES.astype(np.int32)}, r"'scales' has 2 words of four scales a row, but K = 64 in blocks of 32 needs 1"),
         ({"scales": SCALES[:, :1]}, r"shape \(6, 64\) in blocks of 32 need scales of shape \(6, 2\), not \(6, 1\)"),
         ({"scales": SCALES[0]}, r"need scales of shape \(6, 2\), not \(2,\)"),
-        ({"scales": np.float32(1), "block": None}, r"block of 0"),
         ({"block": 20}, r"shape \(6, 64\) in blocks|K = 64 is not a multiple of a block of 20"),
         ({"block": -32}, r"K = 64 is not a multiple of a block of -32"),
         ({"block": "32"}, r"block is '32'; a number of elements"),
         ({"block": [32, 32]}, r"one format and one block"),
-        ({"format": None}, r"format of 'elements', \w+, is None; accepted: E4M3, E5M2, E3M2, E2M3, E2M1, INT8"),
-        ({"format": "E4M3FN"}, r"format of 'elements', \w+, is 'E4M3FN'; accepted: E4M3"),
+        ({"format": "E4M3FN"}, rf"format of 'elements', \w+, is 'E4M3FN'; accepted: {', '.join(ELEMENT_FORMATS)}"),
         ({"format": "E2M1"}, r"code is 0x[0-9a-f]+, but E2M1 has 4 bits; one code a byte"),
         ({"elements": X}, r"'elements' has dtype float32; uint8 codes are needed for E4M3"),
         ({"elements": X.astype(np.int8)}, r"'elements' has dtype int8; uint8 codes are needed for E4M3"),
         ({"elements": np.zeros((0, 64), np.uint8)}, r"shape \(0, 64\); an axis, and no empty one"),
-        ({"elements": np.uint8(3), "block": None}, r"shape \(\); an axis"),
+        ({"elements": np.uint8(3)}, r"shape \(\); an axis"),
         ({"elements": None, "weights": X}, r"has no elements, only block, format, scales, weights; an MX file"),
         ({"elements": None, "scales": None}, r"has no elements and no scales, only block, format"),
-        ({"scales": np.array([None, "x"], dtype=object)}, r"cannot be read \(Object arrays cannot be loaded"),
+        ({"scales": np.array([None, "x"], dtype=object)}, r"cannot be read \(it holds Python objects\)"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )

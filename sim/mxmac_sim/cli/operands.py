@@ -1,0 +1,119 @@
+"""Options and readers of the two matrices that ``mxmac dot`` and ``mxmac fpga run`` multiply."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mxmac.cli.choices import one_of
+from mxmac.config import format_named
+from mxmac.errors import UserError
+from mxmac.formats import ELEMENT_FORMATS, Format
+
+from ..tensors.archives import MAX_SIZE, file_and_name
+from ..tensors.files import load_mx
+from ..tensors.mx_tensor import MxTensor, check_matrix
+from ..tensors.stated import Stated
+
+__all__ = [
+    "BlockOption",
+    "FormatAOption",
+    "FormatBOption",
+    "MaxSizeOption",
+    "check_pair",
+    "load_pair",
+    "stated_format",
+]
+
+_PANEL = "Input files"
+
+_completed = one_of(ELEMENT_FORMATS)
+
+FormatAOption = Annotated[
+    str | None,
+    typer.Option(help="Element format of A, if its file leaves that open.", autocompletion=_completed, rich_help_panel=_PANEL),
+]
+FormatBOption = Annotated[
+    str | None,
+    typer.Option(help="Element format of B, if its file leaves that open.", autocompletion=_completed, rich_help_panel=_PANEL),
+]
+BlockOption = Annotated[
+    int | None,
+    typer.Option("--block", min=1, help="Elements per block, if a file leaves that open.", rich_help_panel=_PANEL),
+]
+MaxSizeOption = Annotated[
+    float, typer.Option("--max-size", min=0, help="Largest input to read, in GiB of memory.", rich_help_panel=_PANEL)
+]
+
+
+def stated_format(name: str | None, option: str) -> Format | None:
+    """Return the element format of that name, if one is given.
+
+    Raises
+    ------
+    UserError
+        If the format does not exist; the error names ``option``.
+    """
+    return None if name is None else format_named(name, ELEMENT_FORMATS, option)
+
+
+def load_pair(
+    a_argument: str,
+    b_argument: str,
+    format_a: str | None = None,
+    format_b: str | None = None,
+    block: int | None = None,
+    max_size: float = MAX_SIZE,
+) -> tuple[MxTensor, MxTensor, Path, Path]:
+    """Read two matrices that can be multiplied, (M, K) and (N, K).
+
+    Parameters
+    ----------
+    a_argument, b_argument : str
+        ``FILE`` or ``FILE:NAME``.
+    format_a, format_b : str, optional
+        Names of element formats, for files that leave them open.
+    block : int, optional
+        Elements per block, for files that leave it open.
+    max_size : float
+        Largest size of each matrix, in GiB of memory.
+
+    Returns
+    -------
+    a, b : MxTensor
+    a_file, b_file : Path
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read, a fact that it leaves open is not given or contradicts it, or the matrices do not fit.
+    """
+
+    def load(argument: str, name: str | None, option: str) -> tuple[MxTensor, Path]:
+        file, tensor = file_and_name(argument)
+        fmt = stated_format(name, option)
+        return load_mx(file, tensor, Stated(format=fmt, block=block, max_size=max_size, format_parameter=option)), file
+
+    (a, a_file), (b, b_file) = load(a_argument, format_a, "format-a"), load(b_argument, format_b, "format-b")
+    check_pair(a, b, a_file, b_file)
+    return a, b, a_file, b_file
+
+
+def check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path) -> None:
+    """Refuse two tensors that cannot be multiplied.
+
+    Raises
+    ------
+    UserError
+        If one is not a matrix or has no elements, or K or the blocks differ; the error names the file.
+    """
+    check_matrix(a, str(a_file))
+    check_matrix(b, str(b_file))
+    if a.block != b.block:
+        raise UserError(str(b_file), f"Its blocks have {b.block} elements, those of {a_file} {a.block}; they must be the same")
+    k_a, k_b = a.elements.shape[1], b.elements.shape[1]
+    if k_a != k_b:
+        raise UserError(str(b_file), f"Its rows have K = {k_b} elements, those of {a_file} {k_a}; they must be the same")
+    for tensor, file in ((a, a_file), (b, b_file)):
+        if not tensor.elements.size:
+            raise UserError(str(file), f"The matrix of shape {tensor.elements.shape} has no elements")
