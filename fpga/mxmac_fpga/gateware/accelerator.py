@@ -77,7 +77,8 @@ class Accelerator(wiring.Component):
         wiring.connect(m, sequencer.o, frame_transmitter.i)
         wiring.connect(m, frame_transmitter.o, uart_transmitter.i)
 
-        tick, clocks = Signal(), Signal(range(self.tick_clocks))
+        tick = Signal()
+        clocks = Signal(range(self.tick_clocks))
         m.d.sync += [clocks.eq(clocks + 1), tick.eq(clocks == self.tick_clocks - 1)]
         with m.If(clocks == self.tick_clocks - 1):
             m.d.sync += clocks.eq(0)

@@ -54,11 +54,16 @@ class BeatAssembler(wiring.Component):
         sizes = [operand_bytes(config, side) for side in ("a", "b")]
         fields = 2 + has_format_byte(config)
         # Which byte before the elements; then these.
-        field, element_byte, beats = Signal(range(fields + 1)), Signal(range(sum(sizes))), Signal(range(config.beats))
+        field = Signal(range(fields + 1))
+        element_byte = Signal(range(sum(sizes)))
+        beats = Signal(range(config.beats))
         block = Signal(8)
-        taken, block_last = Signal(), Signal()
+        taken = Signal()
+        block_last = Signal()
         elements = Signal(8 * sum(sizes), reset_less=True)
-        scale_a, scale_b, formats = (Signal(8, name=name, reset_less=True) for name in ("scale_a", "scale_b", "formats"))
+        scale_a = Signal(8, reset_less=True)
+        scale_b = Signal(8, reset_less=True)
+        formats = Signal(8, reset_less=True)
         m.d.comb += [
             self.i.ready.eq(~self.o.valid | self.o.ready),
             taken.eq(self.i.valid & self.i.ready),

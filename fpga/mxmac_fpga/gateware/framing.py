@@ -41,7 +41,9 @@ class SerialCrc(wiring.Component):
     def elaborate(self, platform):
         """Build the register."""
         m = Module()
-        bits, left, emitting = Signal(8), Signal(4), Signal()
+        bits = Signal(8)
+        left = Signal(4)
+        emitting = Signal()
         feedback = (self.register[0] ^ bits[0]) & ~emitting
         m.d.comb += self.busy.eq(left != 0)
         with m.If(self.busy):
@@ -104,14 +106,19 @@ class FrameReceiver(wiring.Component):
     def elaborate(self, platform):
         """Build the receiver."""
         m = Module()
-        m.submodules.ring = ring = Memory(shape=TOKEN, depth=self.depth, init=[])
+        ring = Memory(shape=TOKEN, depth=self.depth, init=[])
+        m.submodules.ring = ring
         place = range(self.depth)
         # Next to be written; where the frame that comes begins; next to be handed out; oldest that may be asked for again.
-        write_at, frame_at = Signal(place), Signal(place)
-        read_at, oldest = Signal(place), Signal(place)
-        self._write(m, ring.write_port(), write_at, frame_at, oldest)
+        write_at = Signal(place)
+        frame_at = Signal(place)
+        read_at = Signal(place)
+        oldest = Signal(place)
+        write = ring.write_port()
+        self._write(m, write, write_at, frame_at, oldest)
 
-        read, read_next = ring.read_port(), Signal(place)
+        read = ring.read_port()
+        read_next = Signal(place)
         m.d.comb += [
             read_next.eq(Mux(self.rewind, oldest, read_at + (self.o.valid & self.o.ready))),
             read.addr.eq(read_next),
@@ -124,12 +131,18 @@ class FrameReceiver(wiring.Component):
 
     def _write(self, m: Module, write, write_at, frame_at, oldest):
         m.submodules.crc = crc = SerialCrc()
-        byte, escaped, quiet = self.i.payload, Signal(), Signal()
+        byte = self.i.payload
+        escaped = Signal()
+        quiet = Signal()
         # Bytes of the frame, as far as it matters.
         count = Signal(range(FRAME_BYTES_MIN + 1))
         verdict = Signal(ErrorCode.LINE.bit_length())
-        put, ends, ending = Signal(), Signal(), Signal()
-        value, write_next, room = Signal(8), Signal.like(write_at), Signal()
+        put = Signal()
+        ends = Signal()
+        ending = Signal()
+        value = Signal(8)
+        write_next = Signal.like(write_at)
+        room = Signal()
         m.d.comb += [
             write_next.eq(write_at + 1),
             room.eq(write_next != oldest),
@@ -197,9 +210,13 @@ class FrameTransmitter(wiring.Component):
         """Build the transmitter."""
         m = Module()
         m.submodules.crc = crc = SerialCrc()
-        token, escaped, index = self.i.payload, Signal(), Signal(2)
-        checking, value = Signal(), Signal(8)
-        special, sent = Signal(), Signal()
+        token = self.i.payload
+        escaped = Signal()
+        index = Signal(2)
+        checking = Signal()
+        value = Signal(8)
+        special = Signal()
+        sent = Signal()
         m.d.comb += [
             value.eq(Mux(checking, ~crc.register[:8], token.byte)),
             special.eq((value == END) | (value == ESC)),

@@ -67,17 +67,22 @@ class Sequencer(wiring.Component):
         m.submodules.assembler = assembler = BeatAssembler(self.config)
         m.submodules.sender = sender = ResultSender(self.config)
         wiring.connect(m, wiring.flipped(self.results), sender.i)
-        m.submodules.facts = facts = Memory(
-            shape=8, depth=len(self._facts), init=list(self._facts), attrs={"ram_style": "block"}
-        )
-        read_fact, fact, fact_read = facts.read_port(), Signal(range(len(self._facts))), Signal()
+        facts = Memory(shape=8, depth=len(self._facts), init=list(self._facts), attrs={"ram_style": "block"})
+        m.submodules.facts = facts
+        read_fact = facts.read_port()
+        fact = Signal(range(len(self._facts)))
+        fact_read = Signal()
 
         token, out = self.i.payload, self.o.payload
-        kind, compute = Signal(8), Signal()
+        kind = Signal(8)
+        compute = Signal()
         continues, more = (kind[flag.bit_length() - 1] for flag in (CONTINUES, MORE))
         # The number that a request which continues a dot product has to have; then that of the request.
-        sequence, in_order, unfinished = Signal(16), Signal(), Signal()
-        blocks, filled = Signal(8), Signal()
+        sequence = Signal(16)
+        in_order = Signal()
+        unfinished = Signal()
+        blocks = Signal(8)
+        filled = Signal()
         error = Signal(max(code for code in ErrorCode).bit_length())
         feeding = Signal()
         owed = self._owed(m)

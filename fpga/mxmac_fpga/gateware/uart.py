@@ -72,8 +72,10 @@ class UartReceiver(wiring.Component):
         m = Module()
         line = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
-        timer, index = Signal(range(self.clocks)), Signal(range(10))
-        receiving, resting = Signal(), Signal()
+        timer = Signal(range(self.clocks))
+        index = Signal(range(10))
+        receiving = Signal()
+        resting = Signal()
         byte = self.o.payload
         m.d.sync += [self.o.valid.eq(0), self.error.eq(0)]
         with m.If(~receiving):
@@ -119,7 +121,8 @@ class UartTransmitter(wiring.Component):
     def elaborate(self, platform):
         """Build the transmitter."""
         m = Module()
-        timer, left = Signal(range(self.clocks)), Signal(range(11))
+        timer = Signal(range(self.clocks))
+        left = Signal(range(11))
         bits = Signal(10, init=(1 << 10) - 1)
         m.d.comb += [self.tx.eq(bits[0]), self.i.ready.eq(left == 0)]
         with m.If(left == 0):

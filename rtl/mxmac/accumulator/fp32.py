@@ -189,11 +189,9 @@ class Fp32Accumulator(wiring.Component):
             smaller, sticky = moved, lost
         x = register(m, larger ^ neg_large.replicate(field + 1), name="addend_large")
         y = register(m, Cat(sticky, smaller, sign) ^ neg_small.replicate(field + 2), name="addend_small")
-        exp, carry_large, carry_small = (
-            register(m, exp, name="exp_q"),
-            register(m, neg_large, name="carry_large"),
-            register(m, neg_small, name="carry_small"),
-        )
+        exp = register(m, exp, name="exp_q")
+        carry_large = register(m, neg_large, name="carry_large")
+        carry_small = register(m, neg_small, name="carry_small")
 
         # Clock 3: add
         total = Signal(signed(field + 3), reset_less=True)

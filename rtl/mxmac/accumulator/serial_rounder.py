@@ -114,7 +114,8 @@ class SerialRounder(wiring.Component):
         valid = delay_valid(m, self.i.valid, _START_CLOCKS, name="chunk_valid")
         last = delay_valid(m, self.i.valid & chunk.last, _START_CLOCKS, name="chunk_last")
         bits = delay(m, chunk.bits, _START_CLOCKS, name="chunk")
-        carry, negated = Signal(), Signal(width + 1)
+        carry = Signal()
+        negated = Signal(width + 1)
         m.d.comb += negated.eq(((bits ^ total.neg.replicate(width)) & valid.replicate(width)) + carry)
         with m.If(begins):
             m.d.sync += carry.eq(total.neg & ~total.below)
@@ -170,10 +171,13 @@ class SerialRounder(wiring.Component):
         output, width = self.output, self.chunk
         step, index, aligned, done = chunks
         quarter, half, odd = aligned[0], aligned[1], aligned[2]
-        sticky, inexact, just_half, carry = (
-            Signal(name=name) for name in ("sticky", "below_inexact", "just_half", "round_carry")
-        )
-        lowest, up, rounded = Signal(), Signal(), Signal(width + 1)
+        sticky = Signal()
+        inexact = Signal(name="below_inexact")
+        just_half = Signal()
+        carry = Signal(name="round_carry")
+        lowest = Signal()
+        up = Signal()
+        rounded = Signal(width + 1)
         m.d.comb += [
             lowest.eq(index == 0),
             up.eq(lowest & half & (quarter | sticky | odd)),
@@ -192,9 +196,8 @@ class SerialRounder(wiring.Component):
                 m.d.sync += [inexact.eq(half | quarter), just_half.eq(half & ~quarter)]
 
         hidden = result[2 + output.man_bits :][:2]
-        exp_below, top = (
-            Signal(range(self._most_above_min + 3), name=name, reset_less=True) for name in ("exp_below", "exp_field")
-        )
+        exp_below = Signal(range(self._most_above_min + 3), reset_less=True)
+        top = Signal(range(self._most_above_min + 3), name="exp_field", reset_less=True)
         m.d.sync += [exp_below.eq(above_min), top.eq(exp_below + hidden)]
         with m.If(subnormal | total.zero):
             m.d.sync += exp_below.eq(0)

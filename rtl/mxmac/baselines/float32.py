@@ -160,7 +160,8 @@ class Fp32Adder(wiring.Component):
         exp_bits = max(len(self.exp), (1 - FP32.bias - self.exp_min + (1 << FP32.exp_bits)).bit_length())
 
         # Clock 1: compare, and let the one with the larger exponent stand at the top of the field.
-        x_exp, y_exp = Signal(exp_bits), Signal(exp_bits)
+        x_exp = Signal(exp_bits)
+        y_exp = Signal(exp_bits)
         distance = Signal(signed(exp_bits + 1))
         m.d.comb += [
             x_exp.eq(Mux(self.sig.any(), self.exp, 0)),
@@ -185,7 +186,8 @@ class Fp32Adder(wiring.Component):
         sticky = Const(0, 1)
         for level in range(levels):
             amount = min(1 << level, field)
-            moved, lost = Signal(field, name=f"aligned{level}"), Signal(name=f"sticky{level}")
+            moved = Signal(field, name=f"aligned{level}")
+            lost = Signal(name=f"sticky{level}")
             m.d.comb += [
                 moved.eq(Mux(shamt[level], smaller[amount:], smaller)),
                 lost.eq(sticky | (shamt[level] & smaller[:amount].any())),

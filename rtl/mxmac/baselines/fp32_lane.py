@@ -107,7 +107,8 @@ class Fp32Lane(wiring.Component):
         m.d.comb += decoder.code.eq(code)
         element = decoder.element
         sig, top = element.sig, operand.sig_bits - 1
-        man, exp = Signal(FP32.man_bits, name=f"{side}_man"), Signal(FP32.exp_bits, name=f"{side}_exp")
+        man = Signal(FP32.man_bits, name=f"{side}_man")
+        exp = Signal(FP32.exp_bits, name=f"{side}_exp")
         with m.If(element.nan):
             m.d.comb += Cat(man, exp).eq(FP32.nan_code)
         with m.Elif(element.inf):

@@ -82,7 +82,9 @@ class MacUnit(wiring.Component):
         width = result_layout(config.output).size
         m.submodules.results = queue = CreditQueue(width=width, depth=result_queue_depth(config))
 
-        taken, block_complete, resting = Signal(), Signal(), Signal()
+        taken = Signal()
+        block_complete = Signal()
+        resting = Signal()
         block_first = Signal(init=1)
         beat_index = Signal(range(config.beats))
         m.d.comb += [

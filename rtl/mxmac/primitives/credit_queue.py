@@ -16,7 +16,8 @@ def count_nonzero(m: Module, up: Value, down: Value, most: int, init: int, name:
 
     The former is a register, and to know it there is no addition to wait for.
     """
-    count, nonzero = Signal(range(most + 1), init=init, name=f"{name}_count"), Signal(init=init > 0, name=f"{name}_left")
+    count = Signal(range(most + 1), init=init, name=f"{name}_count")
+    nonzero = Signal(init=init > 0, name=f"{name}_left")
     next_nonzero = Signal(name=f"{name}_left_next")
     m.d.comb += next_nonzero.eq(Mux(up ^ down, up | (count != 1), nonzero))
     m.d.sync += nonzero.eq(next_nonzero)
@@ -69,9 +70,12 @@ class CreditQueue(wiring.Component):
     def elaborate(self, platform):
         """Build the queue."""
         m = Module()
-        m.submodules.entries = entries = Memory(shape=self._width, depth=self.places, init=[])
-        write, read = entries.write_port(), entries.read_port()
-        written, read_next = Signal(range(self.places)), Signal(range(self.places))
+        entries = Memory(shape=self._width, depth=self.places, init=[])
+        m.submodules.entries = entries
+        write = entries.write_port()
+        read = entries.read_port()
+        written = Signal(range(self.places))
+        read_next = Signal(range(self.places))
         fetch = Signal()
         waiting, _ = count_nonzero(m, self.i.valid, fetch, self.places, 0, "waiting")
         m.d.comb += [

@@ -83,7 +83,8 @@ class UpShifter(wiring.Component):
             if level == self._fine - 1:
                 break
             if level % self._levels_per_clock == self._levels_per_clock - 1:
-                value, exp = register(m, value, name=f"shifted{level}"), register(m, exp, name=f"exp{level}")
+                value = register(m, value, name=f"shifted{level}")
+                exp = register(m, exp, name=f"exp{level}")
                 neg = register(m, neg, name=f"neg{level}") if self._signed else neg
         # A 2:1 multiplexer has an input to spare.
         value = value ^ neg.replicate(len(value))

@@ -129,7 +129,8 @@ class ElementPreparer(wiring.Component):
         width, levels = config.frac_bits + 2, config.norm_levels
         # Further down than this no step can reach.
         cut, sticky = self._cut(sig, Const(0, 1), width + (1 << levels) - 1)
-        sig, sticky = register(m, cut, name="sig"), register(m, sticky, name="sticky")
+        sig = register(m, cut, name="sig")
+        sticky = register(m, sticky, name="sticky")
         taken: list[Value] = []
         for level in reversed(range(levels)):
             amount = 1 << level
@@ -140,7 +141,8 @@ class ElementPreparer(wiring.Component):
             sig, sticky = self._cut(moved, sticky, width + amount - 1)
             if level:
                 taken = [register(m, bit, name=f"taken{level}_{index}") for index, bit in enumerate(taken)]
-                sig, sticky = register(m, sig, name=f"sig{level}"), register(m, sticky, name=f"sticky{level}")
+                sig = register(m, sig, name=f"sig{level}")
+                sticky = register(m, sticky, name=f"sticky{level}")
         exp = delay(m, exp, levels - 1, name="exp")
         prepared = Signal(prepared_layout(config), name="prepared_held", reset_less=True)
         m.d.sync += [
@@ -207,7 +209,8 @@ class ElementEncoder(wiring.Component):
         # Clock 1: distance of the exponent from emin.
         distance = Signal(range(config.exp_min - config.emin - SCALE_NAN + 1, config.distance_max + 1), reset_less=True)
         m.d.sync += distance.eq(prepared.exp - self.grid.as_signed())
-        sig, sticky = register(m, prepared.sig, name="sig"), register(m, prepared.sticky, name="sticky")
+        sig = register(m, prepared.sig, name="sig")
+        sticky = register(m, prepared.sticky, name="sticky")
 
         # Clock 2: a negative one, -1 - steps, moves the significand down by 1 + steps: the first two of them here.
         right, steps = distance[-1], ~distance[: config.frac_bits.bit_length()]
@@ -221,8 +224,10 @@ class ElementEncoder(wiring.Component):
         sig, sticky = self._shift_right(m, sig, sticky, 1, right & steps[0], "right0")
         position = register(m, position, name="position")
         steps = register(m, steps[1:] & right.replicate(len(steps) - 1), name="steps")
-        beyond, largest = register(m, beyond, name="beyond"), register(m, largest, name="largest")
-        sig, sticky = register(m, sig, name="sig_right"), register(m, sticky, name="sticky_right")
+        beyond = register(m, beyond, name="beyond")
+        largest = register(m, largest, name="largest")
+        sig = register(m, sig, name="sig_right")
+        sticky = register(m, sticky, name="sticky_right")
 
         # Clock 3: the other steps, and whether to round up. A value beyond all steps is less than half the smallest element.
         clear, hold = self._at_largest(largest, sig[1])
@@ -232,7 +237,8 @@ class ElementEncoder(wiring.Component):
         up = register(m, sig[0] & keep & (sticky | sig[1]) & ~hold, name="up")
         low = register(m, sig[1] & ~clear & keep, name="low")
         sig = register(m, sig[2:] & keep.replicate(len(sig) - 2), name="sig_kept")
-        position, neg = register(m, position, name="position_kept"), delay(m, prepared.neg, 3, name="neg")
+        position = register(m, position, name="position_kept")
+        neg = delay(m, prepared.neg, 3, name="neg")
 
         # Clock 4.
         rounded = self._round(Cat(low, sig), position, up, neg)
@@ -259,7 +265,8 @@ class ElementEncoder(wiring.Component):
 
     @staticmethod
     def _shift_right(m: Module, sig: Value, sticky: Value, amount: int, enable: Value, name: str) -> tuple[Value, Value]:
-        moved, below = Signal(len(sig), name=name), Signal(name=f"{name}_sticky")
+        moved = Signal(len(sig), name=name)
+        below = Signal(name=f"{name}_sticky")
         m.d.comb += [moved.eq(Mux(enable, sig >> amount, sig)), below.eq(sticky | (enable & sig[:amount].any()))]
         return moved, below
 

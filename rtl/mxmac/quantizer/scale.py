@@ -57,7 +57,8 @@ class BlockScale(wiring.Component):
         largest = nodes[0]
         if config.beats > 1:
             so_far = Signal(len(largest), reset_less=True)
-            valid, first = delay_valid(m, self.valid, level, name="valid"), delay(m, self.first, level, name="first")
+            valid = delay_valid(m, self.valid, level, name="valid")
+            first = delay(m, self.first, level, name="first")
             with m.If(valid & (first | _less(so_far, largest))):
                 m.d.sync += so_far.eq(largest)
             largest = so_far

@@ -99,7 +99,9 @@ class Quantizer(wiring.Component):
         """Build the quantizer."""
         m = Module()
         config, beat = self.config, self.i.payload
-        taken, first, last = Signal(), Const(1, 1), Const(1, 1)
+        taken = Signal()
+        first = Const(1, 1)
+        last = Const(1, 1)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
         if config.beats > 1:
             first, last = self._index(m, taken, "beat_index")
@@ -144,7 +146,8 @@ class Quantizer(wiring.Component):
     def _index(self, m: Module, step: Value, name: str) -> tuple[Value, Value]:
         """Count beats of a block; whether the coming one is the first or the last."""
         index = Signal(range(self.config.beats), name=name)
-        first, last = Signal(name=f"{name}_first"), Signal(name=f"{name}_last")
+        first = Signal(name=f"{name}_first")
+        last = Signal(name=f"{name}_last")
         m.d.comb += [first.eq(index == 0), last.eq(index == self.config.beats - 1)]
         with m.If(step):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
@@ -155,7 +158,8 @@ class Quantizer(wiring.Component):
         now = self.i.payload[name]
         if self.config.beats == 1:
             return now
-        held, kept = Signal(now.shape(), name=f"{name}_held", reset_less=True), Signal(now.shape(), name=f"{name}_of_block")
+        held = Signal(now.shape(), name=f"{name}_held", reset_less=True)
+        kept = Signal(now.shape(), name=f"{name}_of_block")
         m.d.comb += kept.eq(Mux(first, now, held))
         m.d.sync += held.eq(kept)
         return kept
@@ -164,9 +168,12 @@ class Quantizer(wiring.Component):
         """Keep the beats of a block until its scale is there, and then those of the next while they are fetched."""
         config = self.config
         depth = _stored_beats(config)
-        m.submodules.beats = beats = Memory(shape=sum(len(value) for value in prepared), depth=depth, init=[])
-        written, fetched = Signal(range(depth)), Signal(range(depth))
-        write, read = beats.write_port(), beats.read_port()
+        beats = Memory(shape=sum(len(value) for value in prepared), depth=depth, init=[])
+        m.submodules.beats = beats
+        written = Signal(range(depth))
+        fetched = Signal(range(depth))
+        write = beats.write_port()
+        read = beats.read_port()
         m.d.comb += [
             write.en.eq(delay_valid(m, taken, config.prepare_clocks, name="stored")),
             write.addr.eq(written),
@@ -179,7 +186,8 @@ class Quantizer(wiring.Component):
 
         layout = _block_layout(config)
         m.submodules.scales = scales = CreditQueue(width=layout.size, depth=(depth - 1) // config.beats + 1)
-        fetch, room = Signal(), Signal()
+        fetch = Signal()
+        room = Signal()
         _, block_ends = self._index(m, fetch, "fetch_index")
         m.d.comb += [
             scales.i.valid.eq(delay_valid(m, taken & last, config.align_clocks, name="block_valid")),

@@ -102,7 +102,8 @@ class ElementProduct(wiring.Component):
         a, b, neg = decoded_pair(m, self)
         exp = Signal(exp_bits(config), reset_less=True)
         m.d.sync += exp.eq(register(m, a.exp, name="exp_a") + register(m, b.exp, name="exp_b"))
-        sig_a, sig_b = register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b")
+        sig_a = register(m, a.sig, name="sig_a")
+        sig_b = register(m, b.sig, name="sig_b")
         m.d.comb += [
             self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config))),
             self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 2, name="exp")),

@@ -18,7 +18,8 @@ def handed_out(pieces, *, depth=64, ticks=0, reads_twice=False, reads=True):
     """Frames and complaints that come of bytes: lists of bytes, and codes of errors."""
     m = Module()
     m.submodules.dut = dut = FrameReceiver(depth)
-    again, end_taken = Signal(), Signal()
+    again = Signal()
+    end_taken = Signal()
     m.d.comb += [
         dut.o.ready.eq(reads),
         end_taken.eq(dut.o.valid & dut.o.ready & dut.o.payload.end),

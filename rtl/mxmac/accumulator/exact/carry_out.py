@@ -63,14 +63,17 @@ class CarryOut(wiring.Component):
         middle = self.content[low_bits:bits]
         grown = Signal(signed(GROWTH))
         low = register(m, self.content[:low_bits] + grown, name="word_low")
-        no_ones, no_zeros = ~any_later(m, middle, name="ones"), ~any_later(m, ~middle, name="zeros")
+        no_ones = ~any_later(m, middle, name="ones")
+        no_zeros = ~any_later(m, ~middle, name="zeros")
         middle = register(m, middle, name="word_middle")
         with m.If(self.valid):
             m.d.sync += grown.eq(Mux(self.last, 0, self.content[bits:].as_signed()))
         valid = delay_valid(m, self.valid, 1, name="word_valid")
-        last, index = register(m, self.last, name="word_last"), register(m, self.index, name="word_index")
+        last = register(m, self.last, name="word_last")
+        index = register(m, self.index, name="word_index")
         # Clock 2: with its carry, of which no more than one up or down leaves the lowest bits, and seldom all of them.
-        up, down = Signal(), Signal()
+        up = Signal()
+        down = Signal()
         lowest = Signal(signed(low_bits + 2))
         m.d.comb += lowest.eq(low + Mux(down, -1, up))
         less, more = lowest[-1], lowest[low_bits] & ~lowest[-1]
@@ -80,24 +83,29 @@ class CarryOut(wiring.Component):
         lowest = register(m, lowest[:low_bits], name="carried_low")
         step = Cat(register(m, less | more, name="step"), register(m, less, name="step_down")).as_signed()
         middle = register(m, middle, name="carried_middle")
-        last, index = register(m, last, name="carried_last"), register(m, index, name="carried_index")
+        last = register(m, last, name="carried_last")
+        index = register(m, index, name="carried_index")
         valid = delay_valid(m, valid, 1, name="carried_valid")
         # Clock 3: and so the bits above.
         out = register(m, Cat(lowest, (middle + step)[: len(middle)]), name="out")
         neg = register(m, neg, name="out_neg")
-        last, index = register(m, last, name="out_last"), register(m, index, name="out_index")
+        last = register(m, last, name="out_last")
+        index = register(m, index, name="out_index")
         valid = delay_valid(m, valid, 1, name="out_valid")
         # Clock 4: what it is made of: nothing but sign, for either sign, above and in what leaves ``below`` at the bottom.
         cut = max(0, bits - width)
         low, high, ones = (
             any_later(m, part, name=name) for part, name in ((out[:cut], "low"), (out[cut:], "high"), (~out, "ones"))
         )
-        out, neg = register(m, out, name="looked_out"), register(m, neg, name="looked_neg")
-        last, index = register(m, last, name="looked_last"), register(m, index, name="looked_index")
+        out = register(m, out, name="looked_out")
+        neg = register(m, neg, name="looked_neg")
+        last = register(m, last, name="looked_last")
+        index = register(m, index, name="looked_index")
         valid = delay_valid(m, valid, 1, name="looked_valid")
         # Clock 5: whether it is the highest so far that counts.
         fresh = Signal(init=1)
-        below, sticky = Signal(width), Signal()
+        below = Signal(width)
+        sticky = Signal()
         counts = [
             register(m, valid & (fresh | differs), name=f"{name}_counts")
             for name, differs in (("positive", low | high), ("negative", ones))
@@ -111,8 +119,10 @@ class CarryOut(wiring.Component):
                 m.d.sync += high_below.eq(~last & high)
         else:
             lost = below[:bits].any()
-        out, neg = register(m, out, name="seen_out"), register(m, neg, name="seen_neg")
-        last, index = register(m, last, name="seen_last"), register(m, index, name="seen_index")
+        out = register(m, out, name="seen_out")
+        neg = register(m, neg, name="seen_neg")
+        last = register(m, last, name="seen_last")
+        index = register(m, index, name="seen_index")
         valid = delay_valid(m, valid, 1, name="seen_valid")
         # Clock 6: what is there if all higher words are sign, one candidate for each sign.
         candidates = []
@@ -126,7 +136,8 @@ class CarryOut(wiring.Component):
                 below.eq(Mux(last, 0, Cat(below, out)[bits:])),
                 sticky.eq(~last & (sticky | lost)),
             ]
-        neg, done = register(m, neg, name="sum_neg"), delay_valid(m, valid & last, 1, name="sum_valid")
+        neg = register(m, neg, name="sum_neg")
+        done = delay_valid(m, valid & last, 1, name="sum_valid")
         # Clock 7: choose.
         chosen = Signal.like(candidates[0], name="chosen")
         m.d.comb += chosen.eq(Mux(neg, candidates[1].as_value(), candidates[0].as_value()))

@@ -142,13 +142,15 @@ class ExactAccumulator(wiring.Component):
         # Of the dot product that adds up: which words hold something, the ends of them, and specials; and so of finished ones.
         touched = Signal(2 * rows, name="touched", reset_less=True)
         specials = Signal(SPECIALS.size, name="specials", reset_less=True)
-        lowest, highest = (Signal(len(word), name=name, reset_less=True) for name in ("lowest", "highest"))
+        lowest = Signal(len(word), reset_less=True)
+        highest = Signal(len(word), reset_less=True)
         finished = {
             each.name: Array(Signal(len(each), name=f"{each.name}{slot}", reset_less=True) for slot in range(slots))
             for each in (touched, lowest, highest, specials)
         }
         read_word = Signal(range(words + 1))
-        drain_slot, next_slot = (Signal(range(slots), name=name) for name in ("drain_slot", "next_slot"))
+        drain_slot = Signal(range(slots))
+        next_slot = Signal(range(slots))
         drained_words = []
         read_valid = delay_valid(m, valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
@@ -171,7 +173,8 @@ class ExactAccumulator(wiring.Component):
             for number, bits in enumerate(parts_of_word):
                 size, label = bits.stop - bits.start, f"{name}_part{number}"
                 if number:
-                    kept, again = register(m, kept, name=f"{label}_kept"), register(m, again, name=f"{label}_again")
+                    kept = register(m, kept, name=f"{label}_kept")
+                    again = register(m, again, name=f"{label}_again")
                 old = Signal(size, name=f"{label}_old", reset_less=True)
                 carries = bits is not parts_of_word[-1]
                 # A block has its sign in the highest part, and above it nothing but that.
@@ -209,11 +212,12 @@ class ExactAccumulator(wiring.Component):
             m.d.sync += [finished[each.name][slot_read].eq(each) for each in (touched, lowest, highest, specials)]
 
         # Read the words of a finished dot product, lowest first, and one more for the carry out of the highest.
-        reading, last_word, begin = (Signal(name=name) for name in ("reading", "last_word", "drain_begins"))
+        reading = Signal()
+        last_word = Signal()
+        begin = Signal(name="drain_begins")
         word_before_last = Signal.like(read_word, name="word_before_last", reset_less=True)
-        drained_touched, drained_specials = (
-            Signal(len(each), name=f"drained_{each.name}", reset_less=True) for each in (touched, specials)
-        )
+        drained_touched = Signal(len(touched), reset_less=True)
+        drained_specials = Signal(len(specials), reset_less=True)
         waiting, _ = count_nonzero(m, ended, begin, slots, 0, "waiting")
         m.d.comb += begin.eq(waiting & (~reading | last_word))
         m.d.sync += [

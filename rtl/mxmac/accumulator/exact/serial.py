@@ -49,8 +49,10 @@ class _Written:
     """What there is of a sum: the words from ``lowest`` to ``highest``, unless it is ``empty``, and its sign above."""
 
     def __init__(self, words: int):
-        self.lowest, self.highest = Signal(range(words), name="lowest"), Signal(range(words), name="highest")
-        self.empty, self.neg = Signal(init=1, name="empty"), Signal(name="neg")
+        self.lowest = Signal(range(words), name="lowest")
+        self.highest = Signal(range(words), name="highest")
+        self.empty = Signal(init=1, name="empty")
+        self.neg = Signal(name="neg")
 
 
 def _words(config: MacConfig) -> int:
@@ -136,12 +138,15 @@ class SerialExact(wiring.Component):
             exp_min=config.block_exp_min,
         )
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
-        m.submodules.words = memory = Memory(shape=SERIAL_WORD_BITS, depth=words, init=[])
-        read, write = memory.read_port(domain="comb"), memory.write_port()
+        memory = Memory(shape=SERIAL_WORD_BITS, depth=words, init=[])
+        m.submodules.words = memory
+        read = memory.read_port(domain="comb")
+        write = memory.write_port()
         state = Signal(_State)
         # A sum is known two clocks after its word is looked up; by then two more have been.
         index = Signal(range(words + 2))
-        word, word_index = Signal(SERIAL_WORD_BITS, reset_less=True), Signal.like(index, reset_less=True)
+        word = Signal(SERIAL_WORD_BITS, reset_less=True)
+        word_index = Signal.like(index, reset_less=True)
         m.d.comb += read.addr.eq(index)
         m.d.sync += [word.eq(read.data), word_index.eq(index)]
 
@@ -178,16 +183,19 @@ class SerialExact(wiring.Component):
         done = Signal()
         adding = delay_valid(m, (state == _State.ADD) & ~done, 1, name="adding")
         # First the word, and the block's word that goes with it.
-        below, above = Signal(reset_less=True), Signal(reset_less=True)
+        below = Signal(reset_less=True)
+        above = Signal(reset_less=True)
         m.d.sync += [below.eq(index < written.lowest), above.eq(written.empty | (index > written.highest))]
         chunk, exhausted = self._block_word(m, scaled.block.sum, state, index == first_word)
         # Then both as they are to be added.
         lower = register(m, chunk[1:], name="block_word_below")
         shamt = scaled.scale.exp[: SERIAL_WORD_BITS.bit_length() - 1]
         kept = Mux(above, written.neg.replicate(SERIAL_WORD_BITS), Mux(below, 0, word))
-        kept, addend = register(m, kept, name="kept"), register(m, funnel_up(lower, chunk, shamt), name="addend")
+        kept = register(m, kept, name="kept")
+        addend = register(m, funnel_up(lower, chunk, shamt), name="addend")
         summing = delay_valid(m, adding & ~done, 1, name="summing")
-        sum_index, was_above = register(m, word_index, name="sum_index"), register(m, above, name="sum_above")
+        sum_index = register(m, word_index, name="sum_index")
+        was_above = register(m, above, name="sum_above")
         extends_below = Signal()
         # Then the sum; the flags are those of the next word meanwhile.
         carry = Signal()
@@ -219,8 +227,10 @@ class SerialExact(wiring.Component):
         There are zeros before the first word, and the block's sign after the last.
         """
         last = _block_words(self.config) - 1
-        number, begun = Signal(range(last + 1)), Signal()
-        word, exhausted = Signal(SERIAL_WORD_BITS, name="block_word", reset_less=True), Signal(reset_less=True)
+        number = Signal(range(last + 1))
+        begun = Signal()
+        word = Signal(SERIAL_WORD_BITS, name="block_word", reset_less=True)
+        exhausted = Signal(reset_less=True)
         sign, places = value[-1], 1 << last.bit_length()
         # Wherever the block lies, no more than its sign is in the last.
         padded = Cat(value, sign.replicate(places * SERIAL_WORD_BITS - len(value)))
@@ -236,19 +246,25 @@ class SerialExact(wiring.Component):
     def _hand_out(self, m: Module, rounder, state, index, word, word_index, written, specials):
         """From the highest word down to the lowest, past those that rounding needs; then upwards through these."""
         width, total, neg = self.config.chunk_bits, rounder.total, written.neg
-        differing, lead = Signal(SERIAL_WORD_BITS), Signal(range(SERIAL_WORD_BITS))
+        differing = Signal(SERIAL_WORD_BITS)
+        lead = Signal(range(SERIAL_WORD_BITS))
         m.d.comb += differing.eq(word ^ neg.replicate(SERIAL_WORD_BITS))
         for bit in range(SERIAL_WORD_BITS):
             with m.If(differing[bit]):
                 m.d.comb += lead.eq(bit)
-        at_lowest, looking = Signal(), Signal()
+        at_lowest = Signal()
+        looking = Signal()
         m.d.comb += at_lowest.eq(looking & (word_index == written.lowest))
         m.d.sync += looking.eq(((state == _State.FIND) | (state == _State.BELOW)) & ~at_lowest)
 
         most, parts = _result_words(self.config) - 1, SERIAL_WORD_BITS // width
-        msb, zero, below = Signal(range(SERIAL_WORD_BITS)), Signal(), Signal()
+        msb = Signal(range(SERIAL_WORD_BITS))
+        zero = Signal()
+        below = Signal()
         # How many words there are below the highest that rounding needs, or that are still to be handed out after this one.
-        start, more, part = Signal.like(written.lowest, name="start"), Signal(range(most + 1)), Signal(range(parts))
+        start = Signal.like(written.lowest, name="start")
+        more = Signal(range(most + 1))
+        part = Signal(range(parts))
         part_last = part == parts - 1
         with m.Switch(state):
             with m.Case(_State.FIND):

@@ -44,10 +44,8 @@ def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[l
     half, fine = bits // 2, _fine_levels(config)
     exp = scaled.scale.exp
     word = delay(m, exp[fine + 1 :], split_clocks(config), name="word")
-    value, sign = (
-        register(m, scaled.block.sum[:-1].as_unsigned(), name="sum"),
-        register(m, scaled.block.sum[-1], name="neg"),
-    )
+    value = register(m, scaled.block.sum[:-1].as_unsigned(), name="sum")
+    sign = register(m, scaled.block.sum[-1], name="neg")
     shamt = register(m, exp[: fine + 2], name="shamt")
     for level in range(fine):
         value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
@@ -55,7 +53,8 @@ def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[l
         if level == fine - 1:
             break
         if level % config.shift_levels == config.shift_levels - 1:
-            value, sign = register(m, value, name=f"moved{level}"), register(m, sign, name=f"neg{level}")
+            value = register(m, value, name=f"moved{level}")
+            sign = register(m, sign, name=f"neg{level}")
             shamt = register(m, shamt, name=f"shamt{level}")
     value = register(m, value, name="moved")
     sign_q = register(m, sign, name="moved_neg")

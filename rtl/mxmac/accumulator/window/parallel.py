@@ -83,7 +83,8 @@ class WindowAccumulator(wiring.Component):
         valid_high = delay_valid(m, valid_low, 1, name="adds_high")
 
         # Clock 1: a limit and this block, of the lower half; the block alone, if it is the first one.
-        largest, least = Signal(name="largest_before"), Signal(name="least_before")
+        largest = Signal(name="largest_before")
+        least = Signal(name="least_before")
         limit_low = Signal(half + 1)
         m.d.comb += limit_low.eq(block.value[:half] + largest.replicate(half))
         # And the same for two blocks: this one, and the one before from a limit.
@@ -133,9 +134,13 @@ class WindowAccumulator(wiring.Component):
         # Clock 3: the upper half, and the lower one for certain.
         high = Signal(width + 2 - half, reset_less=True)
         sum_low = Signal(half, reset_less=True)
-        sum_beyond, sum_neg, overflow = (Signal(name=name, reset_less=True) for name in ("sum_beyond", "sum_neg", "overflow"))
+        sum_beyond = Signal(reset_less=True)
+        sum_neg = Signal(reset_less=True)
+        overflow = Signal(reset_less=True)
         top = high[width - 1 - half :]
-        outside, chosen, sum_pos = (Signal(name=name) for name in ("outside", "chosen", "sum_pos"))
+        outside = Signal()
+        chosen = Signal()
+        sum_pos = Signal()
         seen_outside = Signal(reset_less=True)
         m.d.comb += [
             outside.eq(sum_beyond | (top.any() & ~top.all())),

@@ -105,11 +105,10 @@ class ScaleApplier(wiring.Component):
         """Distance to move up, some clocks later: 0 puts the block's top just below the window, so all of it is lost."""
         config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
         # Clock 1: what the anchor needs to know.
-        valid, dot_last = (
-            delay_valid(m, self.i.valid, 1, name="anchor_valid"),
-            register(m, block.dot_last, name="anchor_last"),
-        )
-        nonzero, exp = register(m, block.sum.any(), name="nonzero"), register(m, scale.exp, name="exp")
+        valid = delay_valid(m, self.i.valid, 1, name="anchor_valid")
+        dot_last = register(m, block.dot_last, name="anchor_last")
+        nonzero = register(m, block.sum.any(), name="nonzero")
+        exp = register(m, scale.exp, name="exp")
         below = config.block_sum_bits
         if config.window_lsb is not None:
             own = register(m, exp, name="own")
@@ -124,7 +123,8 @@ class ScaleApplier(wiring.Component):
             now = Mux(anchored, held, exp)
             with m.If(valid):
                 m.d.sync += [held.eq(now), anchored.eq((anchored | nonzero) & ~dot_last)]
-            own, anchor = register(m, exp, name="own"), held
+            own = register(m, exp, name="own")
+            anchor = held
             # Clock 3: the distance.
             offset, most = config.window_guard + below, config.scale_sum_max
             distance = Signal(range(min(0, offset - most), offset + most + 1), reset_less=True)
@@ -153,7 +153,8 @@ class ScaleApplier(wiring.Component):
             value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
             shamt = shamt[1:]
             if level % config.shift_levels == config.shift_levels - 1:
-                value, sign = register(m, value, name=f"moved{level}"), register(m, sign, name=f"sign{level}")
+                value = register(m, value, name=f"moved{level}")
+                sign = register(m, sign, name=f"sign{level}")
                 shamt = register(m, shamt, name=f"shamt{level}")
         amount, moves = 1 << last, shamt[0]
         moved = shift_left_stage(value, amount, moves, top + 1, fill=sign)

@@ -96,7 +96,8 @@ class SerialWindow(wiring.Component):
         m.d.comb += below.eq(place < 0)
 
         # A sweep: the index of the chunk in the window, and a count, which does not depend on where it begins.
-        running, ends = Signal(), Signal()
+        running = Signal()
+        ends = Signal()
         step = Signal(range(config.serial_block_clocks))
         chunk = Signal(range(-block_chunks, window_chunks + block_chunks + 1), reset_less=True)
         m.d.comb += ends.eq(running & (step == config.serial_block_clocks - 1))
@@ -106,7 +107,8 @@ class SerialWindow(wiring.Component):
         with m.Elif(ends):
             m.d.sync += running.eq(0)
 
-        dot_last, fresh = Signal(init=1), Signal()
+        dot_last = Signal(init=1)
+        fresh = Signal()
         with m.If(self.i.valid):
             m.d.sync += [dot_last.eq(self.i.payload.dot_last), fresh.eq(dot_last)]
         sweep = _Sweep(
@@ -153,7 +155,8 @@ class SerialWindow(wiring.Component):
     def _addend(self, m: Module, window_chunk, place):
         """The block's chunk at that of the window, ``_ADDEND_CLOCKS`` later: zeros below the block, its sign above."""
         width, chunks = self._width, self._block_chunks
-        held_sum, held_place = Signal.like(self.i.payload.sum, reset_less=True), Signal.like(place, reset_less=True)
+        held_sum = Signal.like(self.i.payload.sum, reset_less=True)
+        held_place = Signal.like(place, reset_less=True)
         with m.If(self.i.valid):
             m.d.sync += [held_sum.eq(self.i.payload.sum), held_place.eq(place)]
         block = register(m, held_sum, name="block")
@@ -186,9 +189,12 @@ class SerialWindow(wiring.Component):
     def _sum(self, m: Module, rounder, sweep, addend, anchor):
         config, width, chunks = self.config, self._width, self._window_chunks
         window = Signal(width * chunks)
-        limited, limited_neg = Signal(), Signal()
-        sign, carry = Signal(), Signal()
-        old, total = Signal(width), Signal(width + 1)
+        limited = Signal()
+        limited_neg = Signal()
+        sign = Signal()
+        carry = Signal()
+        old = Signal(width)
+        total = Signal(width + 1)
         with m.If(sweep.kept):
             m.d.comb += old.eq(Mux(limited, self._limit(sweep.top, limited_neg), window[:width]))
         with m.Elif(sweep.above):
@@ -202,7 +208,8 @@ class SerialWindow(wiring.Component):
 
         # What lies above the window has to be all sign.
         sum_chunk, neg = total[:width], total[width - 1]
-        no_ones, no_zeros = Signal(reset_less=True), Signal(reset_less=True)
+        no_ones = Signal(reset_less=True)
+        no_zeros = Signal(reset_less=True)
         outside = Signal()
         m.d.comb += outside.eq((~no_ones | sum_chunk.any()) & (~no_zeros | ~sum_chunk.all()))
         top = sum_chunk[(config.window - 1) % width :]
@@ -213,7 +220,9 @@ class SerialWindow(wiring.Component):
         with m.If(sweep.ends):
             m.d.sync += [limited.eq(outside), limited_neg.eq(neg)]
 
-        done, lost, specials = Signal(), Signal(), Signal(SPECIALS)
+        done = Signal()
+        lost = Signal()
+        specials = Signal(SPECIALS)
         m.d.comb += done.eq(sweep.ends & sweep.dot_last)
         forgets = sweep.begins & sweep.dot_last
         nan = delay(m, self.scale.nan, SCALE_CLOCKS, name="scale_nan")
@@ -223,7 +232,8 @@ class SerialWindow(wiring.Component):
         with m.If(sweep.begins):
             m.d.sync += specials.as_value().eq((specials.as_value() & (~forgets).replicate(SPECIALS.size)) | of_block)
         # A clock after its end it is known whether a sweep came to a limit.
-        swept, settled = delay_valid(m, sweep.ends, 1, name="swept"), delay_valid(m, done, 1, name="settled")
+        swept = delay_valid(m, sweep.ends, 1, name="swept")
+        settled = delay_valid(m, done, 1, name="settled")
         overflow = Signal()
         m.d.sync += overflow.eq((overflow & ~forgets) | (swept & ~settled & limited))
 
@@ -257,15 +267,18 @@ class SerialWindow(wiring.Component):
         """
         width = self._width
         chunk = register(m, sum_chunk, name="sum_chunk")
-        valid, index = delay_valid(m, shift, 1, name="sum_valid"), register(m, sweep.index, name="sum_index")
+        valid = delay_valid(m, shift, 1, name="sum_valid")
+        index = register(m, sweep.index, name="sum_index")
         bottom = register(m, sweep.bottom, name="sum_bottom")
-        before, edges = Signal(reset_less=True), Signal(width)
+        before = Signal(reset_less=True)
+        edges = Signal(width)
         m.d.comb += edges.eq(chunk ^ Cat(before & ~bottom, chunk[:-1]))
         inside = Signal(range(width))
         for bit in range(width):
             with m.If(edges[bit]):
                 m.d.comb += inside.eq(bit)
-        msb, found = Signal((width * self._window_chunks - 1).bit_length()), Signal()
+        msb = Signal((width * self._window_chunks - 1).bit_length())
+        found = Signal()
         with m.If(valid):
             m.d.sync += before.eq(chunk[-1])
             with m.If(bottom | edges.any()):
@@ -276,7 +289,9 @@ class SerialWindow(wiring.Component):
         """Hand out the finished sum while the next dot product may already fill its place."""
         width, chunks = self._width, self._window_chunks
         finished = Signal(width * chunks, reset_less=True)
-        reading, index, last = Signal(), Signal(range(chunks)), Signal()
+        reading = Signal()
+        index = Signal(range(chunks))
+        last = Signal()
         m.d.comb += last.eq(index == chunks - 1)
         with m.If(done):
             m.d.sync += [reading.eq(1), index.eq(0)]
