@@ -10,6 +10,7 @@ frame, so whatever came before it, what follows the next ``END`` is understood a
 """
 
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
@@ -55,6 +56,13 @@ CRC_POLYNOMIAL, CRC_RESIDUE = 0xEDB88320, 0xDEBB20E3
 #: Kind, sequence number and CRC.
 FRAME_OVERHEAD = 7
 FRAME_BYTES_MIN = FRAME_OVERHEAD
+
+#: Largest buffer that a unit may need, in bytes, and how many times larger than it needs one a board may have it.
+_BUFFER_MAX, _BUFFERS_MAX = 1 << 20, 16
+#: Frequencies and rates that a board may state, and a version.
+_HERTZ_MAX, _VERSION = 10**12, re.compile(r"[\w.+-]{1,64}", re.ASCII)
+#: Characters of an unknown value that a message quotes.
+_QUOTED = 40
 
 #: Set in the kind of every reply.
 REPLY = 0x80
@@ -231,33 +239,62 @@ class Facts:
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "Facts":
-        """Understand what a board says.
+        """Read the description that a board gives of itself. It is not trusted: anything may be connected to a port.
 
         Raises
         ------
         ValueError
-            If it says nothing that this version understands; the message tells why.
+            If this version cannot use such a board; the message says why.
         """
-        facts = json.loads(text.decode("ascii"))
-        if not isinstance(facts, dict) or "protocol" not in facts:
-            raise ValueError("what answers is no board of mxmac")
-        if facts["protocol"] != PROTOCOL_VERSION:
-            raise ValueError(f"the board speaks protocol {facts['protocol']}, this mxmac {PROTOCOL_VERSION}; flash it anew")
         try:
-            parameters = dict(facts["config"])
-            default = MacConfig()
-            a, b, block, lanes, accumulator, output = (
-                parameters[name] for name in ("a", "b", "block", "lanes", "accumulator", "output")
-            )
-            config = config_from(
-                a, b, block, lanes, accumulator, output,
-                window=parameters.get("window", default.window),
-                window_guard=parameters.get("window-guard", default.window_guard),
-                window_lsb=parameters.get("window-lsb"),
-                storage=parameters.get("storage", default.storage.value),
-                multiplier=parameters.get("multiplier", default.multiplier.value),
-                pipeline=parameters.get("pipeline", default.pipeline),
-            )  # fmt: skip
-            return cls(config, int(facts["buffer"]), str(facts["mxmac"]), int(facts["clock_hz"]), int(facts["baud"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"the board's description of itself is incomplete ({error!r})") from error
+            facts = json.loads(text.decode("ascii"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("its description of itself is not JSON") from error
+        if not isinstance(facts, dict) or "protocol" not in facts:
+            raise ValueError("its answer is no description of an mxmac board")
+        if facts["protocol"] != PROTOCOL_VERSION:
+            spoken = repr(facts["protocol"])[:_QUOTED]
+            raise ValueError(f"it speaks protocol {spoken}, this mxmac {PROTOCOL_VERSION}; flash it anew")
+        version = facts.get("mxmac")
+        if not isinstance(version, str) or not _VERSION.fullmatch(version):
+            raise ValueError("its description of itself has no version in mxmac")
+        clock_hz, baud = (_whole(facts, name, 0, _HERTZ_MAX) for name in ("clock_hz", "baud"))
+        config = _config(facts.get("config"))
+        buffer = _whole(facts, "buffer", block_bytes(config) + 1 + FRAME_OVERHEAD, _BUFFERS_MAX * buffer_bytes(config))
+        return cls(config, buffer, version, clock_hz, baud)
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is not JSON")
+
+
+def _whole(facts: dict, name: str, low: int, high: int) -> int:
+    value = facts.get(name)
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"its description of itself has no {name} from {low} to {high}")
+    return value
+
+
+def _config(parameters: object) -> MacConfig:
+    """Build the configuration of a board's unit from its description."""
+    kinds = {"a": list, "b": list, "block": int, "lanes": int, "accumulator": str, "output": str}
+    if not isinstance(parameters, dict) or any(type(parameters.get(name)) is not kind for name, kind in kinds.items()):
+        raise ValueError(f"its description of itself has no config with {', '.join(kinds)}")
+    a, b, block, lanes, accumulator, output = (parameters[name] for name in kinds)
+    default = MacConfig()
+    try:
+        config = config_from(
+            a, b, block, lanes, accumulator, output,
+            window=parameters.get("window", default.window),
+            window_guard=parameters.get("window-guard", default.window_guard),
+            window_lsb=parameters.get("window-lsb"),
+            storage=parameters.get("storage", default.storage.value),
+            multiplier=parameters.get("multiplier", default.multiplier.value),
+            pipeline=parameters.get("pipeline", default.pipeline),
+        )  # fmt: skip
+        known = config.as_dict()
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"this mxmac does not know the config of its unit ({error})") from error
+    if any(parameters.get(name) != value for name, value in known.items()) or buffer_bytes(config) > _BUFFER_MAX:
+        raise ValueError("this mxmac does not know the config of its unit")
+    return config

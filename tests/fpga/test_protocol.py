@@ -96,11 +96,11 @@ def test_a_configuration_comes_back_from_the_board(config):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"Hello", "Expecting value"),
-        (b"[]", "no board of mxmac"),
+        (b"Hello", "not JSON"),
+        (b"[]", "no description of an mxmac board"),
         (b'{"protocol":2}', "protocol 2, this mxmac 1"),
-        (b'{"protocol":1,"config":{}}', "incomplete"),
-        (b"\xff", "ascii"),
+        (b'{"protocol":1,"config":{}}', "has no version"),
+        (b"\xff", "not JSON"),
     ],
 )
 def test_what_is_no_description_of_a_board_is_refused(text, message):

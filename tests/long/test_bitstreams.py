@@ -56,7 +56,7 @@ CONFIGS = {board.config.lanes: board.config for board in BOARDS.values()}
 def test_what_is_flashed_is_golden_behind_the_link(lanes, tmp_path):
     assert {board.config for board in BOARDS.values()} == set(CONFIGS.values())
     config = CONFIGS[lanes]
-    with SimulatedBoard(config, folder=tmp_path) as simulation, Board(simulation.port, timeout=10) as board:
+    with SimulatedBoard(config, folder=tmp_path) as simulation, Board(simulation.port, timeout=10, patience=60) as board:
         for blocks in (1, 3, 40):
             operands = random_operands(config, 1 + 200 // blocks, blocks, np.random.default_rng(blocks), specials=0.3)
             results, expected = board.dot(**operands), golden.dot(**operands, config=config)

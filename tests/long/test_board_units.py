@@ -32,7 +32,7 @@ def assert_golden(board, *, blocks=(1, 2, 9, 300)):
 def test_any_unit_is_golden_behind_the_link_whatever_happens_to_it(name, tmp_path):
     config = CONFIGS[name]
     with SimulatedBoard(config, folder=tmp_path) as simulation:
-        with Board(simulation.port) as board:
+        with Board(simulation.port, patience=60) as board:
             assert board.config.as_dict() == config.as_dict()
             assert_golden(board)
             assert not board.statistics.trouble
@@ -43,7 +43,7 @@ def test_any_unit_is_golden_behind_the_link_whatever_happens_to_it(name, tmp_pat
 
 def test_the_netlist_of_an_ice40_is_golden(tmp_path):
     with SimulatedBoard(folder=tmp_path, verilog=synthesized_ice40(accelerator_verilog())) as simulation:
-        with Board(simulation.port) as board:
+        with Board(simulation.port, patience=60) as board:
             assert board.config == SIMULATED_CONFIG
             assert_golden(board, blocks=(1, 2, 40))
         tallies = campaign(simulation, SIMULATED_CONFIG, 4 * len(Fault))

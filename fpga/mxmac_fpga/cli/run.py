@@ -20,13 +20,15 @@ from ..boards.table import BOARDS, board_named
 from ..digits.demo import recognise
 from ..host import products
 from ..host.board import Board
-from ..host.link import LinkError
+from ..host.link import PATIENCE, LinkError
 from ..host.products import Outcome
 
 __all__ = ["run"]
 
 #: The name that stands for no board at all.
 _SIMULATION = "sim"
+#: Seconds in which the simulation has to answer, on a busy machine too.
+_SIMULATION_PATIENCE = 60.0
 #: Mismatches that are shown one by one.
 _SHOWN = 5
 
@@ -71,7 +73,8 @@ def run(
         if board == _SIMULATION:
             port = stack.enter_context(_simulation(work, synthesized, console))
         assert port is not None
-        unit = stack.enter_context(Board(port, baud=baud or _rate(board)))
+        patience = _SIMULATION_PATIENCE if board == _SIMULATION else PATIENCE
+        unit = stack.enter_context(Board(port, baud=baud or _rate(board), patience=patience))
         console.print(_facts(unit, board, port))
         try:
             if digits is not None:

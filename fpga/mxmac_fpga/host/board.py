@@ -13,7 +13,7 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 
 from ..protocol import FRAME_OVERHEAD, REPLY, ErrorCode, Facts, Frame, Kind, result_bytes
-from .link import Line, Link, LinkError, LinkStatistics, open_port
+from .link import PATIENCE, Line, Link, LinkError, LinkStatistics, open_port
 from .packing import Job, jobs, pack, unpack
 
 __all__ = ["Board"]
@@ -22,6 +22,9 @@ __all__ = ["Board"]
 _ATTEMPTS = 100
 #: How often to double the time after which an answer counts as lost.
 _SLOWER = 4
+#: When to give up without any new answer: after the host's patience this many times, and the time that the bytes on their way
+#: take this many times.
+_GIVE_UP, _REPEATS = 8, 16
 #: Dot products that are made ready to be sent at a time.
 _CHUNK = 1024
 
@@ -37,6 +40,9 @@ class Board:
         Rate to open the port with.
     timeout : float
         Seconds without an answer after which a request counts as lost, besides those that the bytes take.
+    patience : float
+        Seconds in which the board has to say what it is. An exchange without a new answer ends after eight times as long, with
+        an error, even if something else keeps coming from the port.
 
     Members
     -------
@@ -51,8 +57,8 @@ class Board:
         If there is no such port, or nothing answers there that this version understands.
     """
 
-    def __init__(self, port: str | Line, *, baud: int = 1_000_000, timeout: float = 0.25):
-        self.link = Link(open_port(port, baud) if isinstance(port, str) else port, baud)
+    def __init__(self, port: str | Line, *, baud: int = 1_000_000, timeout: float = 0.25, patience: float = PATIENCE):
+        self.link = Link(open_port(port, baud) if isinstance(port, str) else port, baud, patience)
         self._timeout = timeout
         try:
             self.facts: Facts = self.link.ask()
@@ -119,7 +125,7 @@ class Board:
         ValueError
             If shapes or types are others, or there are no blocks.
         LinkError
-            If the board does not answer any more.
+            If the board does not answer any more, or gives no new answer for eight times the patience.
         """
         operands = {"a": a, "scale_a": scale_a, "b": b, "scale_b": scale_b, "format_a": format_a, "format_b": format_b}
         dots, blocks = scale_a.shape
@@ -184,6 +190,8 @@ class _Exchange:
         self._current: _Attempt | None = None
         #: How often in a row nothing has come.
         self._silences = 0
+        #: When a request was answered last; frames that answer none do not count.
+        self._answered_at = self._result_at = time.monotonic()
 
     def run(self) -> Iterator[tuple[Job, bytes]]:
         """Jobs and the payload of the reply with their results, as they come."""
@@ -213,7 +221,9 @@ class _Exchange:
                 job.attempts += 1
                 if job.attempts > _ATTEMPTS:
                     complaints = self._link.statistics.complaints
-                    raise LinkError(f"The same results were asked for {_ATTEMPTS} times in vain; the board said: {complaints}")
+                    raise LinkError(
+                        f"The same results were asked for {_ATTEMPTS} times in vain; the board's errors: {complaints}"
+                    )
                 self._current = _Attempt(job)
             request = _Sent(0, self._current, self._current.next_frame)
             if self._sent and sum(sent.size for sent in self._sent) + request.size >= self._facts.buffer:
@@ -232,6 +242,7 @@ class _Exchange:
             self._fail(self._sent[0].attempt)
         if request not in self._sent:
             return
+        self._answered_at = time.monotonic()
         self._sent.popleft()
         job, (kind, _) = request.attempt.job, request.kind_and_payload
         size = job.results(request.frame) * result_bytes(self._facts.config)
@@ -239,6 +250,9 @@ class _Exchange:
             self._fail(request.attempt)
             return
         self._silences = 0
+        if request.frame >= job.answered:
+            # An answer that is only repeated brings the exchange no nearer to its end.
+            job.answered, self._result_at = request.frame + 1, self._answered_at
         self._link.statistics.replies += 1
         if request.frame == len(job.frames) - 1:
             yield job, frame.payload
@@ -252,11 +266,23 @@ class _Exchange:
             self._sent = deque(request for request in self._sent if request.attempt is not attempt)
 
     def _look_at_clock(self):
-        """If nothing has come for long, everything is lost; and if that happens again, see whether the board is still there."""
-        patience = self._timeout + self._link.seconds(sum(request.size for request in self._sent))
-        # What is slower than was thought gets more time.
-        patience *= 2 ** min(self._silences, _SLOWER)
-        if not self._sent or time.monotonic() - self._link.last_heard <= patience:
+        """Give up what was not answered for long, and see whether the board is still there if that happens again.
+
+        Raises
+        ------
+        LinkError
+            If there was no result for too long, whatever else the board sends.
+        """
+        now = time.monotonic()
+        on_the_way = self._link.seconds(sum(request.size for request in self._sent))
+        if self._sent and now - self._result_at > _GIVE_UP * self._link.patience + _REPEATS * on_the_way:
+            seconds, errors = now - self._result_at, self._link.statistics.complaints
+            raise LinkError(
+                f"The board has given no result for {seconds:.1f} s; its errors: {errors}. Reset it, or flash it anew"
+            )
+        # A board that is slower than expected gets more time.
+        patience = (self._timeout + on_the_way) * 2 ** min(self._silences, _SLOWER)
+        if not self._sent or now - max(self._answered_at, self._link.last_sent) <= patience:
             return
         self._link.statistics.timeouts += 1
         self._silences += 1

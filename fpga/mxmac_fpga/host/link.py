@@ -12,16 +12,22 @@ from mxmac.errors import UserError
 
 from ..protocol import REPLY, Decoder, ErrorCode, Facts, Frame, Kind, encode
 
-__all__ = ["Line", "Link", "LinkError", "LinkStatistics", "open_port"]
+__all__ = ["PATIENCE", "Line", "Link", "LinkError", "LinkStatistics", "open_port"]
 
+#: Seconds in which a board has to say what it is.
+PATIENCE = 4.0
 #: Seconds that one look for what has come may take.
 _LOOK = 0.02
 #: Random bytes that a board has to send back, so that an answer is known to be to this question.
 _NONCE = 8
-#: Seconds to wait for an answer to the question what is on the board, each time that it is asked.
-_GREETINGS = (0.25, 0.25, 0.5, 1.0, 2.0)
-#: Bytes of what a board may say of itself.
+#: Shares of the host's patience to wait for each answer to the question what is on the board.
+_GREETINGS = (1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+#: Seconds that the port may take to accept a frame.
+_WRITE_TIMEOUT = 10.0
+#: Bytes of the description that a board gives of itself.
 _FACTS_MAX = 1024
+#: Bytes of an unknown answer that a message quotes, and the length of the reason that it gives.
+_QUOTED, _REASON = 16, 200
 
 
 class LinkError(RuntimeError):
@@ -97,7 +103,7 @@ def open_port(port: str, baud: int) -> serial.Serial:
         If there is no such port, or it cannot be used.
     """
     try:
-        return serial.Serial(port, baud, timeout=_LOOK, exclusive=True)
+        return serial.Serial(port, baud, timeout=_LOOK, write_timeout=_WRITE_TIMEOUT, exclusive=True)
     except (serial.SerialException, OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise UserError("port", f"Cannot open {port!r}: {why}. Is the board plugged in, and may you use the port?") from error
@@ -111,19 +117,22 @@ class Link:
     line : Line
     baud : int
         Its rate: how long to wait follows from it.
+    patience : float
+        Seconds in which a board has to say what it is, besides those that the bytes take.
 
     Members
     -------
     line : Line
+    patience : float
     statistics : LinkStatistics
-    last_heard : float
-        When the last frame was sent or received, by ``time.monotonic()``.
+    last_sent : float
+        Time of the last request, by ``time.monotonic()``.
     """
 
-    def __init__(self, line: Line, baud: int):
-        self.line, self.baud = line, baud
+    def __init__(self, line: Line, baud: int, patience: float = PATIENCE):
+        self.line, self.baud, self.patience = line, baud, patience
         self.statistics = LinkStatistics()
-        self.last_heard = time.monotonic()
+        self.last_sent = time.monotonic()
         self._decoder = Decoder()
         self._sequence = int.from_bytes(os.urandom(2), "little")
 
@@ -137,7 +146,7 @@ class Link:
         Raises
         ------
         LinkError
-            If the line cannot be written to any more.
+            If the line cannot be written to any more, or accepts nothing for ten seconds.
         """
         self._sequence = (self._sequence + 1) & 0xFFFF
         wire = encode(Frame(kind, self._sequence, payload))
@@ -147,62 +156,81 @@ class Link:
             raise LinkError(f"The port does not take anything any more ({error})") from error
         self.statistics.requests += 1
         self.statistics.bytes_out += len(wire)
-        self.last_heard = time.monotonic()
+        self.last_sent = time.monotonic()
         return self._sequence
 
     def receive(self) -> tuple[list[Frame], bool]:
-        """Frames that have come meanwhile, and whether something has come that was none.
+        """Return the frames that have come meanwhile, and whether anything was damaged. Takes 20 ms if nothing comes.
 
         Raises
         ------
         LinkError
             If the line cannot be read from any more.
         """
+        return self._decoded(self._read())
+
+    def _read(self) -> bytes:
         try:
             received = self.line.read(max(1, self.line.in_waiting))
         except (serial.SerialException, OSError) as error:
             raise LinkError(f"The port has gone ({error})") from error
         self.statistics.bytes_in += len(received)
+        return received
+
+    def _decoded(self, received: bytes) -> tuple[list[Frame], bool]:
         before = self._decoder.rejected
         frames = self._decoder.feed(received)
-        if frames:
-            # Not with every byte, since noise may never end.
-            self.last_heard = time.monotonic()
         rejected = self._decoder.rejected - before
         self.statistics.rejected += rejected
         return frames, rejected > 0
 
     def ask(self) -> Facts:
-        """Ask what is on the board.
+        """Ask what is on the board, five times at most, and wait no longer than the patience and the time that the bytes take.
 
-        Replies come in order, so none to anything that was asked before can come once this one has.
+        Replies come in order, so no reply to an earlier request can come once this one has.
 
         Raises
         ------
         LinkError
-            If nothing answers, or what does is of no use.
+            If nothing answers, or what answers is not a board of this version. The message tells silence, an echo and another
+            program apart.
         """
-        noticed = "nothing comes back"
-        asked = {}
-        for wait in _GREETINGS:
+        asked: dict[bytes, int] = {}
+        heard, echoed = b"", False
+        for share in _GREETINGS:
             nonce = os.urandom(_NONCE)
             asked[nonce] = self.send(Kind.QUERY, nonce)
-            # Whatever else comes, it does not make this longer.
-            until = time.monotonic() + wait + self.seconds(_FACTS_MAX)
+            # Nothing else that comes makes this longer.
+            until = time.monotonic() + self.patience * share + self.seconds(_FACTS_MAX)
             while time.monotonic() < until:
-                frames, rejected = self.receive()
-                noticed = "what comes back is no frame" if rejected else noticed
+                received = self._read()
+                heard = (heard + received)[: _QUOTED + 1]
+                frames, _ = self._decoded(received)
                 for frame in frames:
                     nonce, text = frame.payload[:_NONCE], frame.payload[_NONCE:]
-                    if frame.kind == Kind.QUERY | REPLY and frame.sequence == asked.get(nonce):
-                        try:
-                            return Facts.from_bytes(text)
-                        except ValueError as error:
-                            raise LinkError(f"The board is of no use: {error}") from error
+                    ours = frame.sequence == asked.get(nonce)
+                    if ours and frame.kind == Kind.QUERY | REPLY:
+                        return _facts(text)
+                    echoed |= ours and frame.kind == Kind.QUERY
                     self.note(frame)
             self.statistics.timeouts += 1
-        raise LinkError(
-            f"No board answers at {self.baud:,} baud ({noticed}). Is it plugged in and flashed, and is this its port?"
+        raise LinkError(self._without_board(heard, echoed))
+
+    def _without_board(self, heard: bytes, echoed: bool) -> str:
+        """Describe what the port does instead of answering as a board does."""
+        if echoed:
+            return (
+                f"The port sends back every byte that it gets at {self.baud:,} baud, an echo. Are RX and TX connected to each "
+                "other, and is this the board's port?"
+            )
+        if heard:
+            quoted = repr(heard[:_QUOTED])[1:] + ("…" if len(heard) > _QUOTED else "")
+            return (
+                f"Something answers at {self.baud:,} baud that is not mxmac's ({quoted}). Is this the right one of the board's "
+                "ports, is the bitstream on the board mxmac's, and is this its rate?"
+            )
+        return (
+            f"No board answers at {self.baud:,} baud (nothing comes back). Is it plugged in and flashed, and is this its port?"
         )
 
     def note(self, frame: Frame) -> ErrorCode | None:
@@ -215,3 +243,10 @@ class Link:
             return ErrorCode(frame.payload[0])
         except ValueError:
             return None
+
+
+def _facts(text: bytes) -> Facts:
+    try:
+        return Facts.from_bytes(text)
+    except ValueError as error:
+        raise LinkError(f"The board cannot be used: {str(error)[:_REASON]}") from error

@@ -32,11 +32,14 @@ class Job:
         Kinds and payloads of the requests: one with whole dot products, or several that make up a single long one.
     attempts : int
         How often it was sent.
+    answered : int
+        How many of its frames were ever answered in one attempt.
     """
 
     dots: slice
     frames: list[tuple[int, bytes]] = field(repr=False)
     attempts: int = 0
+    answered: int = 0
 
     def results(self, frame: int) -> int:
         """Results in the reply to a frame."""

@@ -26,7 +26,7 @@ SIMULATED_BAUD = 1_000_000
 #: Long enough for a host that is interrupted, short enough to wait for.
 SIMULATED_TICK = 1 << 15
 #: Seconds after which a simulation that was told to end is killed.
-_PATIENCE = 5.0
+_PATIENCE = 60.0
 
 _TOP = "accelerator"
 _ICE40_CELLS = "ice40/cells_sim.v"

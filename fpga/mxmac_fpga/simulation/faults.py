@@ -26,6 +26,8 @@ __all__ = ["Fault", "FaultyLine", "HostKilledError", "Tally", "campaign"]
 
 #: Seconds without an answer after which the host asks again: as little as a simulation needs, since it is what costs time.
 _TIMEOUT = 0.05
+#: Seconds in which the simulation has to say what it is, on a busy machine too.
+_PATIENCE = 60.0
 #: Different dot products of each shape, of which every trial takes some.
 _POOL = 64
 #: Blocks of the dot products, and how many of them a trial computes.
@@ -222,7 +224,7 @@ class _Session:
 
     def _open(self):
         self._line = open_port(self._simulation.port, SIMULATED_BAUD)
-        self.board = Board(self._line, timeout=_TIMEOUT)
+        self.board = Board(self._line, timeout=_TIMEOUT, patience=_PATIENCE)
         self._facts = self.board.facts
 
     def trial(self, fault: Fault, dots: _Pool, tally: Tally, rng: np.random.Generator):

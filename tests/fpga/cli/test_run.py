@@ -137,7 +137,7 @@ def test_a_program_that_ends_leaves_no_simulation_behind(simulation, stop):
     folder = simulation._program.parent
     program = (
         "import sys, time; from pathlib import Path; from mxmac_fpga.simulation.board import SimulatedBoard\n"
-        "with SimulatedBoard(folder=Path(sys.argv[1])) as board: print(board.port, flush=True); time.sleep(60)"
+        "with SimulatedBoard(folder=Path(sys.argv[1])) as board: print(board.port, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0
@@ -147,8 +147,8 @@ def test_a_program_that_ends_leaves_no_simulation_behind(simulation, stop):
         started = simulations_of(process.pid)
         assert len(started) == 1
         os.killpg(process.pid, stop)
-        process.wait(30)
-    until = time.monotonic() + 30
+        process.wait(300)
+    until = time.monotonic() + 300
     while any(path.exists() for path in started) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(path.exists() for path in started)
