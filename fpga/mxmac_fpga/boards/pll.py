@@ -1,6 +1,6 @@
 """Phase-locked loops: a clock near the fastest that the unit takes, from the one on the board."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -40,12 +40,15 @@ class Pll:
     reference_divider, feedback, output_divider : int
         The factors themselves, not the codes of the primitive's parameters. The output is
         ``reference / reference_divider * feedback``.
+    device : str
+        FPGA without package and speed grade, for families whose primitive names it.
     """
 
     reference_hz: int
     reference_divider: int
     feedback: int
     output_divider: int
+    device: str = ""
 
     limits: ClassVar[Limits] = Limits(reference=(0, 0), detector=(0, 0), oscillator=(0, 0), output=(0, 0))
     #: Values that the dividers may have; the output's feeds the loop back, so that it does not change the output.
@@ -79,11 +82,21 @@ class Pll:
         )
 
     @classmethod
-    def choices(cls, reference_hz: int, wanted_hz: int) -> Iterable["Pll"]:
+    def check_device(cls, device: str, grade: str) -> None:
+        """Refuse a device or speed grade whose PLL is not the one of this class. Here, one PLL serves the whole family.
+
+        Raises
+        ------
+        UserError
+            If the PLL of the device is not known; the message names the known ones.
+        """
+
+    @classmethod
+    def choices(cls, reference_hz: int, wanted_hz: int, device: str = "") -> Iterable["Pll"]:
         """Settings within the limits: for every pair of the other dividers, the largest feedback that is not too fast."""
         for reference_divider, output_divider in product(cls.reference_dividers, cls.output_dividers):
             step = cls(reference_hz, reference_divider, 1, output_divider).output_hz
-            choice = cls(reference_hz, reference_divider, wanted_hz // step, output_divider)
+            choice = cls(reference_hz, reference_divider, wanted_hz // step, output_divider, device)
             if choice.feedback in cls.feedbacks and choice.allowed:
                 yield choice
 
@@ -200,7 +213,13 @@ class Ecp5Pll(Pll):
 
 
 class GowinPll(Pll):
-    """``rPLL`` of a GW1NR-9C of speed grade C6/I5 (Gowin DS117 and UG286)."""
+    """``rPLL`` of a GW1NR-9C of speed grade C6/I5 (Gowin DS117 and UG286).
+
+    Limits and primitive differ from device to device, so that others are refused.
+    """
+
+    #: Devices with these limits, and their speed grade.
+    devices: ClassVar[Mapping[str, str]] = {"GW1NR-9C": "C6/I5"}
 
     limits = Limits(
         reference=(3_000_000, 400_000_000),
@@ -212,11 +231,18 @@ class GowinPll(Pll):
     feedbacks = range(1, 65)
     output_dividers = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
+    @classmethod
+    def check_device(cls, device: str, grade: str) -> None:
+        """Refuse devices and speed grades other than those whose limits are these."""
+        if cls.devices.get(device) != grade:
+            known = ", ".join(f"{name} {grade}" for name, grade in cls.devices.items())
+            raise UserError("board", f"The PLL of a {device} {grade} is not known; known is that of {known}")
+
     def instance(self, clock_in, clock_out: Signal, locked: Signal) -> Instance:
         """Primitive with this setting."""
         return Instance(
             "rPLL",
-            p_DEVICE="GW1NR-9C",
+            p_DEVICE=self.device,
             p_FCLKIN=f"{self.reference_hz / 1e6:g}",
             p_IDIV_SEL=self.reference_divider - 1,
             p_FBDIV_SEL=self.feedback - 1,
@@ -246,17 +272,26 @@ class GowinPll(Pll):
 PLLS: dict[str, type[Pll]] = {"ice40": Ice40Pll, "ecp5": Ecp5Pll, "gowin": GowinPll}
 
 
-def pll(family: str, reference_hz: int, wanted_hz: int) -> Pll:
+def pll(family: str, reference_hz: int, wanted_hz: int, device: str = "", grade: str = "") -> Pll:
     """Setting whose output comes nearest to the wanted frequency without exceeding it.
 
     Of several, the one with the fastest phase detector, which jitters least, and then the fastest oscillator.
 
+    Parameters
+    ----------
+    family : str
+        One of :data:`PLLS`.
+    reference_hz, wanted_hz : int
+    device, grade : str
+        FPGA without its package, and its speed grade, for the families whose PLLs differ.
+
     Raises
     ------
     UserError
-        If none is within 5 % of it.
+        If the PLL of the device is not known, or no setting is within 5 % of the frequency.
     """
-    choices = PLLS[family].choices(reference_hz, wanted_hz)
+    PLLS[family].check_device(device, grade)
+    choices = PLLS[family].choices(reference_hz, wanted_hz, device)
     best = max(choices, key=lambda choice: (choice.output_hz, choice.detector_hz, choice.oscillator_hz), default=None)
     if best is None or best.output_hz < Fraction(wanted_hz * 95, 100):
         nearest = f"; the nearest below is {float(best.output_hz) / 1e6:g} MHz" if best else ""

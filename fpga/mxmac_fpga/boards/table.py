@@ -1,4 +1,9 @@
-"""The boards, as data: part, pins, and the unit that is put on each."""
+"""The boards, as data: part, pins, and the unit that is put on each.
+
+A new board is one entry of :data:`BOARDS`; the fields of :class:`BoardType` say what it needs. Its name then works with
+``mxmac fpga build``, ``flash`` and ``run``, and the tests of the table check it: platform, pins, clock, rate and the words for
+openFPGALoader.
+"""
 
 import importlib
 from collections.abc import Mapping
@@ -14,9 +19,10 @@ from .pll import Pll, pll
 
 __all__ = ["BOARDS", "BoardType", "board_named"]
 
-#: A link moves less than 0.3 MB/s, which a single lane keeps up with; so what a part has room for is spent on a choice of all
-#: element formats first, and then on lanes.
-_FORMATS = tuple(ELEMENT_FORMATS.values())
+#: A link moves less than 0.3 MB/s, which a single lane keeps up with; so the room of a part is spent on a choice of element
+#: formats first, and then on lanes. Listed by name and in this order, since a position in the list is the meaning of
+#: ``in_format`` in every bitstream: a new element format changes no board.
+_FORMATS = tuple(ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E3M2", "E2M3", "E2M1", "INT8"))
 
 
 def _unit(lanes: int) -> MacConfig:
@@ -30,38 +36,45 @@ class BoardType:
     Members
     -------
     title : str
-        Its name as people write it.
-    part : str
-        FPGA and speed grade.
+        Name for people.
+    device, grade : str
+        FPGA without its package, as its vendor names it, and its speed grade; empty if there is only one.
     family : str
-        Of the FPGA, as :data:`~mxmac_fpga.boards.toolchains.TOOLCHAINS` names it.
+        Of the FPGA: one of :data:`~mxmac_fpga.boards.toolchains.TOOLCHAINS` and of :data:`~mxmac_fpga.boards.pll.PLLS`.
     platform : str
-        Module and class of its platform.
-    reference_hz, clock_hz : int
-        Clock on the board, and the one wanted for the unit; a PLL comes as near as it can from below.
+        Module and class of its Amaranth platform, such as those of amaranth-boards. It needs a clock, and a resource ``uart``
+        with ``rx`` and ``tx``.
+    reference_hz : int
+        Clock on the board.
+    clock_hz : int
+        Clock for the unit; the PLL makes the nearest one that is not faster, from 95 % of it. The build fails if place and
+        route does not reach it.
     config : MacConfig
+        Unit to be put on the board.
     baud : int
+        Rate of the serial line, which the clock must give to 2 %.
     serial : str
-        Where the serial line is, for people.
-    leds : mapping of str to tuple
-        What an LED shows (a field of :data:`~mxmac_fpga.gateware.accelerator.LEDS`): name, number and, if it is part of a
-        resource, the part.
-    synthesis : tuple of str
+        Place of the serial line, for people.
+    leds : mapping of str to tuple, optional
+        By a field of :data:`~mxmac_fpga.gateware.accelerator.LEDS`, the LED that shows it: name and number of its resource and,
+        if it is part of one, the part.
+    synthesis : tuple of str, optional
         Further options of the synthesis command.
-    resources : tuple of Resource
-        What its platform lacks.
-    seed : int
-        Of place and route, the first to be tried.
+    resources : tuple of Resource, optional
+        Resources that the platform needs and does not have, such as the serial line.
+    seed : int, optional
+        First seed of place and route.
     flash : tuple of str
         Options of openFPGALoader that name the board or its cable.
-    flash_permanently : tuple of str
-        More of them, to write the memory that the FPGA starts from; empty if that is what it does anyway.
+    flash_permanently : tuple of str, optional
+        Further options, to write the memory that the FPGA starts from; empty if it does so anyway.
     connection : str
-        What has to be plugged in to flash it, for people.
+        Things to plug in for flashing, for people.
     """
 
     title: str
-    part: str
+    device: str
+    grade: str = ""
     family: str
     platform: str
     reference_hz: int
@@ -78,9 +91,20 @@ class BoardType:
     connection: str
 
     @property
+    def part(self) -> str:
+        """Device and speed grade."""
+        return ", ".join(word for word in (self.device, self.grade) if word)
+
+    @property
     def pll(self) -> Pll:
-        """What makes the unit's clock."""
-        return pll(self.family, self.reference_hz, self.clock_hz)
+        """Setting of the PLL that makes the unit's clock.
+
+        Raises
+        ------
+        UserError
+            If the device is not known to have such a PLL, or the PLL cannot make the clock.
+        """
+        return pll(self.family, self.reference_hz, self.clock_hz, self.device, self.grade)
 
     def make_platform(self) -> Platform:
         """A new platform, for one build.
@@ -99,7 +123,8 @@ class BoardType:
 def _ulx3s(size: str, lanes: int, **more) -> BoardType:
     return BoardType(
         title=f"ULX3S {size}",
-        part=f"LFE5U-{size} (ECP5), speed 6",
+        device=f"LFE5U-{size}",
+        grade="speed 6",
         family="ecp5",
         platform=f"amaranth_boards.ulx3s.ULX3S_{size}_Platform",
         reference_hz=25_000_000,
@@ -119,7 +144,7 @@ def _ulx3s(size: str, lanes: int, **more) -> BoardType:
 BOARDS: dict[str, BoardType] = {
     "icebreaker": BoardType(
         title="iCEBreaker",
-        part="iCE40UP5K",
+        device="iCE40UP5K",
         family="ice40",
         platform="amaranth_boards.icebreaker.ICEBreakerPlatform",
         reference_hz=12_000_000,
@@ -138,7 +163,8 @@ BOARDS: dict[str, BoardType] = {
     "ulx3s-85f": _ulx3s("85F", 32),
     "orangecrab": BoardType(
         title="OrangeCrab r0.2",
-        part="LFE5U-25F (ECP5), speed 8",
+        device="LFE5U-25F",
+        grade="speed 8",
         family="ecp5",
         platform="amaranth_boards.orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
         reference_hz=48_000_000,
@@ -161,7 +187,8 @@ BOARDS: dict[str, BoardType] = {
     ),
     "colorlight-5a-75b": BoardType(
         title="Colorlight 5A-75B v7.0",
-        part="LFE5U-25F (ECP5), speed 6",
+        device="LFE5U-25F",
+        grade="speed 6",
         family="ecp5",
         platform="amaranth_boards.colorlight_5a75b_r7_0.Colorlight_5A75B_R70Platform",
         reference_hz=25_000_000,
@@ -175,7 +202,8 @@ BOARDS: dict[str, BoardType] = {
     ),
     "colorlight-i5": BoardType(
         title="Colorlight i5 v7.0",
-        part="LFE5U-25F (ECP5), speed 6",
+        device="LFE5U-25F",
+        grade="speed 6",
         family="ecp5",
         platform="mxmac_fpga.boards.colorlight_i5.ColorlightI5Platform",
         reference_hz=25_000_000,
@@ -190,7 +218,8 @@ BOARDS: dict[str, BoardType] = {
     ),
     "tang-nano-9k": BoardType(
         title="Tang Nano 9K",
-        part="GW1NR-9C (Gowin LittleBee), C6/I5",
+        device="GW1NR-9C",
+        grade="C6/I5",
         family="gowin",
         platform="amaranth_boards.tang_nano_9k.TangNano9kPlatform",
         reference_hz=27_000_000,
