@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import dask
 import typer
 from distributed import Client, LocalCluster
 from rich.console import Console
@@ -34,8 +35,8 @@ from ..report.sweep import Point, Results, run
 __all__ = ["explore"]
 
 _PANEL = "Sweep"
-#: Seconds to wait for a scheduler.
-_PATIENCE = 10
+#: Seconds to wait for a scheduler, and for processes that Dask starts, on a busy machine too.
+_PATIENCE, _START_PATIENCE = 30, "600s"
 
 _Lanes = Annotated[
     str, typer.Option(metavar="N,N,…", help="Numbers of lanes: element pairs per cycle.", rich_help_panel=_PANEL)
@@ -163,9 +164,16 @@ def _client(scheduler: str | None, processes: int):
         # The processes inherit this: at Ctrl-C they are ended from here, and have nothing to say to it.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            cluster = LocalCluster(
-                n_workers=processes, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
-            )
+            # A scheduler always has an HTTP server, at port 8787 by default and with a warning if that is taken; at port 0 any
+            # free one will do. There is no dashboard.
+            with dask.config.set({"distributed.comm.timeouts.connect": _START_PATIENCE}):
+                cluster = LocalCluster(
+                    n_workers=processes,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.ERROR,
+                )
         finally:
             signal.signal(signal.SIGINT, before)
         with cluster, Client(cluster) as client:

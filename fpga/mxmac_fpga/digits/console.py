@@ -15,7 +15,7 @@ __all__ = ["Display"]
 
 #: Columns of the terminal that a digit takes with the space beside it; a pixel takes two, and is about square then.
 _PIXEL, _CELL = 2, 18
-#: Shades of a terminal without colours.
+#: Shades of a terminal without colours, or whose user asks for none (``NO_COLOR``).
 _SHADES = " ░▒▓█"
 #: Parts of the work after which there is a line, where there is no terminal.
 _LINES = 5
@@ -81,7 +81,7 @@ class Display:
         return Text("\n").join(Text.assemble(*map(self._pixel, row)) for row in self._images[index].tolist())
 
     def _pixel(self, pixel: int) -> tuple[str, str]:
-        if self._console.color_system is None:
+        if self._console.color_system is None or self._console.no_color:
             return _SHADES[pixel * (len(_SHADES) - 1) // WHITE] * _PIXEL, ""
         grey = pixel * 255 // WHITE
         return " " * _PIXEL, f"on rgb({grey},{grey},{grey})"

@@ -279,12 +279,13 @@ def test_the_last_line_is_always_there(count):
     assert f"{count}/{count} digits" in said(console)
 
 
-def test_in_a_terminal_digits_are_seen_with_what_they_were_taken_for():
-    console = quiet(force_terminal=True, color_system=None)
+@pytest.mark.parametrize("options", [{"color_system": None}, {"color_system": "truecolor", "no_color": True}])
+def test_in_a_terminal_without_colours_digits_are_seen_with_what_they_were_taken_for(options):
+    console = quiet(force_terminal=True, **options)
     recognise(Golden(CONFIG), count=4, console=console)
     text = said(console)
     assert [f"read {a}, is {b}" in text for a, b in ((2, 2), (9, 5), (8, 8), (1, 1))] == [True] * 4
-    rows = [line.split("\x1b[?25l")[-1] for line in text.splitlines()[:8]]
+    rows = [re.sub(r"\x1b\[[\d;?]*[a-z]", "", line) for line in text.splitlines()[:8]]
     shades = " ░▒▓█"
     for left, image in zip((0, 18, 36, 54), IMAGES, strict=False):
         shown = [[shades.index(shade) for shade in row.ljust(72)[left : left + 16 : 2]] for row in rows]

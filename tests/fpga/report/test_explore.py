@@ -3,10 +3,12 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from contextlib import ExitStack, suppress
 
 import pytest
 from distributed import LocalCluster
@@ -51,7 +53,7 @@ def start(file, *arguments):
 
 
 def wait_for_row(file, process):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while not file.exists():
         assert process.poll() is None
         assert time.monotonic() < end
@@ -94,7 +96,7 @@ def test_ctrl_c_ends_a_sweep_and_keeps_what_there_is(tmp_path):
     process = start(file)
     wait_for_row(file, process)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, "mxmac: interrupted\n")
     assert 0 < len(read(file)) < len(KEYS)
     assert [path.name for path in tmp_path.iterdir()] == ["points.csv"]
@@ -102,12 +104,24 @@ def test_ctrl_c_ends_a_sweep_and_keeps_what_there_is(tmp_path):
 
 def test_jobs_go_to_a_scheduler(tmp_path, capsys):
     file, picture = tmp_path / "points.csv", tmp_path / "picture.svg"
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=":0") as cluster:
         arguments = ["--lanes", "1", "--formats", "E2M1", "--scheduler", cluster.scheduler_address, "--plot", str(picture)]
         status, _, _ = explore(capsys, *arguments, "-o", str(file))
     assert status == 0
     assert keys(read(file)) == KEYS[:1]
     assert picture.exists()
+
+
+def test_a_sweep_runs_beside_whatever_has_the_port_of_the_dashboard(tmp_path, capsys):
+    with ExitStack() as stack:
+        # Already taken by another run, or taken here; either way it is not free.
+        with suppress(OSError):
+            stack.enter_context(socket.create_server(("", 8787)))
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("", 8787))
+        status, _, err = explore(capsys, "--lanes", "1", "--formats", "E2M1", "--jobs", "1", "-o", str(tmp_path / "points.csv"))
+    assert (status, err) == (0, "")
+    assert keys(read(tmp_path / "points.csv")) == KEYS[:1]
 
 
 def test_what_was_measured_otherwise_is_measured_again(tmp_path, monkeypatch):
@@ -119,7 +133,7 @@ def test_what_was_measured_otherwise_is_measured_again(tmp_path, monkeypatch):
     assert results.lacking([point]) == []
     routed, wider = Point(point.config, Settings(seeds=(1,))), Point(MacConfig(lanes=2), Settings(seeds=()))
     assert results.lacking([point, routed, wider]) == [routed, wider]
-    monkeypatch.setattr(sweep, "versions", lambda target: {"pyosys": "0"})
+    monkeypatch.setattr(sweep, "versions", lambda *_, **__: {"pyosys": "0"})
     assert results.lacking([point]) == [point]
 
 
