@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mxmac.accumulator.exact.words import word_bits
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import WINDOW_BITS, Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
 from mxmac.mac.unit import result_queue_depth
 from mxmac.stages.layouts import STATUS, scale_sum_layout
@@ -103,7 +103,7 @@ def draw(config: MacConfig) -> str:
         _wire("352,295 352,351 382,351"),
         _text(479, 206, "one of three accumulators", "small"),
         _box(384, 214, 190, 50, "exact", f"{words} words of {word} + 17 bits", kind="choice"),
-        _box(384, 270, 190, 50, "window", f"fixed point, {config.window} bits", kind="choice"),
+        _box(384, 270, 190, 50, "window", f"fixed point, {WINDOW_BITS} bits", kind="choice"),
         _box(384, 326, 190, 50, "fp32", f"{RESULT_FORMATS['FP32'].sig_bits}-bit significand", kind="choice"),
         _wire("574,239 596,239 596,295", head=False),
         _wire("574,351 596,351 596,295", head=False),

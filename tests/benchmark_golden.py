@@ -43,7 +43,8 @@ def main() -> None:
     cases = [(pair, accumulator) for pair in PAIRS for accumulator in Accumulator]
     for (name_a, name_b), accumulator in track(cases, "Measuring", console=console, transient=True):
         fmt_a, fmt_b = ELEMENT_FORMATS[name_a], ELEMENT_FORMATS[name_b]
-        config = MacConfig(a=(fmt_a,), b=(fmt_b,), block=BLOCK, accumulator=accumulator, window=96)
+        window = {"window": 96} if accumulator is Accumulator.WINDOW else {}
+        config = MacConfig(a=fmt_a, b=fmt_b, block=BLOCK, accumulator=accumulator, **window)
         figures = []
         for make, (m, k, n), repeats in ((normal, REAL, 3), (uniform, WORST, 1)):
             a, b = make(rng, m, k, fmt_a), make(rng, n, k, fmt_b)

@@ -7,21 +7,23 @@ import numpy as np
 
 import oracle
 from mxmac.config import Accumulator, MacConfig
-from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.golden.blocks import BlockSums
 
 
 def config(fmt_a="E4M3", fmt_b="E4M3", accumulator="exact", output="FP32", block=4, **window):
-    return MacConfig(
-        a=(ELEMENT_FORMATS[fmt_a],),
-        b=(ELEMENT_FORMATS[fmt_b],),
-        block=block,
-        lanes=1,
-        accumulator=Accumulator(accumulator),
-        output=RESULT_FORMATS[output],
-        **window,
-    )
+    return MacConfig(a=fmt_a, b=fmt_b, block=block, lanes=1, accumulator=accumulator, output=output, **window)
+
+
+def window_of(accumulator, **window):
+    """Parameters of a window, where the accumulator has one."""
+    return window if Accumulator(accumulator) is Accumulator.WINDOW else {}
+
+
+def oracle_window(config):
+    """Those that the configuration has, for the oracle."""
+    names = ("window", "window_guard", "window_lsb")
+    return {name: getattr(config, name) for name in names if getattr(config, name) is not None}
 
 
 def arrays(blocks, block):
@@ -47,14 +49,13 @@ def python_integers():
 
 def check(blocks, cfg):
     """Assert that golden, in both of its ways, and oracle agree, and return what they say."""
-    window = {name: getattr(cfg, name) for name in ("window", "window_guard", "window_lsb")}
     expected = oracle.dot(
         blocks,
         fmt_a=cfg.a[0].name,
         fmt_b=cfg.b[0].name,
         accumulator=cfg.accumulator.value,
         output=cfg.output.name.lower(),
-        **window,
+        **oracle_window(cfg),
     )
     data, status = golden.dot(*arrays(blocks, cfg.block), cfg)
     assert (int(data), int(status)) == expected, blocks

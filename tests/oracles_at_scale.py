@@ -52,8 +52,8 @@ def configs_of(pairs, accumulator, rng):
     output = rng.choice(["FP32", "FP32", "BF16", "FP16"])
     window = {}
     if accumulator is Accumulator.WINDOW:
-        window = {"window": int(rng.integers(72, 100)), "window_guard": int(rng.integers(0, 20))}
-        window["window_lsb"] = None if rng.random() < 0.7 else int(rng.integers(-200, 100))
+        window, guard = {"window": int(rng.integers(72, 100))}, int(rng.integers(0, 20))
+        window |= {"window_guard": guard} if rng.random() < 0.7 else {"window_lsb": int(rng.integers(-200, 100))}
     block = int(rng.choice([1, 2, 3, 4, 8]))
     return MacConfig(
         a=sides[0], b=sides[1], block=block, lanes=1, accumulator=accumulator, output=RESULT_FORMATS[output], **window

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 
 import oracle
+from golden_checks import oracle_window
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac_sim.stimulus.directed_dots import directed_dots
@@ -74,7 +75,5 @@ def _expected(dot, config):
         fmt_b=config.b[0].name,
         accumulator=config.accumulator.value,
         output=config.output.name.lower(),
-        window=config.window,
-        window_guard=config.window_guard,
-        window_lsb=config.window_lsb,
+        **oracle_window(config),
     )

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from mxmac import __version__
-from mxmac.cli.mac_options import config_from
 from mxmac.config import MacConfig
 
 __all__ = [
@@ -280,20 +279,10 @@ def _config(parameters: object) -> MacConfig:
     kinds = {"a": list, "b": list, "block": int, "lanes": int, "accumulator": str, "output": str}
     if not isinstance(parameters, dict) or any(type(parameters.get(name)) is not kind for name, kind in kinds.items()):
         raise ValueError(f"its description of itself has no config with {', '.join(kinds)}")
-    a, b, block, lanes, accumulator, output = (parameters[name] for name in kinds)
-    default = MacConfig()
     try:
-        config = config_from(
-            a, b, block, lanes, accumulator, output,
-            window=parameters.get("window", default.window),
-            window_guard=parameters.get("window-guard", default.window_guard),
-            window_lsb=parameters.get("window-lsb"),
-            storage=parameters.get("storage", default.storage.value),
-            multiplier=parameters.get("multiplier", default.multiplier.value),
-            pipeline=parameters.get("pipeline", default.pipeline),
-        )  # fmt: skip
+        config = MacConfig.from_dict(parameters)
         known = config.as_dict()
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"this mxmac does not know the config of its unit ({error})") from error
     if any(parameters.get(name) != value for name, value in known.items()) or buffer_bytes(config) > _BUFFER_MAX:
         raise ValueError("this mxmac does not know the config of its unit")

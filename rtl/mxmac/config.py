@@ -1,21 +1,21 @@
 """What a MAC unit is: its parameters, and every width and latency that follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import Any, Self
 
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
+from .parameters import FormatLike, checked_blocks, checked_choice, checked_format, checked_formats, checked_int
 
-__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage", "format_named"]
+__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage"]
 
-#: Largest block, in elements.
-BLOCK_MAX = 1024
 #: Blocks of the largest value that the exact accumulator has to hold in one dot product.
 EXACT_BLOCKS = 1 << 16
-#: Widest window, in bits.
-WINDOW_MAX = 1024
+#: Width of a window and bits below the block that anchors it, by default; and the greatest width.
+WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
 #: Bits a clock that a serial accumulator may work with.
 _CHUNKS = (4, 8, 16, 32)
 #: For each depth of pipelining: levels of a shifter between two registers, and levels of logic of the rounding.
@@ -55,106 +55,126 @@ class Storage(Enum):
     REGISTERS = "registers"
 
 
-def format_named(name: str, table: dict[str, Format], option: str) -> Format:
-    """Look ``name`` up in a table of formats, in any case.
-
-    Raises
-    ------
-    UserError
-        If there is no such format; the message lists those there are.
-    """
-    found = table.get(name.upper())
-    if found is None:
-        raise UserError(option, f"There is no format {name!r} here; choose one of {', '.join(table)}")
-    return found
+def _present(name: str, value: int | None) -> int:
+    if value is None:
+        raise ValueError(f"{name} has no value in this configuration")
+    return value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False)
 class MacConfig:
-    """Parameters of a MAC unit.
+    """Parameters of a MAC unit, normalised and validated.
+
+    Formats and choices are also accepted by name, in any case: ``MacConfig(a="E4M3", accumulator="window")``. Configurations
+    with the same parameters are equal, however they were spelt.
 
     Parameters
     ----------
-    a, b : sequence of Format
-        Element formats of the two operands.
+    a, b : Format, str, or iterable of them
+        Element formats of the two operands; with several, each block selects one by its index. A tuple afterwards. An MX
+        name, such as MXFP8, stands for its element format and requires blocks of 32 elements.
     block : int
         Elements that share a scale: a multiple of ``lanes`` from 1 to 1024.
     lanes : int
-        Element pairs a clock.
-    accumulator : Accumulator
+        Element pairs per beat.
+    accumulator : Accumulator or str
         How block sums are added up.
-    output : Format
-        Format of the result.
-    window : int
-        Width of the window in bits, for ``Accumulator.WINDOW``.
-    window_guard : int
-        Distance of the window's least significant bit below that of the block that anchors it, in bits.
-    window_lsb : int or None
-        Exponent of the window's least significant bit; None lets the first block with a non-zero sum set it.
-    storage : Storage
-        What words and entries are kept in. It changes no result, but with registers dot products that are shorter than a block
-        or two take longer.
-    multiplier : MultiplierKind
-        What elements are multiplied with.
+    output : Format or str
+        Format of the result, which has codes for Inf and NaN.
+    window : int, optional
+        Width of the window in bits; 80 by default. For ``Accumulator.WINDOW`` only, and None with any other.
+    window_guard : int, optional
+        Distance of the window's least significant bit below that of the block that anchors it, in bits; 16 by default. For
+        an anchored window only, and None with ``window_lsb``.
+    window_lsb : int, optional
+        Exponent of the window's least significant bit. By default, the first block with a non-zero sum anchors the window.
+    storage : Storage or str
+        Kind of memory for words and queue entries. It changes no result, but with registers dot products that are shorter
+        than a block or two take longer.
+    multiplier : MultiplierKind or str
+        Kind of multiplier.
     pipeline : int
-        How deep the pipeline is: 1 has the least latency, 3 the highest clock. Serial accumulators and ``Accumulator.FP32``
+        Depth of the pipeline: 1 has the least latency, 3 the highest clock. Serial accumulators and ``Accumulator.FP32``
         have one depth only.
 
     Raises
     ------
+    TypeError
+        If a parameter has the wrong type.
     UserError
-        If a parameter is out of range or two of them do not go together.
+        If a parameter is out of range, or two of them exclude each other. The error names the parameter.
     """
 
-    a: Sequence[Format] = (ELEMENT_FORMATS["E4M3"],)
-    b: Sequence[Format] = (ELEMENT_FORMATS["E4M3"],)
+    a: tuple[Format, ...] = (ELEMENT_FORMATS["E4M3"],)
+    b: tuple[Format, ...] = (ELEMENT_FORMATS["E4M3"],)
     block: int = 32
     lanes: int = 8
     accumulator: Accumulator = Accumulator.EXACT
     output: Format = RESULT_FORMATS["FP32"]
-    window: int = 80
-    window_guard: int = 16
+    window: int | None = None
+    window_guard: int | None = None
     window_lsb: int | None = None
     storage: Storage = Storage.LUTRAM
     multiplier: MultiplierKind = MultiplierKind.LUT
     pipeline: int = 2
 
-    def __post_init__(self):
-        for side, formats in (("a", self.a), ("b", self.b)):
-            if not formats:
-                raise UserError(side, f"At least one format is needed; choose of {', '.join(ELEMENT_FORMATS)}")
-            for index, fmt in enumerate(formats):
-                if fmt in formats[:index]:
-                    raise UserError(side, f"{fmt.name} is there more than once; give each format to choose from once")
-        if not 1 <= self.block <= BLOCK_MAX:
-            raise UserError("block", f"A block must have 1 to {BLOCK_MAX} elements, not {self.block}")
-        if not 1 <= self.lanes <= self.block:
-            raise UserError("lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}")
-        if self.block % self.lanes:
-            raise UserError("lanes", f"Lanes must divide the block of {self.block} elements, not {self.lanes}")
-        if self.pipeline not in _PIPELINES:
-            raise UserError(
-                "pipeline", f"A pipeline has a depth of {min(_PIPELINES)} to {max(_PIPELINES)}, not {self.pipeline}"
-            )
-        self._check_window()
+    def __init__(
+        self,
+        *,
+        a: FormatLike | Iterable[FormatLike] = a,
+        b: FormatLike | Iterable[FormatLike] = b,
+        block: int = block,
+        lanes: int = lanes,
+        accumulator: Accumulator | str = accumulator,
+        output: FormatLike = output,
+        window: int | None = None,
+        window_guard: int | None = None,
+        window_lsb: int | None = None,
+        storage: Storage | str = storage,
+        multiplier: MultiplierKind | str = multiplier,
+        pipeline: int = pipeline,
+    ) -> None:
+        block, lanes = checked_blocks(block, lanes)
+        output = checked_format("output", output, RESULT_FORMATS)
+        if not output.has_inf:
+            raise UserError("output", f"must be a format with Inf and NaN, not {output.name}")
+        normalised = {
+            "a": checked_formats("a", a, ELEMENT_FORMATS, block=block),
+            "b": checked_formats("b", b, ELEMENT_FORMATS, block=block),
+            "block": block,
+            "lanes": lanes,
+            "accumulator": checked_choice("accumulator", accumulator, Accumulator),
+            "output": output,
+            "storage": checked_choice("storage", storage, Storage),
+            "multiplier": checked_choice("multiplier", multiplier, MultiplierKind),
+            "pipeline": checked_int("pipeline", pipeline, min(_PIPELINES), max(_PIPELINES)),
+        }
+        for name, value in normalised.items():
+            object.__setattr__(self, name, value)
+        self._set_window(window, window_guard, window_lsb)
 
-    def _check_window(self):
-        if not self.block_sum_bits <= self.window <= WINDOW_MAX:
-            raise UserError(
-                "window",
-                f"A window must have {self.block_sum_bits} to {WINDOW_MAX} bits, not {self.window}: "
-                f"one block of {self.block} products alone takes {self.block_sum_bits}",
-            )
-        if not 0 <= self.window_guard < self.window:
-            raise UserError(
-                "window-guard",
-                f"A window of {self.window} bits takes 0 to {self.window - 1} guard bits, not {self.window_guard}",
-            )
-        if self.window_lsb is not None and not -WINDOW_MAX <= self.window_lsb <= WINDOW_MAX:
-            raise UserError("window-lsb", f"The exponent must be from {-WINDOW_MAX} to {WINDOW_MAX}, not {self.window_lsb}")
+    def _set_window(self, window: int | None, guard: int | None, lsb: int | None) -> None:
+        """Check the parameters of the window, and set them: None where they have no meaning."""
+        if self.accumulator is not Accumulator.WINDOW:
+            for name, value in (("window", window), ("window_guard", guard), ("window_lsb", lsb)):
+                if value is not None:
+                    kind = self.accumulator.value
+                    raise UserError(name, f"must be left out with the accumulator {kind}; it applies to the window only")
+        else:
+            one_block = f"one block of {self.block} products alone takes {self.block_sum_bits}"
+            window = WINDOW_BITS if window is None else window
+            window = checked_int("window", window, self.block_sum_bits, WINDOW_MAX, unit="bits", why=one_block)
+            if lsb is None:
+                guard = checked_int("window_guard", GUARD_BITS if guard is None else guard, 0, window - 1)
+            elif guard is not None:
+                raise UserError("window_guard", "must be left out beside window_lsb, which puts the window at a fixed place")
+            else:
+                lsb = checked_int("window_lsb", lsb, -WINDOW_MAX, WINDOW_MAX)
+        for name, value in (("window", window), ("window_guard", guard), ("window_lsb", lsb)):
+            object.__setattr__(self, name, value)
 
     def as_dict(self) -> dict[str, object]:
-        """Return the parameters that count, as the command line spells them: for manifests and for people."""
+        """Return the parameters that count, with names and values as on the command line."""
         parameters: dict[str, object] = {
             "a": [fmt.name for fmt in self.a],
             "b": [fmt.name for fmt in self.b],
@@ -163,12 +183,9 @@ class MacConfig:
             "accumulator": self.accumulator.value,
             "output": self.output.name,
         }
-        if self.accumulator is Accumulator.WINDOW:
-            parameters["window"] = self.window
-            if self.window_lsb is None:
-                parameters["window-guard"] = self.window_guard
-            else:
-                parameters["window-lsb"] = self.window_lsb
+        for name in ("window", "window_guard", "window_lsb"):
+            if (value := getattr(self, name)) is not None:
+                parameters[name.replace("_", "-")] = value
         if self.storage is not Storage.LUTRAM:
             parameters["storage"] = self.storage.value
         if self.multiplier is not MultiplierKind.LUT:
@@ -177,17 +194,35 @@ class MacConfig:
             parameters["pipeline"] = self.pipeline
         return parameters
 
+    @classmethod
+    def from_dict(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the configuration that :meth:`as_dict` describes.
+
+        Raises
+        ------
+        KeyError
+            If a key is missing.
+        TypeError
+            If a key is unknown or a value has the wrong type.
+        UserError
+            If a value is not accepted.
+        """
+        config = cls(**{name.replace("-", "_"): value for name, value in parameters.items()})
+        if missing := config.as_dict().keys() - parameters.keys():
+            raise KeyError(", ".join(sorted(missing)))
+        return config
+
     # Operands and exact sums
 
     @cached_property
     def operand_a(self) -> Operand:
         """The a side of the multiplier."""
-        return Operand(tuple(self.a))
+        return Operand(self.a)
 
     @cached_property
     def operand_b(self) -> Operand:
         """The b side of the multiplier."""
-        return Operand(tuple(self.b))
+        return Operand(self.b)
 
     @property
     def beats(self) -> int:
@@ -226,14 +261,24 @@ class MacConfig:
         return self.product_lsb_exp - 2 * SCALE_BIAS
 
     @property
+    def window_bits(self) -> int:
+        """Width of the window, of a unit that has one."""
+        return _present("window", self.window)
+
+    @property
+    def window_guard_bits(self) -> int:
+        """Bits of an anchored window below the block that anchors it."""
+        return _present("window_guard", self.window_guard)
+
+    @property
     def window_exp_min(self) -> int:
         """Exponent of the window's least significant bit: where it is fixed, or if a block with scale codes 0 anchors it."""
-        return self.block_exp_min - self.window_guard if self.window_lsb is None else self.window_lsb
+        return self.block_exp_min - self.window_guard_bits if self.window_lsb is None else self.window_lsb
 
     @property
     def window_headroom(self) -> int:
         """Bits that an anchored window has above the largest sum of the block that anchors it; negative if some do not fit."""
-        return self.window - self.window_guard - self.block_sum_bits
+        return self.window_bits - self.window_guard_bits - self.block_sum_bits
 
     # Pipeline
 
@@ -258,7 +303,7 @@ class MacConfig:
             for bits in _CHUNKS:
                 # Another block may come, and another dot product be rounded, as soon as the beats of a block have passed.
                 rest = max(self.chunks(self.block_sum_bits, bits) + 1, self.result_chunks(bits) + SERIAL_ROUND_CLOCKS - 2)
-                if self.chunks(self.window, bits) + rest <= self.beats:
+                if self.chunks(self.window_bits, bits) + rest <= self.beats:
                     return bits
         return 0
 
@@ -287,7 +332,7 @@ class MacConfig:
     @property
     def serial_block_clocks(self) -> int:
         """Clocks in which a block is added up in a serial window: chunks below it, inside it, and what is carried out of it."""
-        return self.chunks(self.block_sum_bits) + self.chunks(self.window) + 1
+        return self.chunks(self.block_sum_bits) + self.chunks(self.window_bits) + 1
 
     @property
     def fp32_add_clocks(self) -> int:

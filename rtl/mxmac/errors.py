@@ -1,19 +1,25 @@
-"""The one error that a user can cause, and files that are written whole or not at all."""
+"""The error that a user can cause."""
 
 __all__ = ["UserError"]
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave, told in one line.
+    """Value that is not accepted, in one line.
 
     Parameters
     ----------
-    what : str
-        The option or file at fault, as the user wrote it without dashes (``"lanes"``, ``"x.npz"``).
+    parameter : str
+        Name of the Python parameter (``"window_guard"``), which the command line shows as its option; or a file, by its path.
     message : str
-        What is wrong with it, and what would be accepted.
+        What is wrong, and what is accepted: a predicate of the parameter in lower case ("must be 0 to 79, not -1"), or a
+        sentence.
     """
 
-    def __init__(self, what: str, message: str):
-        super().__init__(message)
-        self.what = what
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(parameter, message)
+        self.parameter = parameter
+        self.message = message
+
+    def __str__(self) -> str:
+        separator = " " if self.message[:1].islower() else ": "
+        return f"{self.parameter}{separator}{self.message}"

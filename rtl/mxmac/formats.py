@@ -4,11 +4,26 @@ Element formats follow OCP Microscaling Formats (MX) v1.0, 5.3, and OCP 8-bit Fl
 IEEE 754 binary32, binary16 and bfloat16. No code elsewhere asks for a format by name: it asks for a property of it.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-__all__ = ["ELEMENT_FORMATS", "RESULT_FORMATS", "SCALE_BIAS", "SCALE_NAN", "SCALE_WIDTH", "Format", "Operand", "Specials"]
+from .errors import UserError
+
+__all__ = [
+    "ELEMENT_FORMATS",
+    "MX_BLOCK",
+    "MX_FORMATS",
+    "RESULT_FORMATS",
+    "SCALE_BIAS",
+    "SCALE_NAN",
+    "SCALE_WIDTH",
+    "SOURCE_FORMATS",
+    "Format",
+    "Operand",
+    "Specials",
+]
 
 #: Width of a UE8M0 code in bits, the exponent bias of its value 2^(code - bias), and the one code that is NaN.
 SCALE_WIDTH, SCALE_BIAS, SCALE_NAN = 8, 127, 0xFF
@@ -39,12 +54,57 @@ class Format:
         Width of the stored fraction.
     specials : Specials
         Which codes are NaN or Inf.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has the wrong type.
+    UserError
+        If this class cannot describe the format. It has a sign, a mantissa, and, with an exponent of n bits, the bias
+        2^(n-1) - 1 and the code of all zeros for zero: unsigned formats (UE5M3), FNUZ formats and formats with another bias
+        are not among them.
     """
 
     name: str
     exp_bits: int
     man_bits: int
     specials: Specials = Specials.NONE
+
+    def __post_init__(self) -> None:
+        for parameter, value in (("exp_bits", self.exp_bits), ("man_bits", self.man_bits)):
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{parameter} must be an integer, not {value!r}")
+        if not isinstance(self.specials, Specials):
+            raise TypeError(f"specials must be a member of Specials, not {self.specials!r}")
+        self._check_name()
+        if self.exp_bits < 0:
+            raise UserError("exp_bits", f"must be 0 or more, not {self.exp_bits}")
+        if self.man_bits < 1:
+            raise UserError("man_bits", f"must be 1 or more, not {self.man_bits}; a format has a mantissa")
+        if self.exp_bits == 0 and self.specials is not Specials.NONE:
+            raise UserError("specials", f"must be NONE for a two's complement format, not {self.specials.name}")
+        if self.exp_bits == 1 and self.specials is Specials.IEEE:
+            raise UserError("exp_bits", "must be 2 or more with Specials.IEEE, not 1, which leaves no normal number")
+
+    def _check_name(self) -> None:
+        """Check that the name can be looked up, and that it does not say something else than the fields."""
+        if not isinstance(self.name, str):
+            raise TypeError(f"name must be a string, not {self.name!r}")
+        if not re.fullmatch(r"[A-Z][A-Z0-9]*", self.name, re.ASCII):
+            raise UserError("name", f"must be capital letters and digits, starting with a letter, not {self.name!r}")
+        parts = re.match(r"(U?)(?:E(\d+)M(\d+)|INT(\d+))(.*)", self.name)
+        if parts is None:
+            return
+        unsigned, exp_bits, man_bits, width, variant = parts.groups()
+        if unsigned:
+            raise UserError("name", f"must be that of a signed format, not {self.name}: every format has a sign bit")
+        if "UZ" in variant or re.search(r"B\d", variant):
+            raise UserError("name", f"must be that of a format with the IEEE 754 bias and two zeros, not {self.name}")
+        said = (0, int(width) - 1) if width else (int(exp_bits), int(man_bits))
+        if said != (self.exp_bits, self.man_bits):
+            raise UserError(
+                "name", f"must agree with exp_bits = {self.exp_bits} and man_bits = {self.man_bits}, not {self.name}"
+            )
 
     @property
     def width(self) -> int:
@@ -142,6 +202,29 @@ RESULT_FORMATS = {
         Format("BF16", 8, 7, Specials.IEEE),
         Format("FP16", 5, 10, Specials.IEEE),
     )
+}
+
+#: Formats that a quantizer converts from, by name: those whose exponents UE8M0 scales cover.
+SOURCE_FORMATS = {name: RESULT_FORMATS[name] for name in ("FP32", "BF16")}
+
+#: Elements of a block in every MX format (MX v1.0, 5.2, table 1).
+MX_BLOCK = 32
+
+#: Element formats that an MX name stands for, in blocks of ``MX_BLOCK``; a name of several formats needs to be more precise.
+#: MXFP8 is read as its E4M3 variant, which is what is meant where nothing else is said.
+MX_FORMATS = {
+    name: tuple(ELEMENT_FORMATS[element] for element in elements)
+    for name, elements in {
+        "MXFP8": ("E4M3",),
+        "MXFP8_E4M3": ("E4M3",),
+        "MXFP8_E5M2": ("E5M2",),
+        "MXFP6": ("E3M2", "E2M3"),
+        "MXFP6_E3M2": ("E3M2",),
+        "MXFP6_E2M3": ("E2M3",),
+        "MXFP4": ("E2M1",),
+        "MXFP4_E2M1": ("E2M1",),
+        "MXINT8": ("INT8",),
+    }.items()
 }
 
 

@@ -13,6 +13,7 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 import oracle
+from golden_checks import oracle_window
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac.top import MacTop
@@ -220,9 +221,7 @@ class Maker:
             fmt_a=self.names[0],
             fmt_b=self.names[1],
             accumulator=config.accumulator.value,
-            window=config.window,
-            window_guard=config.window_guard,
-            window_lsb=config.window_lsb,
+            **oracle_window(config),
         )
 
 

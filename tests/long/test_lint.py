@@ -47,7 +47,7 @@ def units():
 
 def described(config):
     a, b = ("+".join(fmt.name for fmt in formats) for formats in (config.a, config.b))
-    extra = "" if config.window == 80 else f"-{config.window}"
+    extra = "" if config.window in (None, 80) else f"-{config.window}"
     extra += "" if config.storage is Storage.LUTRAM else f"-{config.storage.value}"
     extra += "" if config.multiplier is MultiplierKind.LUT else f"-{config.multiplier.value}-pipeline{config.pipeline}"
     return f"{a}x{b}-{config.accumulator.value}-block{config.block}-lanes{config.lanes}{extra}"
@@ -67,7 +67,7 @@ def test_units_cover_every_two_of_lanes_pairing_and_accumulator():
     regular = [
         (config.lanes, (config.a[0].name, config.b[0].name), config.accumulator)
         for config in UNITS
-        if config.block == 32 and config.window == 80 and len(config.a) == 1 and config.storage is Storage.LUTRAM
+        if config.block == 32 and config.window in (None, 80) and len(config.a) == 1 and config.storage is Storage.LUTRAM
     ]
     assert {(lanes, kind) for lanes, _, kind in regular} == set(product(LANES, Accumulator))
     assert {(pairing, kind) for _, pairing, kind in regular} == set(product(PAIRINGS, Accumulator))

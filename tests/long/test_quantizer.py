@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mxmac.errors import UserError
-from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS, SOURCE_FORMATS
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.quantizer.unit import quantizer_latency
 from mxmac_sim.stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks, values_of
@@ -138,19 +138,19 @@ def test_rules_differ_where_they_should(units):
 
 
 @pytest.mark.parametrize(
-    ("option", "message", "parameters"),
+    ("parameter", "message", "parameters"),
     [
-        ("from", "from FP32 or BF16, not FP16", {"source": RESULT_FORMATS["FP16"]}),
+        ("source", "one of FP32, BF16, not FP16", {"source": RESULT_FORMATS["FP16"]}),
         ("to", "not FP32", {"to": RESULT_FORMATS["FP32"]}),
         ("block", "1 to 1024 elements, not 0", {"block": 0}),
-        ("lanes", "takes 1 to 32 lanes, not 64", {"lanes": 64}),
-        ("lanes", "must divide the block of 32 elements, not 5", {"lanes": 5}),
-        ("rule", "none of them twice; given: even, even", {"rules": (ScaleRule.EVEN, ScaleRule.EVEN)}),
-        ("overflow", "given: none", {"overflows": ()}),
-        ("overflow", "E2M1 has neither Inf nor NaN", {"to": ELEMENT_FORMATS["E2M1"], "overflows": tuple(Overflow)}),
+        ("lanes", "1 to 32 for a block of 32 elements, not 64", {"lanes": 64}),
+        ("lanes", "must divide the block of 32 elements, which 5 does not", {"lanes": 5}),
+        ("rules", "each of its choices once, not even twice", {"rules": (ScaleRule.EVEN, ScaleRule.EVEN)}),
+        ("overflows", "at least one of sat, ovf", {"overflows": ()}),
+        ("overflows", "E2M1, which has neither Inf nor NaN", {"to": ELEMENT_FORMATS["E2M1"], "overflows": tuple(Overflow)}),
     ],
 )
-def test_init_wrong_parameter_names_the_option(option, message, parameters):
+def test_init_wrong_parameter_is_named(parameter, message, parameters):
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         QuantizerConfig(**parameters)
-    assert caught.value.what == option
+    assert caught.value.parameter == parameter

@@ -8,8 +8,8 @@ import pytest
 
 import mxmac
 from mxmac.cli import app as cli
-from mxmac.formats import ELEMENT_FORMATS
-from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from mxmac.formats import ELEMENT_FORMATS, SOURCE_FORMATS
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.quantizer.unit import quantizer_latency
 from mxmac.verilog import generate_quantizer
@@ -113,15 +113,18 @@ def test_dense_elements_and_rules_in_the_order_that_is_given(capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--from", "fp16"), "--from: There is no format 'fp16' here; choose one of FP32, BF16"),
-        (("--to", "fp8"), "--to: There is no format 'fp8' here; choose one of E4M3, "),
-        (("--block", "0"), "--block: A block must have 1 to 1024 elements"),
-        (("--lanes", "5"), "--lanes: Lanes must divide the block of 32 elements, not 5"),
-        (("--rule", "round"), "--rule: There is no rule 'round'; choose of floor, rceil, ceil, even, or all alone"),
-        (("--rule", "even", "--rule", "all"), "--rule: There is no rule 'all'"),
-        (("--rule", "even,even"), "--rule: At least one is needed, and none of them twice"),
-        (("--overflow", "wrap"), "--overflow: There is no overflow 'wrap'; choose of sat, ovf, or both alone"),
-        (("--to", "e2m1", "--overflow", "both"), "--overflow: E2M1 has neither Inf nor NaN"),
+        (("--from", "fp16"), "--from: must be one of FP32, BF16, not 'fp16'"),
+        (("--to", "fp8"), "--to: must be one of E4M3, "),
+        (("--block", "0"), "--block: must be 1 to 1024 elements"),
+        (("--lanes", "5"), "--lanes: must divide the block of 32 elements, which 5 does not"),
+        (("--rule", "round"), "--rule: must be one or more of floor, rceil, ceil, even, or all alone, not 'round'"),
+        (
+            ("--rule", "even", "--rule", "all"),
+            "--rule: must be one or more of floor, rceil, ceil, even, or all alone",
+        ),
+        (("--rule", "even,even"), "--rule: must have each of its choices once, not even twice"),
+        (("--overflow", "wrap"), "--overflow: must be one or more of sat, ovf, or both alone, not 'wrap'"),
+        (("--to", "e2m1", "--overflow", "both"), "--overflow: must be one only for E2M1, which has neither Inf nor NaN"),
         (("--top", "8"), "--top: '8' is no Verilog identifier"),
         (("--accumulator", "fp32"), "--accumulator"),
     ],

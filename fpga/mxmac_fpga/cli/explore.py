@@ -6,11 +6,12 @@ a measurement fails.
 
 import itertools
 import logging
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import dask
 import typer
@@ -35,6 +36,7 @@ from ..report.sweep import Point, Results, run
 __all__ = ["explore"]
 
 _PANEL = "Sweep"
+_WINDOW = Accumulator.WINDOW.value
 #: Seconds to wait for a scheduler, and for processes that Dask starts, on a busy machine too.
 _PATIENCE, _START_PATIENCE = 30, "600s"
 
@@ -98,14 +100,18 @@ def explore(
         check_writable(file)
     if output_file == picture:
         raise UserError("plot", f"{picture} is where the results go; give another name for the picture")
-    processes, points = checked_jobs(jobs), []
+    processes, points, accumulators = checked_jobs(jobs), [], _words(accumulator)
     for name, count, (a, b), kind in itertools.product(
-        [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), _words(accumulator)
+        [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), accumulators
     ):
+        parameters: dict[str, Any] = {"a": [a], "b": [b], "lanes": count, "accumulator": kind}
+        if kind != _WINDOW and _WINDOW in accumulators:
+            # Options of the window are for the units that have one.
+            parameters |= dict.fromkeys(("window", "window_guard", "window_lsb"))
         try:
-            config = stored_for(name, make_config(a=[a], b=[b], lanes=count, accumulator=kind), context)
+            config = stored_for(name, make_config(**parameters), context)
         except UserError as error:
-            raise UserError("formats" if error.what in ("a", "b") else error.what, str(error)) from error
+            raise UserError("formats" if error.parameter in ("a", "b") else error.parameter, error.message) from error
         points.append(Point(config, make_settings(target=name, jobs=1)))
     points = list({point.key: point for point in points}.values())
     results = Results(output_file)
@@ -137,8 +143,9 @@ def _numbers(text: str) -> list[int]:
 def _pairs(text: str) -> list[tuple[str, str]]:
     pairs = []
     for word in _words(text):
-        a, x, b = word.partition("x")
-        pairs.append((a, b if x else a))
+        # The x of an MX name, such as MXFP8, separates nothing.
+        a, *b = re.split("(?<!m)x", word, maxsplit=1)
+        pairs.append((a, b[0] if b else a))
     return pairs
 
 

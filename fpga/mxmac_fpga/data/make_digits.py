@@ -132,7 +132,7 @@ def main() -> None:
         with written_whole(arguments.output) as path:
             np.savez_compressed(path, allow_pickle=False, **arrays)
     except UserError as error:
-        sys.exit(f"{error.what}: {error}")
+        sys.exit(f"{error.parameter}: {error.message}")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (given.liberty or LIBERTY).is_file():
             raise UserError("liberty", "There is no library of standard cells; install qflow-tech-osu018, or name one")
     except UserError as error:
-        print(f"report: {error.what}: {error}", file=sys.stderr)
+        print(f"report: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
     more = ["--jobs", str(given.jobs)] if given.jobs else []
     if given.liberty:

@@ -1,5 +1,6 @@
 """The ``mxmac`` command."""
 
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None):
     try:
         status = command.main(arguments or ["--help"], standalone_mode=False, prog_name="mxmac")
     except UserError as error:
-        _fail(f"{_named(error.what, command.loaded)}: {error}")
+        _fail(_in_options(error, command.loaded))
     except typer.TyperException as error:
         _fail(" ".join(error.format_message().split()))
     except (typer.Abort, KeyboardInterrupt):
@@ -61,9 +62,15 @@ def _interrupted():
     sys.exit(INTERRUPTED)
 
 
-def _named(what: str, commands: Iterable[Any]) -> str:
-    """Return an option with its dashes, a file as it is."""
-    return f"--{what}" if any(f"--{what}" in parameter.opts for parameter in _parameters(commands)) else what
+def _in_options(error: UserError, commands: Iterable[Any]) -> str:
+    """Return the line for an error, with options for the names of parameters; anything else, such as a file, as it is."""
+    options: dict[str, str] = {}
+    for parameter in _parameters(commands):
+        option = max(parameter.opts, key=len)
+        options |= {parameter.name: option, option.lstrip("-"): option}
+    # In the message, only names with an underscore are not words.
+    message = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda match: options.get(match[0], match[0]), error.message)
+    return f"{options.get(error.parameter, error.parameter)}: {message}"
 
 
 def _parameters(commands: Iterable[Any]) -> Iterator[Any]:

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-__all__ = ["list_of", "one_of"]
+from ..formats import ELEMENT_FORMATS, MX_FORMATS
+
+__all__ = ["ELEMENT_NAMES", "ELEMENT_NAMES_HELP", "list_of", "one_of"]
+
+#: Names of element formats, and of MX formats that stand for one of them.
+ELEMENT_NAMES = [*ELEMENT_FORMATS, *(name for name, meant in MX_FORMATS.items() if len(meant) == 1)]
+#: The same, shorter.
+ELEMENT_NAMES_HELP = f"{', '.join(ELEMENT_FORMATS)}, or an MX name such as {next(iter(MX_FORMATS))}"
 
 _Completion = Callable[[str], list[str]]
 

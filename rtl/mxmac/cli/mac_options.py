@@ -1,21 +1,16 @@
 """The command-line options that make up a configuration."""
 
-from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from ..config import Accumulator, MacConfig, MultiplierKind, Storage, format_named
-from ..errors import UserError
-from ..formats import ELEMENT_FORMATS, RESULT_FORMATS, Format
-from .choices import list_of, one_of
+from ..config import Accumulator, MacConfig, MultiplierKind, Storage
+from ..formats import RESULT_FORMATS
+from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of
 
 __all__ = ["config_from"]
 
-_Kind = TypeVar("_Kind", bound=Enum)
-
 _PANEL = "Unit"
-_FORMATS = list(ELEMENT_FORMATS)
 _OUTPUTS = [name.lower() for name in RESULT_FORMATS]
 _ACCUMULATORS = [kind.value for kind in Accumulator]
 _STORAGES = [kind.value for kind in Storage]
@@ -28,8 +23,8 @@ def _option(*names: str, **settings: Any) -> Any:
 
 
 def _format_option(side: str) -> Any:
-    about = f"Element formats of {side}, selectable at run time if several: {', '.join(_FORMATS)}."
-    return _option(f"--{side}", help=about, autocompletion=list_of(_FORMATS))
+    about = f"Element formats of {side}, selectable at run time if several: {ELEMENT_NAMES_HELP}."
+    return _option(f"--{side}", help=about, autocompletion=list_of(ELEMENT_NAMES))
 
 
 _FormatAOption = Annotated[list[str], _format_option("a")]
@@ -41,8 +36,13 @@ _AccumulatorOption = Annotated[
     _option(help=f"Accumulator across blocks: {', '.join(_ACCUMULATORS)}.", autocompletion=one_of(_ACCUMULATORS)),
 ]
 _OutputOption = Annotated[str, _option(help=f"Result format: {', '.join(_OUTPUTS)}.", autocompletion=one_of(_OUTPUTS))]
-_WindowOption = Annotated[int, _option(help="Width of the window, in bits.")]
-_WindowGuardOption = Annotated[int, _option(help="Guard bits of the window below the block that anchors it.")]
+_WindowOption = Annotated[
+    int | None, _option(help="Width of the window, in bits; for the accumulator window only.", show_default="80")
+]
+_WindowGuardOption = Annotated[
+    int | None,
+    _option(help="Guard bits of an anchored window below the block that anchors it.", show_default="16"),
+]
 _WindowLsbOption = Annotated[
     int | None, _option(help="Fixed exponent of the window's least significant bit, instead of an anchor block.")
 ]
@@ -66,8 +66,8 @@ def config_from(
     lanes: _LanesOption = 8,
     accumulator: _AccumulatorOption = "exact",
     output: _OutputOption = "fp32",
-    window: _WindowOption = 80,
-    window_guard: _WindowGuardOption = 16,
+    window: _WindowOption = None,
+    window_guard: _WindowGuardOption = None,
     window_lsb: _WindowLsbOption = None,
     storage: _StorageOption = "lutram",
     multiplier: _MultiplierOption = "lut",
@@ -78,30 +78,23 @@ def config_from(
     Raises
     ------
     UserError
-        If an option is invalid.
+        If an option is not accepted; the error names the parameter of :class:`~mxmac.config.MacConfig`.
     """
     return MacConfig(
-        a=_formats(a, "a"),
-        b=_formats(b, "b"),
+        a=_names(a),
+        b=_names(b),
         block=block,
         lanes=lanes,
-        accumulator=_kind(Accumulator, accumulator, "accumulator"),
-        output=format_named(output, RESULT_FORMATS, "output"),
+        accumulator=accumulator,
+        output=output,
         window=window,
         window_guard=window_guard,
         window_lsb=window_lsb,
-        storage=_kind(Storage, storage, "storage"),
-        multiplier=_kind(MultiplierKind, multiplier, "multiplier"),
+        storage=storage,
+        multiplier=multiplier,
         pipeline=pipeline,
     )
 
 
-def _kind(kinds: type[_Kind], name: str, option: str) -> _Kind:
-    values = [kind.value for kind in kinds]
-    if name.lower() not in values:
-        raise UserError(option, f"There is no {option} {name!r}; choose one of {', '.join(values)}")
-    return kinds(name.lower())
-
-
-def _formats(names: list[str], option: str) -> tuple[Format, ...]:
-    return tuple(format_named(name.strip(), ELEMENT_FORMATS, option) for entry in names for name in entry.split(","))
+def _names(entries: list[str]) -> list[str]:
+    return [name.strip() for entry in entries for name in entry.split(",")]

@@ -5,12 +5,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..config import format_named
 from ..errors import UserError
-from ..formats import ELEMENT_FORMATS
-from ..quantizer.config import SOURCE_FORMATS, QuantizerConfig
+from ..formats import SOURCE_FORMATS
+from ..quantizer.config import QuantizerConfig
 from ..quantizer.rules import Overflow, ScaleRule
-from .choices import list_of, one_of
+from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of
 
 __all__ = ["quantizer_config_from"]
 
@@ -18,7 +17,6 @@ _PANEL = "Quantizer"
 _RCEIL, _SAT = ["rceil"], ["sat"]
 _Choice = TypeVar("_Choice", bound=Enum)
 
-_FORMATS = list(ELEMENT_FORMATS)
 _SOURCES = [name.lower() for name in SOURCE_FORMATS]
 
 
@@ -29,12 +27,13 @@ def _option(*names: str, **settings: Any) -> Any:
 _SourceOption = Annotated[
     str, _option("--from", help=f"Format of the input: {', '.join(_SOURCES)}.", autocompletion=one_of(_SOURCES))
 ]
-_ToOption = Annotated[str, _option(help=f"Element format: {', '.join(_FORMATS)}.", autocompletion=one_of(_FORMATS))]
+_ToOption = Annotated[str, _option(help=f"Element format: {ELEMENT_NAMES_HELP}.", autocompletion=one_of(ELEMENT_NAMES))]
 _BlockOption = Annotated[int, _option(help="Block size, in elements that share a scale.")]
 _LanesOption = Annotated[int, _option(help="Lanes: elements per cycle; a divisor of the block.")]
 _RuleOption = Annotated[
     list[str],
     _option(
+        "--rule",
         metavar="floor|rceil|ceil|even|all",
         help="Rules from the largest magnitude to the scale; several are selectable block by block.",
         autocompletion=list_of([*(rule.value for rule in ScaleRule), "all"]),
@@ -43,6 +42,7 @@ _RuleOption = Annotated[
 _OverflowOption = Annotated[
     list[str],
     _option(
+        "--overflow",
         metavar="sat|ovf|both",
         help="Results beyond the largest element: saturated, or Inf or NaN; both are selectable block by block.",
         autocompletion=list_of([*(overflow.value for overflow in Overflow), "both"]),
@@ -55,32 +55,32 @@ def quantizer_config_from(
     to: _ToOption = "E4M3",
     block: _BlockOption = 32,
     lanes: _LanesOption = 8,
-    rule: _RuleOption = _RCEIL,
-    overflow: _OverflowOption = _SAT,
+    rules: _RuleOption = _RCEIL,
+    overflows: _OverflowOption = _SAT,
 ) -> QuantizerConfig:
     """Build a :class:`~mxmac.quantizer.config.QuantizerConfig` from command-line options; see ``with_options_of``.
 
     Raises
     ------
     UserError
-        If an option is invalid.
+        If an option is not accepted; the error names the parameter of the configuration.
     """
     return QuantizerConfig(
-        source=format_named(source, SOURCE_FORMATS, "from"),
-        to=format_named(to, ELEMENT_FORMATS, "to"),
+        source=source,
+        to=to,
         block=block,
         lanes=lanes,
-        rules=_choices("rule", rule, ScaleRule, "all"),
-        overflows=_choices("overflow", overflow, Overflow, "both"),
+        rules=_choices("rules", rules, ScaleRule, "all"),
+        overflows=_choices("overflows", overflows, Overflow, "both"),
     )
 
 
-def _choices(option: str, given: list[str], kind: type[_Choice], every: str) -> tuple[_Choice, ...]:
+def _choices(parameter: str, given: list[str], kind: type[_Choice], every: str) -> list[_Choice]:
     names = [name.strip().lower() for entry in given for name in entry.split(",")]
     if names == [every]:
-        return tuple(kind)
+        return list(kind)
     known = {choice.value: choice for choice in kind}
     for name in names:
         if name not in known:
-            raise UserError(option, f"There is no {option} {name!r}; choose of {', '.join(known)}, or {every} alone")
-    return tuple(known[name] for name in names)
+            raise UserError(parameter, f"must be one or more of {', '.join(known)}, or {every} alone, not {name!r}")
+    return [known[name] for name in names]

@@ -1,74 +1,85 @@
 """What a quantizer is: its parameters, and every width and latency that follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Self
 
 from ..errors import UserError
-from ..formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_NAN, Format
+from ..formats import ELEMENT_FORMATS, SOURCE_FORMATS, Format
+from ..parameters import FormatLike, checked_blocks, checked_choices, checked_format
 from .rules import Overflow, ScaleRule
 
-__all__ = ["SOURCE_FORMATS", "QuantizerConfig"]
+__all__ = ["QuantizerConfig"]
 
-#: Largest block, in elements.
-BLOCK_MAX = 1024
-
-#: What a quantizer converts from, by name: the formats whose exponents UE8M0 scales cover.
-SOURCE_FORMATS = {name: fmt for name, fmt in RESULT_FORMATS.items() if (1 << fmt.exp_bits) - 1 == SCALE_NAN}
+#: Names of parameters on the command line and in :meth:`QuantizerConfig.as_dict`, where they differ.
+_OPTIONS = {"from": "source", "rule": "rules", "overflow": "overflows"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False)
 class QuantizerConfig:
-    """Parameters of a quantizer.
+    """Parameters of a quantizer, normalised and validated.
+
+    Formats and choices are also accepted by name, in any case. Configurations with the same parameters are equal, however they
+    were spelt.
 
     Parameters
     ----------
-    source : Format
-        What comes in: FP32 or BF16.
-    to : Format
-        Element format.
+    source : Format or str
+        Format of the input: FP32 or BF16.
+    to : Format or str
+        Element format. An MX name, such as MXFP8, stands for its element format and requires blocks of 32 elements.
     block : int
         Elements that share a scale: a multiple of ``lanes`` from 1 to 1024.
     lanes : int
-        Elements a clock.
-    rules : sequence of ScaleRule
-        With more than one, each block chooses: by the index in this sequence.
-    overflows : sequence of Overflow
-        With both, each block chooses likewise. A format without Inf and NaN saturates whatever is said here.
+        Elements per beat.
+    rules : ScaleRule, str, or iterable of them
+        With more than one, each block selects one by its index. A tuple afterwards.
+    overflows : Overflow, str, or iterable of them
+        With both, each block selects one likewise. A format without Inf and NaN saturates with either, and takes one only.
 
     Raises
     ------
+    TypeError
+        If a parameter has the wrong type.
     UserError
-        If a parameter is out of range or two of them do not go together.
+        If a parameter is out of range, or two of them exclude each other. The error names the parameter.
     """
 
-    source: Format = RESULT_FORMATS["FP32"]
+    source: Format = SOURCE_FORMATS["FP32"]
     to: Format = ELEMENT_FORMATS["E4M3"]
     block: int = 32
     lanes: int = 8
-    rules: Sequence[ScaleRule] = (ScaleRule.RCEIL,)
-    overflows: Sequence[Overflow] = (Overflow.SAT,)
+    rules: tuple[ScaleRule, ...] = (ScaleRule.RCEIL,)
+    overflows: tuple[Overflow, ...] = (Overflow.SAT,)
 
-    def __post_init__(self):
-        if self.source not in SOURCE_FORMATS.values():
-            raise UserError("from", f"A quantizer converts from {' or '.join(SOURCE_FORMATS)}, not {self.source.name}")
-        if self.to not in ELEMENT_FORMATS.values():
-            raise UserError("to", f"A quantizer converts to one of {', '.join(ELEMENT_FORMATS)}, not {self.to.name}")
-        if not 1 <= self.block <= BLOCK_MAX:
-            raise UserError("block", f"A block must have 1 to {BLOCK_MAX} elements, not {self.block}")
-        if not 1 <= self.lanes <= self.block:
-            raise UserError("lanes", f"A block of {self.block} elements takes 1 to {self.block} lanes, not {self.lanes}")
-        if self.block % self.lanes:
-            raise UserError("lanes", f"Lanes must divide the block of {self.block} elements, not {self.lanes}")
-        for option, chosen in (("rule", self.rules), ("overflow", self.overflows)):
-            if not chosen or len(set(chosen)) != len(chosen):
-                names = ", ".join(choice.value for choice in chosen) or "none"
-                raise UserError(option, f"At least one is needed, and none of them twice; given: {names}")
+    def __init__(
+        self,
+        *,
+        source: FormatLike = source,
+        to: FormatLike = to,
+        block: int = block,
+        lanes: int = lanes,
+        rules: ScaleRule | str | Iterable[ScaleRule | str] = rules,
+        overflows: Overflow | str | Iterable[Overflow | str] = overflows,
+    ) -> None:
+        block, lanes = checked_blocks(block, lanes)
+        normalised = {
+            "source": checked_format("source", source, SOURCE_FORMATS),
+            "to": checked_format("to", to, ELEMENT_FORMATS, block=block),
+            "block": block,
+            "lanes": lanes,
+            "rules": checked_choices("rules", rules, ScaleRule),
+            "overflows": checked_choices("overflows", overflows, Overflow),
+        }
+        for name, value in normalised.items():
+            object.__setattr__(self, name, value)
         if len(self.overflows) > 1 and not self.to.has_nan:
-            raise UserError("overflow", f"{self.to.name} has neither Inf nor NaN and saturates either way; choose sat")
+            message = f"must be one only for {self.to.name}, which has neither Inf nor NaN and always saturates; choose sat"
+            raise UserError("overflows", message)
 
     def as_dict(self) -> dict[str, object]:
-        """Return the parameters as the command line spells them: for manifests and for people."""
+        """Return the parameters, with names and values as on the command line."""
         return {
             "from": self.source.name,
             "to": self.to.name,
@@ -77,6 +88,24 @@ class QuantizerConfig:
             "rule": [rule.value for rule in self.rules],
             "overflow": [overflow.value for overflow in self.overflows],
         }
+
+    @classmethod
+    def from_dict(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the configuration that :meth:`as_dict` describes.
+
+        Raises
+        ------
+        KeyError
+            If a key is missing.
+        TypeError
+            If a key is unknown or a value has the wrong type.
+        UserError
+            If a value is not accepted.
+        """
+        config = cls(**{_OPTIONS.get(name, name): value for name, value in parameters.items()})
+        if missing := config.as_dict().keys() - parameters.keys():
+            raise KeyError(", ".join(sorted(missing)))
+        return config
 
     @property
     def beats(self) -> int:

@@ -34,7 +34,7 @@ class _Window:
 
     def __init__(self, config: MacConfig):
         self.config = config
-        self.high = (1 << config.window - 1) - 1
+        self.high = (1 << config.window_bits - 1) - 1
         self.acc, self.lost, self.saturated, self.specials = 0, False, False, NO_SPECIALS
         self.lsb = config.window_lsb
 
@@ -43,7 +43,7 @@ class _Window:
         if self.lsb is None:
             if not block.sum:
                 return
-            self.lsb = block.exp - self.config.window_guard
+            self.lsb = block.exp - self.config.window_guard_bits
         place = block.exp - self.lsb
         value = block.sum << place if place >= 0 else block.sum >> -place
         self.lost |= place < 0 and value << -place != block.sum
@@ -91,7 +91,7 @@ async def _run(dut, test: str, *, idle: str):
 def _dot(config: MacConfig, rng: Random, window: _Window, count: int) -> Iterator[ScaledBlock]:
     """Blocks of a dot product; ``window`` is what they have added up to when the next is asked for."""
     scale, special = rng.randint(0, config.scale_sum_max), rng.random() < 0.1
-    reach = rng.choice((0, 10, config.window, 508))
+    reach = rng.choice((0, 10, config.window_bits, 508))
     for position in range(count):
         chosen = None
         if position == 0 and rng.random() < 0.5:
@@ -116,7 +116,7 @@ def _addend(config: MacConfig, rng: Random, window: _Window, lsb: int) -> tuple[
             ((-window.high - 1 - window.acc) + rng.randint(-1, 1), lsb),
             (sign, lsb - rng.randint(1, 100)),
             (sign * 3, lsb - 1),
-            (sign, lsb + config.window - 1 + rng.randint(-1, 2)),
+            (sign, lsb + config.window_bits - 1 + rng.randint(-1, 2)),
             (-window.acc * 4 + sign, lsb - 2),
         )
     )

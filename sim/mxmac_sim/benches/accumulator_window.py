@@ -39,7 +39,7 @@ class _Window:
 
 async def _run(dut, test: str, *, idle: str):
     async with Testbench(dut, test) as bench:
-        rng, width = bench.rng, bench.config.window
+        rng, width = bench.rng, bench.config.window_bits
         vectors: list[tuple[int, ...]] = []
         results, blocks = [], []
         for _ in range(bench.settings.effort.scaled(2500)):

@@ -40,7 +40,7 @@ async def random_dot_products(dut):
 
 def _random_dot(bench: Testbench) -> Iterator[ScaledBlock]:
     config, rng = bench.config, bench.rng
-    center, reach = rng.randint(0, config.scale_sum_max), rng.choice((4, 40, config.window, 508))
+    center, reach = rng.randint(0, config.scale_sum_max), rng.choice((4, 40, config.window_bits, 508))
     for _ in range(rng.randint(1, 5)):
         scale = max(0, min(config.scale_sum_max, center + rng.randint(-reach, reach)))
         block = ScaledBlock.random(config, rng, scale)
@@ -68,11 +68,11 @@ def _expected(config: MacConfig, dot: Sequence[ScaledBlock]) -> Iterator[tuple[i
         else:
             lsb = config.window_lsb
             if lsb is None:
-                lsb = anchor - 2 * SCALE_BIAS + config.product_lsb_exp - config.window_guard
+                lsb = anchor - 2 * SCALE_BIAS + config.product_lsb_exp - config.window_guard_bits
             up = block.exp - lsb
             steps = block.sum << up if up >= 0 else block.sum >> -up
             lost = up < 0 and steps << -up != block.sum
-            beyond = not -(1 << config.window) <= steps < 1 << config.window
+            beyond = not -(1 << config.window_bits) <= steps < 1 << config.window_bits
             yield None if beyond else steps, int(lost), int(beyond), int(block.sum < 0), anchor, *block.seen
 
 

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
         check_writable(given.json)
         subjects = [(config_slug(config), config.as_dict(), unit_properties(config)) for config in configs or CONFIGS]
     except UserError as error:
-        print(f"prove: {error.what}: {error}", file=sys.stderr)
+        print(f"prove: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
     if not given.units_only:
         subjects.append(("pairings", {}, dict(all_pairings(MacConfig()))))

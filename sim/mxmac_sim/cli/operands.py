@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mxmac.cli.choices import one_of
-from mxmac.config import format_named
+from mxmac.cli.choices import ELEMENT_NAMES, one_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, Format
+from mxmac.parameters import checked_format, mx_block
 
 from ..tensors.archives import MAX_SIZE, file_and_name
 from ..tensors.files import load_mx
@@ -27,7 +27,7 @@ __all__ = [
 
 _PANEL = "Input files"
 
-_completed = one_of(ELEMENT_FORMATS)
+_completed = one_of(ELEMENT_NAMES)
 
 FormatAOption = Annotated[
     str | None,
@@ -46,15 +46,17 @@ MaxSizeOption = Annotated[
 ]
 
 
-def stated_format(name: str | None, option: str) -> Format | None:
-    """Return the element format of that name, if one is given.
+def stated_format(name: str | None, parameter: str, block: int | None) -> tuple[Format | None, int | None]:
+    """Return the element format of that name, if one is given, and the elements of a block, which an MX name implies.
 
     Raises
     ------
     UserError
-        If the format does not exist; the error names ``option``.
+        If the format does not exist, or is an MX format with other blocks than ``block``.
     """
-    return None if name is None else format_named(name, ELEMENT_FORMATS, option)
+    if name is None:
+        return None, block
+    return checked_format(parameter, name, ELEMENT_FORMATS, block=block), mx_block(name) if block is None else block
 
 
 def load_pair(
@@ -89,12 +91,12 @@ def load_pair(
         If a file cannot be read, a fact that it leaves open is not given or contradicts it, or the matrices do not fit.
     """
 
-    def load(argument: str, name: str | None, option: str) -> tuple[MxTensor, Path]:
+    def load(argument: str, name: str | None, parameter: str) -> tuple[MxTensor, Path]:
         file, tensor = file_and_name(argument)
-        fmt = stated_format(name, option)
-        return load_mx(file, tensor, Stated(format=fmt, block=block, max_size=max_size, format_parameter=option)), file
+        fmt, elements = stated_format(name, parameter, block)
+        return load_mx(file, tensor, Stated(format=fmt, block=elements, max_size=max_size, format_parameter=parameter)), file
 
-    (a, a_file), (b, b_file) = load(a_argument, format_a, "format-a"), load(b_argument, format_b, "format-b")
+    (a, a_file), (b, b_file) = load(a_argument, format_a, "format_a"), load(b_argument, format_b, "format_b")
     check_pair(a, b, a_file, b_file)
     return a, b, a_file, b_file
 

@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mxmac.cli.choices import one_of
+from mxmac.cli.choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, one_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
+from mxmac.parameters import checked_format, mx_block
 from mxmac_sim.golden import quantize as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
@@ -60,8 +61,8 @@ def quantize(
         typer.Option(
             "--format",
             show_default="E4M3",
-            help=f"Element format: {', '.join(ELEMENT_FORMATS)}.",
-            autocompletion=one_of(ELEMENT_FORMATS),
+            help=f"Element format: {ELEMENT_NAMES_HELP}.",
+            autocompletion=one_of(ELEMENT_NAMES),
         ),
     ] = None,
     layout_name: Annotated[
@@ -130,7 +131,11 @@ def quantize(
         "rule": rule_name,
         "overflow": overflow_name,
     }
-    fmt = ELEMENT_FORMATS[_choice("format", format_name, ELEMENT_FORMATS)] if format_name is not None else None
+    fmt = None
+    if format_name is not None:
+        fmt = checked_format("format", format_name, ELEMENT_FORMATS, block=block)
+        if layout_name is None:
+            block = mx_block(format_name) or block
     layout = _LAYOUTS[_choice("layout", layout_name, _LAYOUTS)] if layout_name is not None else None
     rule = ScaleRule(_choice("rule", rule_name or ScaleRule.RCEIL.value, [rule.value for rule in ScaleRule]))
     overflow = Overflow(_choice("overflow", overflow_name or Overflow.SAT.value, [overflow.value for overflow in Overflow]))
@@ -138,12 +143,13 @@ def quantize(
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(str(target), "This is the input file; give another name for the output")
 
+    known_format, known_block = stated_format(source_format, "source_format", source_block)
     stated = Stated(
-        format=stated_format(source_format, "source-format"),
-        block=source_block,
+        format=known_format,
+        block=known_block,
         max_size=max_size,
-        format_parameter="source-format",
-        block_parameter="source-block",
+        format_parameter="source_format",
+        block_parameter="source_block",
     )
     stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
     if stored is None:
@@ -163,6 +169,8 @@ def quantize(
             raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
         fmt = fmt or (stored.format if stored is not None else _DEFAULT_FORMAT)
         layout = _resolved(layout, block, stored)
+        if format_name is not None:
+            checked_format("format", format_name, ELEMENT_FORMATS, block=layout.block)
         if layout.deepseek and fmt != _DEFAULT_FORMAT:
             message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
             raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
@@ -209,14 +217,14 @@ def _converted(source: Path, stored: StoredTensor) -> MxTensor:
     try:
         return stored.mx()
     except UserError as error:
-        raise UserError(str(source), str(error)) from error
+        raise UserError(str(source), error.message) from error
 
 
 def _products(source: Path, stored: StoredTensor) -> NDArray[np.float32]:
     try:
         return stored.floats()
     except UserError as error:
-        raise UserError(str(source), str(error)) from error
+        raise UserError(str(source), error.message) from error
 
 
 def _check_finite(source: Path, floats: NDArray[Any]) -> None:

@@ -55,7 +55,7 @@ def main() -> None:
         with opened(arguments.wheel) as model:
             write_npz(arguments.output, tile(model))
     except UserError as error:
-        sys.exit(f"{error.what}: {error}")
+        sys.exit(f"{error.parameter}: {error.message}")
 
 
 if __name__ == "__main__":

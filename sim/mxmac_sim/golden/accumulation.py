@@ -95,13 +95,13 @@ def _window(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status]:
     values, fitting = sums.fitting()
     if config.window_lsb is None:
         first = (values != 0).argmax(0)  # the first block, if all are zero: then any window will do
-        lsb = np.take_along_axis(sums.exps, first[np.newaxis], 0)[0] - config.window_guard
+        lsb = np.take_along_axis(sums.exps, first[np.newaxis], 0)[0] - config.window_guard_bits
     else:
         lsb = np.full(values.shape[1:], config.window_lsb)
     shifts = sums.exps + sums.zeros - lsb
     done: _Bools = np.asarray(fitting.all(0))
-    wide = config.window > INT_BITS
-    width = np.full(lsb.shape, config.window)
+    wide = config.window_bits > INT_BITS
+    width = np.full(lsb.shape, config.window_bits)
     if wide:
         # What there is of it must do: the window ends at INT_BITS bits, and without the lowest ones if no block reaches
         # down to them. If a sum leaves that, it is not known where the true window saturates.
@@ -133,8 +133,8 @@ def _window(sums: BlockSums, config: MacConfig) -> tuple[_Codes, _Status]:
 def _window_one(values: Sequence[int], exps: Sequence[int], config: MacConfig) -> tuple[int, int]:
     lsb = config.window_lsb
     if lsb is None:
-        lsb = next((exp for value, exp in zip(values, exps, strict=True) if value), 0) - config.window_guard
-    end = 1 << config.window - 1
+        lsb = next((exp for value, exp in zip(values, exps, strict=True) if value), 0) - config.window_guard_bits
+    end = 1 << config.window_bits - 1
     acc, floored, saturated = 0, False, False
     for value, exp in zip(values, exps, strict=True):
         if exp >= lsb:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import GUARD_BITS, MacConfig
 from mxmac.formats import SCALE_BIAS, SCALE_NAN
 
 from .dots import Dot
@@ -277,8 +277,8 @@ def _roundings(kit: Kit) -> Iterator[Dot | None]:
 def _windows(kit: Kit) -> Iterator[Dot | None]:
     """Blocks that lie at, above and below the ends of a window, and long sums."""
     config = kit.config
-    width = config.window if config.accumulator is Accumulator.WINDOW else 64
-    guard = config.window_guard
+    width = 64 if config.window is None else config.window
+    guard = GUARD_BITS if config.window_guard is None else config.window_guard
     for far in (width - kit.high + kit.low - guard, width, 2 * width):
         for exps in ((0, far, far, 0), (0, far, -far), (0, -far, far), (far, 0, -far)):
             terms = [(1 if exp >= 0 else -1, abs(exp)) for exp in exps]

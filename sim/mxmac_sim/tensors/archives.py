@@ -266,7 +266,7 @@ def check_size(path: Path, size: int, max_size: float) -> None:
     """
     if size > max_size * _GIB:
         message = f"{str(path)!r} needs {size / _GIB:.4g} GiB of memory for its arrays; at most {max_size:g} GiB are allowed"
-        raise UserError("max-size", message)
+        raise UserError("max_size", message)
 
 
 def _twice(names: Iterator[str]) -> str:

@@ -186,7 +186,7 @@ def load_mx(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATE
     try:
         return stored.mx()
     except UserError as error:
-        raise UserError(str(path), str(error)) from error
+        raise UserError(str(path), error.message) from error
 
 
 def load_stored(
@@ -241,7 +241,7 @@ def load_stored(
     try:
         return StoredTensor.of(elements.view(np.uint8), scales, fmt, block, scales_name)
     except UserError as error:
-        raise UserError(str(path), str(error)) from error
+        raise UserError(str(path), error.message) from error
 
 
 def _pair(names: Sequence[str], name: str | None) -> tuple[str, ...]:

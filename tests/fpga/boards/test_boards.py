@@ -47,7 +47,7 @@ def test_the_clock_gives_the_rate_to_two_percent(name):
 def test_a_name_that_no_board_has_is_refused():
     with pytest.raises(UserError, match=r"There is no board 'ice'.*icebreaker.*tang-nano-9k") as caught:
         board_named("ice")
-    assert caught.value.what == "board"
+    assert caught.value.parameter == "board"
     assert board_named("iCEBreaker") is BOARDS["icebreaker"]
 
 

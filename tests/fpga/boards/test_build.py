@@ -93,7 +93,7 @@ def test_a_mistake_is_told_before_anything_is_built(pretended, arguments, what, 
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=message) as caught:
         run("build", *arguments)
-    assert caught.value.what == what
+    assert caught.value.parameter == what
     assert os.listdir(tmp_path) == ["file"]
 
 

@@ -138,7 +138,7 @@ def test_a_mistake_in_flashing_is_told(loader, bits, arguments, what, message, m
     monkeypatch.chdir(bits.parent)
     with pytest.raises(UserError, match=message) as caught:
         run("flash", *arguments)
-    assert caught.value.what == what
+    assert caught.value.parameter == what
 
 
 def test_the_programs_of_the_toolchains_are_there():

@@ -106,7 +106,7 @@ def test_a_wrong_result_gives_exit_status_1(simulation, monkeypatch, digits):
 def test_a_mistake_is_told_before_anything_is_built(arguments, what, message, tmp_path):
     with pytest.raises(UserError, match=message) as caught:
         run(*arguments, "--work", tmp_path / "work")
-    assert caught.value.what == what
+    assert caught.value.parameter == what
     assert not (tmp_path / "work").exists()
 
 

@@ -254,7 +254,7 @@ def test_a_result_too_few_is_no_result():
 def test_wrong_count_of_digits(count):
     with pytest.raises(UserError, match=rf"^There are 1 to 599 digits to recognise, not {count}$") as error:
         recognise(Golden(CONFIG), count=count, console=quiet())
-    assert error.value.what == "digits"
+    assert error.value.parameter == "digits"
 
 
 # What is seen.

@@ -105,4 +105,4 @@ def test_rate_follows_from_clock():
 def test_a_rate_that_the_clock_does_not_give_is_refused(clock_hz, baud, message):
     with pytest.raises(UserError, match=message) as caught:
         bit_clocks(clock_hz, baud)
-    assert caught.value.what == "baud"
+    assert caught.value.parameter == "baud"

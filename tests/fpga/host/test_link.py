@@ -187,4 +187,4 @@ def test_a_host_finds_its_answers_among_those_to_another(simulation):
 def test_a_port_that_does_not_exist_is_a_mistake_of_the_user():
     with pytest.raises(UserError, match="Cannot open '/dev/nothing'") as caught:
         Board("/dev/nothing")
-    assert caught.value.what == "port"
+    assert caught.value.parameter == "port"

@@ -29,7 +29,7 @@ def refused(answer) -> str:
         with pytest.raises(UserError) as caught:
             Board(line, baud=BAUD, **SHORT)
         assert not line.is_open
-    assert caught.value.what == "port"
+    assert caught.value.parameter == "port"
     text = str(caught.value)
     assert text.isprintable()
     assert len(text) < 400

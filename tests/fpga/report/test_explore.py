@@ -196,3 +196,22 @@ def test_a_file_of_something_else_is_left_alone(capsys, tmp_path):
     assert status == 2
     assert "no file that explore has written" in err
     assert file.read_text() == "lanes,area\n1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--accumulator", "exact,window,fp32"), "points.csv"),
+        (("--accumulator", "exact,fp32"), "--window"),
+        (("--formats", "MXFP4xmxfp6_e2m3,E2M1xMXFP4", "--block", "32"), "points.csv"),
+        (("--formats", "MXFP4x", "--block", "32"), "--formats"),
+        (("--formats", "E2M1xMXFP4"), "--block"),
+    ],
+)
+def test_points_are_checked_before_the_file_is_read(capsys, tmp_path, monkeypatch, arguments, named):
+    """Options of the window apply to the units that have one; MX names stand in pairs like any other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text("lanes,area\n1,2\n")
+    status, _, err = explore(capsys, "-o", "points.csv", *arguments)
+    assert status == 2
+    assert err.startswith(f"mxmac: {named}: ")

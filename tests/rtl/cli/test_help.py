@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from mxmac.cli import app as cli
+from mxmac.cli.choices import ELEMENT_NAMES
 from mxmac.config import Accumulator
-from mxmac.formats import ELEMENT_FORMATS
 from mxmac_fpga.boards.table import BOARDS
 from mxmac_fpga.report.parts import PARTS
 from mxmac_sim.verify.runner import SIMULATORS
@@ -75,7 +75,7 @@ ACCUMULATORS = [kind.value for kind in Accumulator]
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["generate", "--a", ""], [*ELEMENT_FORMATS]),
+        (["generate", "--a", ""], [*ELEMENT_NAMES]),
         (["generate", "--b", "E5"], ["E5M2"]),
         (["generate", "--a", "E4M3,E5"], ["E4M3,E5M2"]),
         (["generate", "--a", "e4m3,E4"], []),
@@ -88,6 +88,7 @@ ACCUMULATORS = [kind.value for kind in Accumulator]
         (["generate", "quantizer", "--rule", "floor,"], ["floor,rceil", "floor,ceil", "floor,even", "floor,all"]),
         (["generate", "quantizer", "--overflow", ""], ["sat", "ovf", "both"]),
         (["quantize", "--format", "E2"], ["E2M3", "E2M1"]),
+        (["generate", "--a", "E4M3,MXFP4"], ["E4M3,MXFP4", "E4M3,MXFP4_E2M1"]),
         (["quantize", "--layout", "deep"], ["deepseek-activations", "deepseek-weights"]),
         (["quantize", "--rule", "r"], ["rceil"]),
         (["verify", "--simulator", ""], [*SIMULATORS]),

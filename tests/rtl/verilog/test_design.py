@@ -257,14 +257,14 @@ def test_a_top_name_that_is_no_identifier_is_refused(top):
     for refuse in (check_top_name, lambda name: generate(CONFIGS["one-lane"], name)):
         with pytest.raises(UserError, match="is no Verilog identifier: letters, digits and _") as error:
             refuse(top)
-        assert error.value.what == "top"
+        assert error.value.parameter == "top"
 
 
 @pytest.mark.parametrize("top", ["module", "reg", "endmodule", "signed", "pulsestyle_ondetect", "xor", "uwire", "table"])
 def test_a_keyword_as_top_name_is_refused(top):
     with pytest.raises(UserError, match="is a keyword") as error:
         check_top_name(top)
-    assert error.value.what == "top"
+    assert error.value.parameter == "top"
 
 
 @pytest.mark.parametrize("top", ["clk", "in_a", "out_status"])
@@ -272,7 +272,7 @@ def test_the_name_of_a_port_as_top_name_is_refused(top):
     """Verilator minds that the port hides the module."""
     with pytest.raises(UserError, match="is the name of a port") as error:
         generate(CONFIGS["one-lane"], top)
-    assert error.value.what == "top"
+    assert error.value.parameter == "top"
 
 
 @pytest.mark.parametrize("top", ["_", "a", "X9_", "Module", "mac", "datapath"])
@@ -361,7 +361,7 @@ def test_a_directory_in_the_way_of_either_file_is_refused_and_nothing_written(tm
 def test_a_directory_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not exist") as error:
         write(design("window"), tmp_path / "nowhere" / "unit.v")
-    assert error.value.what.endswith("unit.v")
+    assert error.value.parameter.endswith("unit.v")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -55,6 +55,25 @@ def test_every_option_in_any_case_reaches_the_quantizer(tmp_path):
     assert f"undefined: {lost} elements became Inf or NaN" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "element"), [("MXFP8", "E4M3"), ("mxfp8_e5m2", "E5M2"), ("MXFP4", "E2M1"), ("MXINT8", "INT8")]
+)
+def test_an_mx_name_is_an_element_format_in_blocks_of_32(tmp_path, name, element):
+    run(TILE, tmp_path / "a.npz", "--format", name, "--name", "weights")
+    run(TILE, tmp_path / "b.npz", "--format", element, "--block", 32, "--name", "weights")
+    with np.load(tmp_path / "a.npz") as first, np.load(tmp_path / "b.npz") as second:
+        assert first["format"] == element  # files keep the canonical name
+        assert {key: value.tolist() for key, value in first.items()} == {key: value.tolist() for key, value in second.items()}
+
+
+def test_an_mx_name_requantizes_to_blocks_of_32_whatever_they_were(tmp_path):
+    elements, scales = np.full((2, 128), 0x38, np.uint8), np.full((2, 1), 3.0, np.float32)
+    np.savez(tmp_path / "x.npz", elements=elements, scales=scales, format="E4M3", block=128)
+    for name, block in (("MXFP8", 32), ("E4M3", 128)):
+        run(tmp_path / "x.npz", tmp_path / "y.npz", "--requantize", "--format", name)
+        assert load_mx(tmp_path / "y.npz").block == block
+
+
 def test_the_share_of_clipped_elements_and_zero_blocks_are_counted(tmp_path):
     x = np.zeros((2, 8), np.float32)
     x[0, :3] = 1.99, -1.99, 1
@@ -73,7 +92,10 @@ def test_only_zeros_are_quantized_without_loss(tmp_path):
 @pytest.mark.parametrize(
     ("options", "what", "message"),
     [
-        (["--format", "E4M4"], "format", "Unknown format 'E4M4'; accepted: E4M3, E5M2, E3M2, E2M3, E2M1, INT8"),
+        (["--format", "E4M4"], "format", "must be one of E4M3, E5M2, E3M2, E2M3, E2M1, INT8, not 'E4M4'"),
+        (["--format", "MXFP6"], "format", "must be MXFP6_E3M2 or MXFP6_E2M3, not MXFP6"),
+        (["--format", "MXFP4", "--block", "16"], "block", "must be 32, the block of MXFP4, not 16; E2M1 takes any block"),
+        (["--format", "MXFP8", "--layout", "deepseek-weights"], "block", "must be 32, the block of MXFP8, not 128"),
         (["--rule", "round"], "rule", "Unknown rule 'round'; accepted: floor, rceil, ceil, even"),
         (["--overflow", "wrap"], "overflow", "Unknown overflow 'wrap'; accepted: sat, ovf"),
         (["--block", "100"], "block", r"K = 384, .* not a multiple of the block of 100 elements"),
@@ -85,7 +107,7 @@ def test_only_zeros_are_quantized_without_loss(tmp_path):
 def test_a_wrong_option_is_refused_and_nothing_written(tmp_path, options, what, message):
     with pytest.raises(UserError, match=message) as error:
         run(TILE, tmp_path / "a.npz", "--name", "weights", *options)
-    assert error.value.what == what
+    assert error.value.parameter == what
     assert not list(tmp_path.iterdir())
 
 
@@ -94,7 +116,7 @@ def test_a_wrong_target_is_refused_before_the_input_is_read(tmp_path):
     for target, message in (("none/a.npz", "does not exist; create it first"), ("a.pt", r"ends in '\.pt'; accepted")):
         with pytest.raises(UserError, match=message) as error:
             run(unread, tmp_path / target)
-        assert error.value.what == str(tmp_path / target)
+        assert error.value.parameter == str(tmp_path / target)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ MISTAKES = {
     "work in a folder that takes no files": (("--work", "/proc/x"), "--work", "cannot be written to '/proc/x'"),
     "work has too long a name": (("--work", "x" * 300), "--work", "cannot be written to"),
     "lanes do not divide": (("--lanes", "3"), "--lanes", "1 to 2|divide"),
-    "unknown format": (("--a", "E9M9"), "--a", "choose one of E4M3"),
+    "unknown format": (("--a", "E9M9"), "--a", "must be one of E4M3"),
     "unknown rule": (("quantizer", "--rule", "round"), "--rule", "floor, rceil, ceil, even, or all"),
     "unknown effort of a quantizer": (("quantizer", "--effort", "slow"), "--effort", "quick, normal, thorough$"),
     "option of a unit for a quantizer": (("quantizer", "--accumulator", "exact"), "--accumulator", ""),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import oracle
+from golden_checks import window_of
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
@@ -148,8 +149,8 @@ def test_matmul_of_the_real_tile_is_right(accumulator):
 def test_matmul_uses_the_format_of_the_tensor_among_those_configured():
     rng = np.random.default_rng(2)
     a, b = random_tensor(rng, 3, 32, E2M1, 16), random_tensor(rng, 4, 32, INT8, 16)
-    single = MacConfig(a=(E2M1,), b=(INT8,), block=16, window=80, window_lsb=-40)
-    several = MacConfig(a=(E4M3, E2M1), b=(INT8, E5M2), block=16, window=80, window_lsb=-40)
+    single = MacConfig(a=(E2M1,), b=(INT8,), block=16, accumulator="window", window_lsb=-40)
+    several = MacConfig(a=(E4M3, E2M1), b=(INT8, E5M2), block=16, accumulator="window", window_lsb=-40)
     np.testing.assert_array_equal(golden.matmul(a, b, single), golden.matmul(a, b, several))
 
 
@@ -158,7 +159,8 @@ def test_matmul_uses_the_format_of_the_tensor_among_those_configured():
 def test_blocks_of_chosen_formats_count_on_the_common_grid(choices, accumulator):
     rng = np.random.default_rng(sum(choices))
     formats = (E4M3, E2M1, INT8)
-    cfg = MacConfig(a=formats, b=(E2M1, E5M2), block=8, accumulator=Accumulator(accumulator), window=66, window_guard=3)
+    window = window_of(accumulator, window=66, window_guard=3)
+    cfg = MacConfig(a=formats, b=(E2M1, E5M2), block=8, accumulator=accumulator, **window)
     # Codes with dirty bits; what INT8 and E4M3 call finite.
     a, b = rng.integers(0, 100, (2, 40, 3, 8)).astype(np.uint8)
     scale_a, scale_b = rng.integers(110, 140, (2, 40, 3)).astype(np.uint8)
@@ -237,7 +239,7 @@ def test_dot_refuses_arrays_that_do_not_fit(arguments, message):
 
 
 def test_dot_needs_a_choice_where_there_is_one():
-    cfg = MacConfig(a=(E4M3, E5M2), window=80)
+    cfg = MacConfig(a=(E4M3, E5M2))
     with pytest.raises(ValueError, match="format_a must choose among E4M3, E5M2"):
         golden.dot(CODES, SCALES, CODES, SCALES, cfg)
     with pytest.raises(ValueError, match="format_a must be from 0 to 1"):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracle
-from golden_checks import arrays, check, config, e4m3, python_integers, scales
+from golden_checks import arrays, check, config, e4m3, python_integers, scales, window_of
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.golden import blocks as blocks_module
@@ -74,7 +74,8 @@ def test_window_matches_the_oracle(drawn, output, room, guard, lsb):
     fmt_a, fmt_b, size, blocks = drawn
     least = config(fmt_a, fmt_b, "exact", block=size).block_sum_bits
     window = least + room
-    cfg = config(fmt_a, fmt_b, "window", output, size, window=window, window_guard=min(guard, window - 1), window_lsb=lsb)
+    place = {"window_guard": min(guard, window - 1)} if lsb is None else {"window_lsb": lsb}
+    cfg = config(fmt_a, fmt_b, "window", output, size, window=window, **place)
     check(blocks, cfg)
 
 
@@ -115,7 +116,7 @@ SPECIAL = {
 
 @each_accumulator
 def test_every_sequence_of_special_blocks_matches_the_oracle(accumulator):
-    cfg = config(*WIDE, accumulator, block=2, window=70)
+    cfg = config(*WIDE, accumulator, block=2, **window_of(accumulator, window=70))
     sequences = list(product(SPECIAL.values(), repeat=3))
     columns = [np.stack(column) for column in zip(*(arrays(blocks, 2) for blocks in sequences), strict=True)]
     expected = [oracle.dot(each, fmt_a="E5M2", fmt_b="E5M2", accumulator=accumulator, window=70) for each in sequences]
@@ -244,7 +245,7 @@ def test_arrays_and_python_integers_agree(accumulator, pair):
     a, b = rng.integers(0, 256, (2, 60, 5, 8)).astype(np.uint8)
     a[rng.random(a.shape) < 0.3], b[rng.random(b.shape) < 0.7] = 0, 0x38
     scale_a, scale_b = rng.integers(120, 134, (2, 60, 5)).astype(np.uint8)
-    cfg = config(*pair, accumulator, block=8, window=90)
+    cfg = config(*pair, accumulator, block=8, **window_of(accumulator, window=90))
     direct = golden.dot(a, scale_a, b, scale_b, cfg)
     with python_integers():
         np.testing.assert_array_equal(direct, golden.dot(a, scale_a, b, scale_b, cfg))

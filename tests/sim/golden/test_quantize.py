@@ -239,7 +239,7 @@ def test_quantize_rounds_float64_to_fp32_first():
 def test_quantize_refuses(x, block, what, message):
     with pytest.raises(UserError, match=message) as error:
         quantize(x, E4M3, block=block)
-    assert error.value.what == what
+    assert error.value.parameter == what
 
 
 def test_clipped_is_what_lies_beyond_the_largest_element_and_not_what_meets_it():

@@ -71,7 +71,7 @@ def test_the_format_that_is_stated_settles_it(tmp_path, packed, dtype):
     path = written(tmp_path / "a.safetensors", np.full((1, 32), 0x7F, dtype), np.full((1, 1), 127, np.uint8))
     with pytest.raises(UserError) as error:
         load_mx(path)
-    assert error.value.what == "format"
+    assert error.value.parameter == "format"
     assert load_mx(path, stated=Stated(format=INT8)).format is INT8
 
 
@@ -124,7 +124,7 @@ def test_a_word_of_scales_for_up_to_128_elements_may_hold_one_or_four(tmp_path):
     path = written(tmp_path / "a.safetensors", np.zeros((2, 128), FP8), np.full((2, 1), 0x01027F7F, np.int32))
     with pytest.raises(UserError, match="a block may have 32 or 128 elements") as error:
         load_mx(path)
-    assert error.value.what == "block"
+    assert error.value.parameter == "block"
     assert load_mx(path, stated=Stated(block=32)).scales.tolist() == [[0x7F, 0x7F, 2, 1]] * 2
     assert load_mx(path, stated=Stated(block=128)).scales.tolist() == [[0x7F]] * 2
 

@@ -25,7 +25,7 @@ each_suffix = pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def refused(load, path, message, *arguments):
     with pytest.raises(UserError, match=message) as error:
         load(path, *arguments)
-    assert error.value.what == str(path)
+    assert error.value.parameter == str(path)
     assert "\n" not in str(error.value)
 
 

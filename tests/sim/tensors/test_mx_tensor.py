@@ -20,7 +20,7 @@ def test_an_mx_tensor_refuses_arrays_that_are_not_bytes():
 def test_a_tensor_of_another_rank_is_no_matrix(shape):
     with pytest.raises(UserError, match=rf"rank {len(shape)}, shape \(.*\); a matrix of shape \(rows, K\)") as error:
         check_matrix(quantize(np.ones(shape, np.float32), E4M3), "a.npz")
-    assert error.value.what == "a.npz"
+    assert error.value.parameter == "a.npz"
     check_matrix(quantize(np.ones((6, 64), np.float32), E4M3), "a.npz")
 
 

@@ -15,7 +15,7 @@ __all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "window_total_layout"]
 
 def window_total_layout(config: MacConfig):
     """Layout of the window's sum: a ``total_layout`` whose ``exp`` is the anchor, counted from config.window_exp_min."""
-    return total_layout(config.window, SCALE_WIDTH + 1)
+    return total_layout(config.window_bits, SCALE_WIDTH + 1)
 
 
 #: Clocks from the last block of a dot product to its sum.
@@ -77,7 +77,7 @@ class WindowAccumulator(wiring.Component):
 
     def _sum(self, m: Module, fresh: Value) -> tuple[Value, Value]:
         """Sum of the dot product within the limits, and whether it ever was beyond one."""
-        width, block = self.config.window, self.i.payload
+        width, block = self.config.window_bits, self.i.payload
         half = width // 2
         valid_low = delay_valid(m, self.i.valid, 1, name="adds_low")
         valid_high = delay_valid(m, valid_low, 1, name="adds_high")

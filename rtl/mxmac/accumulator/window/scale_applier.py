@@ -22,7 +22,7 @@ def aligned_layout(config: MacConfig) -> data.StructLayout:
 
     Members
     -------
-    value : signed(config.window + 1)
+    value : signed(config.window_bits + 1)
         The block in units of the window's least significant bit, floored; one bit wider than the window, for the sum of a
         block that just exceeds it and what is there already may fit.
     lost : 1
@@ -39,7 +39,7 @@ def aligned_layout(config: MacConfig) -> data.StructLayout:
     """
     return data.StructLayout(
         {
-            "value": signed(config.window + 1),
+            "value": signed(config.window_bits + 1),
             "lost": 1,
             "beyond": 1,
             "neg": 1,
@@ -51,7 +51,7 @@ def aligned_layout(config: MacConfig) -> data.StructLayout:
 
 
 def _shift_bits(config: MacConfig) -> int:
-    return (config.block_sum_bits + config.window + 1).bit_length()
+    return (config.block_sum_bits + config.window_bits + 1).bit_length()
 
 
 def scale_applier_latency(config: MacConfig) -> int:
@@ -63,7 +63,7 @@ class ScaleApplier(wiring.Component):
     """Moves block sums by their scales to their places in the window. One block a clock.
 
     The window's least significant bit weighs 2^config.window_lsb, or is set by the first block of the dot product whose sum
-    is not zero: config.window_guard bits below that block's own.
+    is not zero: config.window_guard_bits bits below that block's own.
 
     Parameters
     ----------
@@ -126,13 +126,13 @@ class ScaleApplier(wiring.Component):
             own = register(m, exp, name="own")
             anchor = held
             # Clock 3: the distance.
-            offset, most = config.window_guard + below, config.scale_sum_max
+            offset, most = config.window_guard_bits + below, config.scale_sum_max
             distance = Signal(range(min(0, offset - most), offset + most + 1), reset_less=True)
             m.d.sync += distance.eq(own - anchor + offset)
             anchor = delay(m, anchor, scale_applier_latency(config) - 2, name="anchor")
         m.d.comb += self.o.payload.anchor.eq(anchor)
         # Clocks 4 and 5: beyond its limits nothing changes any more.
-        most = below + config.window + 1
+        most = below + config.window_bits + 1
         shamt = Signal(_shift_bits(config), reset_less=True)
         too_far = register(m, exceeds(distance, most), name="too_far")
         # A fixed window may lie so low that no block falls below it.
@@ -148,7 +148,7 @@ class ScaleApplier(wiring.Component):
         """
         config, below = self.config, self.config.block_sum_bits
         value, sign = value[:-1].as_unsigned(), value[-1]
-        top, last = below + config.window, len(shamt) - 1
+        top, last = below + config.window_bits, len(shamt) - 1
         for level in range(last):
             value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
             shamt = shamt[1:]

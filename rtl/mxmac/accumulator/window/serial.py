@@ -23,7 +23,7 @@ _MSB_MIN = -1
 
 def serial_window_latency(config: MacConfig) -> int:
     """Clocks from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
-    read = config.chunks(config.window) + 1
+    read = config.chunks(config.window_bits) + 1
     return config.serial_block_clocks + _ADDEND_CLOCKS + read + serial_rounder_clocks(config)
 
 
@@ -77,7 +77,7 @@ class SerialWindow(wiring.Component):
             }
         )
         self._width = config.chunk_bits
-        self._window_chunks = config.chunks(config.window)
+        self._window_chunks = config.chunks(config.window_bits)
         self._block_chunks = config.chunks(config.block_sum_bits)
 
     def elaborate(self, platform):
@@ -140,8 +140,8 @@ class SerialWindow(wiring.Component):
             m.d.sync += above_anchor.eq(exp - anchor)
             with m.If(~anchored):
                 m.d.sync += above_anchor.eq(0)
-            distance = Signal(range(config.window_guard - most, config.window_guard + most + 1), reset_less=True)
-            m.d.sync += distance.eq(above_anchor + config.window_guard)
+            distance = Signal(range(config.window_guard_bits - most, config.window_guard_bits + most + 1), reset_less=True)
+            m.d.sync += distance.eq(above_anchor + config.window_guard_bits)
             own = delay(m, exp, SCALE_CLOCKS, name="own")
             with m.If(self.i.valid):
                 m.d.sync += anchored.eq((anchored | self.i.payload.sum.any()) & ~self.i.payload.dot_last)
@@ -183,7 +183,7 @@ class SerialWindow(wiring.Component):
 
     def _limit(self, top, neg):
         """Chunk of the window's largest or smallest number; ``top`` says whether it is the highest one."""
-        width, sign_from = self._width, (self.config.window - 1) % self._width
+        width, sign_from = self._width, (self.config.window_bits - 1) % self._width
         return Mux(top, Cat((~neg).replicate(sign_from), neg.replicate(width - sign_from)), (~neg).replicate(width))
 
     def _sum(self, m: Module, rounder, sweep, addend, anchor):
@@ -212,7 +212,7 @@ class SerialWindow(wiring.Component):
         no_zeros = Signal(reset_less=True)
         outside = Signal()
         m.d.comb += outside.eq((~no_ones | sum_chunk.any()) & (~no_zeros | ~sum_chunk.all()))
-        top = sum_chunk[(config.window - 1) % width :]
+        top = sum_chunk[(config.window_bits - 1) % width :]
         with m.If(sweep.top):
             m.d.sync += [no_ones.eq(~top.any()), no_zeros.eq(top.all())]
         with m.Else():
@@ -250,7 +250,7 @@ class SerialWindow(wiring.Component):
             ]
         with m.If(settled):
             m.d.sync += [
-                held.msb.eq(Mux(limited, config.window - 2 - _MSB_MIN, msb)),
+                held.msb.eq(Mux(limited, config.window_bits - 2 - _MSB_MIN, msb)),
                 held.neg.eq(limited_neg),
                 held.zero.eq(~(nonzero | limited)),
                 held.inexact.eq(held.inexact | limited),

@@ -8,10 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
-from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
-from mxmac.quantizer.config import SOURCE_FORMATS, QuantizerConfig
-from mxmac.quantizer.rules import Overflow, ScaleRule
+from mxmac.config import MacConfig
+from mxmac.quantizer.config import QuantizerConfig
 
 __all__ = ["Effort", "Settings", "config_from_dict"]
 
@@ -31,35 +29,15 @@ class Effort(Enum):
 
 
 def config_from_dict(parameters: dict[str, Any]) -> MacConfig | QuantizerConfig:
-    """Make the configuration that ``MacConfig.as_dict`` or ``QuantizerConfig.as_dict`` wrote down.
+    """Return the configuration that ``MacConfig.as_dict`` or ``QuantizerConfig.as_dict`` describes.
 
     Raises
     ------
-    UserError
-        If it is none.
+    KeyError, TypeError, UserError
+        If it describes neither.
     """
-    if "from" in parameters:
-        return QuantizerConfig(
-            source=SOURCE_FORMATS[parameters["from"]],
-            to=ELEMENT_FORMATS[parameters["to"]],
-            block=parameters["block"],
-            lanes=parameters["lanes"],
-            rules=tuple(ScaleRule(name) for name in parameters["rule"]),
-            overflows=tuple(Overflow(name) for name in parameters["overflow"]),
-        )
-    window = {name.replace("-", "_"): value for name, value in parameters.items() if name.startswith("window")}
-    return MacConfig(
-        a=tuple(ELEMENT_FORMATS[name] for name in parameters["a"]),
-        b=tuple(ELEMENT_FORMATS[name] for name in parameters["b"]),
-        block=parameters["block"],
-        lanes=parameters["lanes"],
-        accumulator=Accumulator(parameters["accumulator"]),
-        output=RESULT_FORMATS[parameters["output"]],
-        storage=Storage(parameters.get("storage", Storage.LUTRAM.value)),
-        multiplier=MultiplierKind(parameters.get("multiplier", MultiplierKind.LUT.value)),
-        pipeline=parameters.get("pipeline", MacConfig.pipeline),
-        **window,
-    )
+    kind = QuantizerConfig if "from" in parameters else MacConfig
+    return kind.from_dict(parameters)
 
 
 @dataclass(frozen=True)

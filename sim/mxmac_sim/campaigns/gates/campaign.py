@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.work.mkdir(parents=True, exist_ok=True)
         check_writable(given.json)
     except UserError as error:
-        print(f"gates: {error.what}: {error}", file=sys.stderr)
+        print(f"gates: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
     for target, reason in skipped.items():
         console.print(f"[yellow]{target} skipped[/]: {escape(reason)}")

@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = given.work / f"{config.block}-{config.lanes}"
             wrong += sum(result.mismatches for result in check_layers(layers, scheme, config, folder, console))
     except UserError as error:
-        print(f"layers: {error.what}: {error}", file=sys.stderr)
+        print(f"layers: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
     verdict = "Every result and flag is the golden model's" if not wrong else f"{wrong:,} results or flags differ"
     console.print(f"{verdict}.", style="green" if not wrong else "red")

@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 units.append(campaign(config, folder, count=count, seed=given.seed, jobs=given.jobs, progress=progress))
                 console.print(_table(units[-1:]))
     except UserError as error:
-        print(f"mutate: {error.what}: {error}", file=sys.stderr)
+        print(f"mutate: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
     except SimulationError as error:
         print(f"mutate: {error}", file=sys.stderr)

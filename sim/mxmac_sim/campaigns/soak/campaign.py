@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 progress.advance(task)
         write_record(given.json, "python -m mxmac_sim.campaigns.soak.campaign", words, start, _figures(results))
     except UserError as error:
-        print(f"soak: {error.what}: {error}", file=sys.stderr)
+        print(f"soak: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
     except SimulationError as error:
         console.print(f"[red]{error}[/]")

@@ -11,12 +11,12 @@ __all__ = ["scale_applier_harness"]
 def scale_applier_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the scale applier: any blocks with any scales, with pauses and resets; and the depth of its induction."""
     module, clocks = module_of(text, "datapath_scale_applier"), scale_applier_latency(config)
-    bits, window = config.block_sum_bits, config.window
+    bits, window = config.block_sum_bits, config.window_bits
     wide = bits + window + 2
     anchored = config.window_lsb is None
     # Bits that the block's lowest bit lies above the window's.
     place = (
-        f"(anchored ? exp - held : 0) + {config.window_guard}"
+        f"(anchored ? exp - held : 0) + {config.window_guard_bits}"
         if anchored
         else f"exp + {config.block_exp_min - (config.window_lsb or 0)}"
     )

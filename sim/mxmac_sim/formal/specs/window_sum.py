@@ -10,7 +10,7 @@ __all__ = ["window_accumulator_harness"]
 
 def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the window accumulator: any blocks, with pauses and resets; and the depth of its induction."""
-    module, window = module_of(text, "datapath_accumulator"), config.window
+    module, window = module_of(text, "datapath_accumulator"), config.window_bits
     v, wide, sum_bits, half = window + 1, window + 3, window + 2, window // 2
     held = ("total", window), ("inexact", 1), ("overflow", 1), ("any", 4), ("last_anchor", 9), ("lost_any", 1)
     later = "".join(delayed(name, width, WINDOW_CLOCKS - 1) for name, width in held)
