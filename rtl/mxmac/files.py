@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,21 +19,33 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     UserError
-        If it is a directory or another special file, or lies in a directory that does not exist.
+        If it is a directory, another special file or a file that must not be written, or lies in a directory that does not
+        exist. Of a symbolic link, this is true of its target.
     """
-    if not path.parent.is_dir():
-        raise UserError(str(path), f"The directory {str(path.parent)!r} does not exist; create it first")
-    if path.is_dir():
+    target = _target(path)
+    if not target.parent.is_dir():
+        raise UserError(str(path), f"The directory {str(target.parent)!r} does not exist; create it first")
+    if target.is_dir():
         raise UserError(str(path), "This is a directory; give the name of a file")
-    if path.exists() and not path.is_file():
-        raise UserError(str(path), "This is no regular file, and would be replaced by one; give another name")
+    if target.is_symlink():
+        raise UserError(str(path), "This symbolic link leads back to itself; give another name")
+    if target.exists() and not target.is_file():
+        raise UserError(str(path), "This is not a regular file, and would be replaced by one; give another name")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise UserError(str(path), "This file is read-only; give another name, or make it writable")
+
+
+def _target(path: Path) -> Path:
+    """Return the file to write: the target of a symbolic link, or the path itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to, and move it there at the end.
 
-    If the body raises or is interrupted, ``path`` is as it was before and nothing is left beside it.
+    If the body raises or is interrupted, ``path`` is as it was before and nothing is left beside it. A symbolic link stays: its
+    target is written. A file that exists keeps its permissions.
 
     Raises
     ------
@@ -52,31 +65,37 @@ def written_together(*paths: Path) -> Iterator[list[Path]]:
     Raises
     ------
     UserError
-        If the directory of one of the paths does not exist or cannot be written.
+        If the directory of one of the paths does not exist or cannot be written, or two paths lead to the same file.
     """
     for path in paths:
         check_writable(path)
+    targets = [_target(path) for path in paths]
+    for index, target in enumerate(targets):
+        if target.resolve() in [before.resolve() for before in targets[:index]]:
+            raise UserError(str(paths[index]), f"This is the same file as {str(paths[0])!r}; give another name")
     with ExitStack() as stack:
-        temporaries = [stack.enter_context(_temporary_beside(path)) for path in paths]
+        temporaries = [
+            stack.enter_context(_temporary_beside(target, path.suffix)) for target, path in zip(targets, paths, strict=True)
+        ]
         yield temporaries
         umask = os.umask(0)
         os.umask(umask)
-        for temporary in temporaries:
-            temporary.chmod(0o666 & ~umask)
+        for target, temporary in zip(targets, temporaries, strict=True):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~umask)
         # Nothing can fail after the last move, so that what it replaces need not be kept.
-        kept = [stack.enter_context(_kept(path)) if path.exists() else None for path in paths[:-1]]
+        kept = [stack.enter_context(_kept(path)) if path.exists() else None for path in targets[:-1]]
         with ExitStack() as moved:
-            for path, temporary, before in zip(paths, temporaries, [*kept, None], strict=True):
+            for path, temporary, before in zip(targets, temporaries, [*kept, None], strict=True):
                 temporary.replace(path)
                 moved.callback(_put_back, path, before)
             moved.pop_all()
 
 
 @contextmanager
-def _temporary_beside(path: Path) -> Iterator[Path]:
+def _temporary_beside(path: Path, suffix: str) -> Iterator[Path]:
     try:
         # A suffix that keeps the extension: writers such as numpy.savez look at it.
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=suffix, dir=path.parent)
     except OSError as error:
         raise UserError(str(path), f"Cannot write here: {error.strerror}") from error
     os.close(handle)
@@ -89,12 +108,12 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _kept(path: Path) -> Iterator[Path]:
-    with _temporary_beside(path) as copy:
+    with _temporary_beside(path, path.suffix) as copy:
         shutil.copy2(path, copy)
         yield copy
 
 
-def _put_back(path: Path, before: Path | None):
+def _put_back(path: Path, before: Path | None) -> None:
     if before is None:
         path.unlink()
     else:

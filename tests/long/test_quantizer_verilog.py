@@ -125,7 +125,7 @@ def test_dense_elements_and_rules_in_the_order_that_is_given(capsys):
         (("--rule", "even,even"), "--rule: must have each of its choices once, not even twice"),
         (("--overflow", "wrap"), "--overflow: must be one or more of sat, ovf, or both alone, not 'wrap'"),
         (("--to", "e2m1", "--overflow", "both"), "--overflow: must be one only for E2M1, which has neither Inf nor NaN"),
-        (("--top", "8"), "--top: '8' is no Verilog identifier"),
+        (("--top", "8"), "--top: must be an identifier of Verilog and VHDL"),
         (("--accumulator", "fp32"), "--accumulator"),
     ],
 )

@@ -12,7 +12,8 @@ from ..config import MacConfig
 from ..errors import UserError
 from ..files import check_writable
 from ..quantizer.config import QuantizerConfig
-from ..verilog.design import Design, check_top_name, generate, generate_quantizer, manifest_path, write
+from ..verilog.design import Design, generate, generate_quantizer, manifest_path, write
+from ..verilog.names import VERILOG_SUFFIXES, check_top_name
 from .mac_options import config_from
 from .quantizer_options import quantizer_config_from
 from .sharing import refuse_options_before, with_options_of
@@ -77,9 +78,12 @@ def _put_out(make: Callable[[str], Design], output_file: Path | None, top: str |
         If that is no place to write to, or no name.
     """
     if output_file is None:
-        raise UserError("-o", "Missing; give the name of the Verilog file to write, or - for standard output")
+        raise UserError("output_file", "Missing; give the name of the Verilog file to write, or - for standard output")
     to_stdout = str(output_file) == "-"
     if not to_stdout:
+        if output_file.suffix not in VERILOG_SUFFIXES:
+            accepted = " or ".join(VERILOG_SUFFIXES)
+            raise UserError("output_file", f"must end in {accepted}, or be - for standard output, not {str(output_file)!r}")
         check_writable(output_file)
     if top is None:
         top = default_top if to_stdout else output_file.stem

@@ -1,7 +1,6 @@
 """A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,31 +19,9 @@ from ..quantizer.config import QuantizerConfig
 from ..quantizer.top import QuantizerTop
 from ..quantizer.unit import quantizer_latency, results_queued
 from .emit import component_verilog
+from .names import VERILOG_SUFFIXES, check_top_name
 
-__all__ = ["Design", "check_top_name", "generate", "generate_quantizer", "manifest_path", "write"]
-
-# IEEE 1364-2005, annex B, and IEEE 1800-2017, annex B: most tools read Verilog as SystemVerilog.
-_KEYWORDS = frozenset(
-    """always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default
-    defparam design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive
-    endspecify endtable endtask event for force forever fork function generate genvar highz0 highz1 if ifnone
-    incdir include initial inout input instance integer join large liblist library localparam macromodule
-    medium module nand negedge nmos nor noshowcancelled not notif0 notif1 or output parameter pmos posedge
-    primitive pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg
-    release repeat rnmos rpmos rtran rtranif0 rtranif1 scalared showcancelled signed small specify specparam
-    strong0 strong1 supply0 supply1 table task time tran tranif0 tranif1 tri tri0 tri1 triand trior trireg
-    unsigned use uwire vectored wait wand weak0 weak1 while wire wor xnor xor accept_on alias always_comb
-    always_ff always_latch assert assume before bind bins binsof bit break byte chandle checker class clocking
-    const constraint context continue cover covergroup coverpoint cross dist do endchecker endclass
-    endclocking endgroup endinterface endpackage endprogram endproperty endsequence enum eventually expect
-    export extends extern final first_match foreach forkjoin global iff ignore_bins illegal_bins implements
-    implies import inside int interconnect interface intersect join_any join_none let local logic longint
-    matches modport nettype new nexttime null package packed priority program property protected pure rand
-    randc randcase randsequence ref reject_on restrict return s_always s_eventually s_nexttime s_until
-    s_until_with sequence shortint shortreal soft solve static string strong struct super sync_accept_on
-    sync_reject_on tagged this throughout timeprecision timeunit type typedef union unique unique0 until
-    until_with untyped var virtual void wait_order weak wildcard with within""".split()  # noqa: SIM905 - a list would take a line for each
-)
+__all__ = ["Design", "generate", "generate_quantizer", "manifest_path", "write"]
 
 
 @dataclass(frozen=True)
@@ -71,19 +48,6 @@ class Design:
         return json.dumps(self.manifest, indent=2) + "\n"
 
 
-def check_top_name(top: str):
-    """Refuse a name for the top module that is no Verilog identifier.
-
-    Raises
-    ------
-    UserError
-    """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", top):
-        raise UserError("top", f"{top!r} is no Verilog identifier: letters, digits and _, not starting with a digit")
-    if top in _KEYWORDS:
-        raise UserError("top", f"{top!r} is a keyword of Verilog; choose another name")
-
-
 def generate(config: MacConfig, top: str) -> Design:
     """Generate the Verilog of a MAC unit. The same arguments give the same text, byte for byte.
 
@@ -91,12 +55,12 @@ def generate(config: MacConfig, top: str) -> Design:
     ----------
     config : MacConfig
     top : str
-        Name of the top module. All modules beneath start with it.
+        Name of the top module, and what the names of all others start with.
 
     Raises
     ------
     UserError
-        If ``top`` is no Verilog identifier.
+        If ``top`` is not an identifier of Verilog and VHDL, is a keyword of one of them, or the name of a port.
     """
     latency = unit_latency(config)
     return _design(
@@ -132,12 +96,12 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
     ----------
     config : QuantizerConfig
     top : str
-        Name of the top module. All modules beneath start with it.
+        Name of the top module, and what the names of all others start with.
 
     Raises
     ------
     UserError
-        If ``top`` is no Verilog identifier.
+        If ``top`` is not an identifier of Verilog and VHDL, is a keyword of one of them, or the name of a port.
     """
     latency = quantizer_latency(config)
     return _design(
@@ -204,7 +168,7 @@ def _design(
         ),
     ]
     if top in (port["name"] for port in ports):
-        raise UserError("top", f"{top!r} is the name of a port; choose another name")
+        raise UserError("top", f"must not be {top!r}, which is the name of a port; choose another name")
     manifest = {
         "generator": "mxmac",
         "version": __version__,
@@ -238,16 +202,16 @@ def manifest_path(verilog: Path) -> Path:
     return verilog.with_suffix(".json")
 
 
-def write(design: Design, path: Path):
+def write(design: Design, path: Path) -> None:
     """Write a design to ``path`` and its manifest beside it: both of them, or neither.
 
     Raises
     ------
     UserError
-        If that is no place to write to.
+        If the name of the file does not end in .v or .sv, or it cannot be written.
     """
-    if path.suffix == ".json":
-        raise UserError("-o", f"{path.name!r} is the name its manifest would have; let the Verilog file end in .v")
+    if path.suffix not in VERILOG_SUFFIXES:
+        raise UserError("path", f"must end in {' or '.join(VERILOG_SUFFIXES)}, not {str(path)!r}")
     with written_together(path, manifest_path(path)) as (text, manifest):
         text.write_text(design.text)
         manifest.write_text(design.manifest_text)

@@ -116,11 +116,15 @@ MISTAKES = {
     "top two lines": ((*OUT, "--top", "a\nb"), "--top", "letters, digits and _"),
     "top empty": ((*OUT, "--top", ""), "--top", "letters, digits and _"),
     "top a keyword": ((*OUT, "--top", "module"), "--top", "keyword"),
+    "top of VHDL alone": ((*OUT, "--top", "entity"), "--top", "keyword of VHDL"),
+    "top with two underscores": ((*OUT, "--top", "mac__x"), "--top", "letters, digits and _"),
     "file name no identifier": (("-o", "mac-8.v"), "--top", "letters, digits and _"),
     "file name a keyword": (("-o", "reg.v"), "--top", "keyword"),
     "no such directory": (("-o", "nowhere/x.v"), "nowhere/x.v", "directory 'nowhere' does not exist"),
     "output is a directory": (("-o", "."), ".", ""),
-    "manifest over the text": (("-o", "x.json"), "-o", r"\.v\b"),
+    "manifest over the text": (("-o", "x.json"), "-o", r"must end in \.v or \.sv"),
+    "file of text": (("-o", "x.txt"), "-o", r"must end in \.v or \.sv, or be - for standard output, not 'x\.txt'"),
+    "file without suffix": (("-o", "x"), "-o", r"must end in \.v or \.sv"),
     "no output": ((), "-o", "Missing"),
     "output without a name": (("-o",), "-o", "requires an argument"),
     "unknown option": ((*OUT, "--lane", "8"), "--lane", ""),
@@ -231,7 +235,7 @@ def test_the_window_can_be_fixed_below_zero(capsys, folder):
     assert json.loads((folder / "x.json").read_text())["config"]["window-lsb"] == -40
 
 
-@pytest.mark.parametrize(("file", "top"), [("mac8.v", "mac8"), ("sub/_x.v", "_x"), ("plain", "plain"), ("Mac.sv", "Mac")])
+@pytest.mark.parametrize(("file", "top"), [("mac8.v", "mac8"), ("sub/a_x.v", "a_x"), ("Mac.sv", "Mac")])
 def test_the_top_module_is_named_after_the_file(capsys, folder, file, top):
     (folder / "sub").mkdir()
     assert run(capsys, "generate", *SMALL, "-o", file)[0] == 0
