@@ -5,7 +5,7 @@ from pathlib import Path
 from mxmac.accumulator.exact.words import word_bits
 from mxmac.config import WINDOW_BITS, Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
-from mxmac.mac.unit import result_queue_depth
+from mxmac.mac import unit_plan
 from mxmac.stages.layouts import STATUS, scale_sum_layout
 from mxmac.stages.multiplier import product_layout
 
@@ -112,7 +112,7 @@ def draw(config: MacConfig) -> str:
         _box(618, 255, 104, 80, "rounder", "to nearest,", "ties to even"),
         _wire("722,295 756,295"),
         _text(738, 287, f"{config.output.width + STATUS.size}", "width"),
-        _box(758, 255, 84, 80, "queue", f"{result_queue_depth(config)} results"),
+        _box(758, 255, 84, 80, "queue", f"{unit_plan(config).results} results"),
         _wire("842,295 852,295", head=False),
         _wire("852,295 852,267 866,267"),
         _wire("852,295 852,323 866,323"),

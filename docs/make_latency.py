@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac.unit import unit_latency, unit_latency_min
+from mxmac.mac import unit_plan
 
 FILE = Path(__file__).with_name("architecture.md")
 
@@ -26,7 +26,8 @@ def table() -> str:
         for kind in (Accumulator.EXACT, Accumulator.WINDOW, Accumulator.FP32):
             formats = {"a": (ELEMENT_FORMATS[a],), "b": (ELEMENT_FORMATS[b],)}
             config = MacConfig(**formats, block=block, lanes=lanes, accumulator=kind)
-            least, most = unit_latency_min(config), unit_latency(config)
+            unit = unit_plan(config)
+            least, most = unit.latency_min, unit.latency
             cells.append(str(most) if least == most else f"{least} to {most}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -16,14 +16,8 @@ __all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storag
 EXACT_BLOCKS = 1 << 16
 #: Width of a window and bits below the block that anchors it, by default; and the greatest width.
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
-#: Bits a clock that a serial accumulator may work with.
-_CHUNKS = (4, 8, 16, 32)
 #: For each depth of pipelining: levels of a shifter between two registers, and levels of logic of the rounding.
 _PIPELINES = {1: (4, 12), 2: (2, 4), 3: (1, 3)}
-#: Beats of a block from which on it can be added up exactly a word a clock.
-SERIAL_EXACT_BEATS = 32
-#: Clocks that serial rounding takes from the last chunk on, besides those in which the result is shifted into place.
-SERIAL_ROUND_CLOCKS = 7
 
 
 class Accumulator(Enum):
@@ -270,16 +264,6 @@ class MacConfig:
         """Bits of an anchored window below the block that anchors it."""
         return _present("window_guard", self.window_guard)
 
-    @property
-    def window_exp_min(self) -> int:
-        """Exponent of the window's least significant bit: where it is fixed, or if a block with scale codes 0 anchors it."""
-        return self.block_exp_min - self.window_guard_bits if self.window_lsb is None else self.window_lsb
-
-    @property
-    def window_headroom(self) -> int:
-        """Bits that an anchored window has above the largest sum of the block that anchors it; negative if some do not fit."""
-        return self.window_bits - self.window_guard_bits - self.block_sum_bits
-
     # Pipeline
 
     @property
@@ -291,60 +275,3 @@ class MacConfig:
     def round_levels(self) -> int:
         """Levels of logic between two registers of the rounding."""
         return _PIPELINES[self.pipeline][1]
-
-    # Rate
-
-    @cached_property
-    def chunk_bits(self) -> int:
-        """Bits a clock with which a serial accumulator and its rounder work; 0 if blocks have too few beats for one."""
-        if self.accumulator is Accumulator.EXACT and self.beats >= SERIAL_EXACT_BEATS:
-            return _CHUNKS[0]
-        if self.accumulator is Accumulator.WINDOW:
-            for bits in _CHUNKS:
-                # Another block may come, and another dot product be rounded, as soon as the beats of a block have passed.
-                rest = max(self.chunks(self.block_sum_bits, bits) + 1, self.result_chunks(bits) + SERIAL_ROUND_CLOCKS - 2)
-                if self.chunks(self.window_bits, bits) + rest <= self.beats:
-                    return bits
-        return 0
-
-    @property
-    def takes_whole_blocks(self) -> bool:
-        """Whether a block that ends early takes the clocks of a whole one: a serial window turns once for each of them."""
-        return self.accumulator is Accumulator.WINDOW and self.chunk_bits > 0
-
-    @property
-    def window_dot_clocks(self) -> int:
-        """Clocks that a dot product takes at least, in the long run and with a window: those of a block, or one.
-
-        A serial window turns for as long as a block lasts; and in registers there are places for the results of whole blocks
-        only.
-        """
-        return self.beats if self.takes_whole_blocks or self.storage is Storage.REGISTERS else 1
-
-    def chunks(self, bits: int, chunk: int | None = None) -> int:
-        """Chunks of ``chunk`` bits, or of config.chunk_bits, that so many bits fill."""
-        return -(-bits // (chunk or self.chunk_bits))
-
-    def result_chunks(self, chunk: int | None = None) -> int:
-        """Chunks of a result: two bits below its significand, and one above for what rounding may carry into."""
-        return self.chunks(self.output.man_bits + 4, chunk)
-
-    @property
-    def serial_block_clocks(self) -> int:
-        """Clocks in which a block is added up in a serial window: chunks below it, inside it, and what is carried out of it."""
-        return self.chunks(self.block_sum_bits) + self.chunks(self.window_bits) + 1
-
-    @property
-    def fp32_add_clocks(self) -> int:
-        """Clocks of one addition in binary32: compare, align, add, round. More of them, if blocks leave the time for it."""
-        return 8 if self.beats >= 8 else 4
-
-    @property
-    def fp32_round_clocks(self) -> int:
-        """Registers inside the rounding of an addition in binary32."""
-        return self.fp32_add_clocks - 4
-
-    @property
-    def block_interval(self) -> int:
-        """Clocks that a whole block takes, in the long run."""
-        return max(self.beats, self.fp32_add_clocks) if self.accumulator is Accumulator.FP32 else self.beats

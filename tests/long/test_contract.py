@@ -14,6 +14,7 @@ from amaranth.sim import Simulator
 
 import oracle
 from golden_checks import oracle_window
+from mxmac.accumulator import Kind, accumulator_plan
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac.top import MacTop
@@ -273,7 +274,7 @@ def check_rate_and_latency(simulation, maker, kind, dots):
 
 def check_latency_of_one_alone(simulation, maker):
     manifest = simulation.design.manifest
-    fixed = maker.config.accumulator is WINDOW and not maker.config.takes_whole_blocks
+    fixed = accumulator_plan(maker.config).kind is Kind.PARALLEL_WINDOW
     assert manifest["latency_min"] == manifest["latency"] or not fixed
     # A second block might have to wait for the first, if blocks have an interval.
     dots = [[maker.block(127, 127)], [maker.block(127, 127, length=maker.config.lanes)]]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mxmac.accumulator import Kind, accumulator_plan
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.stimulus.dots import Dot, expected_results
@@ -59,7 +60,7 @@ def test_one_beat_a_clock_is_sustained_with_the_widest_sums(kind, tmp_path, tmp_
 
 def sustains(config, tmp_path, tmp_path_factory):
     """Run a unit with dot products of many lengths and scales."""
-    kind, lanes = config.accumulator, config.lanes
+    lanes = config.lanes
     unit, rng = built(config, tmp_path / "unit", tmp_path_factory), np.random.default_rng(lanes)
     interval = unit.design.manifest["initiation_interval"]
     assert interval["clocks_per_beat"] == 1
@@ -71,7 +72,7 @@ def sustains(config, tmp_path, tmp_path_factory):
     for blocks in (whole, whole + 1, 3 * whole, 60):
         for spread in (0, 6, 127):
             check(unit, rng, blocks * config.beats, 4000 // blocks // config.beats + 8, spread)
-    if kind is EXACT and config.chunk_bits == 0:
+    if accumulator_plan(config).kind is Kind.PARALLEL_EXACT:
         for beats in (shortest, shortest + 1, whole * config.beats):
             check(unit, rng, beats, 300, ENDS)
     # Dot products that end early, down to the shortest for which that is promised, and the clocks of shorter ones.

@@ -375,22 +375,6 @@ def test_options_have_the_defaults_of_the_configuration():
     assert quantizer_config_from() == QuantizerConfig()
 
 
-@pytest.mark.parametrize(
-    ("headroom", "parameters"),
-    [
-        (22, {}),
-        (0, {"window": 58}),
-        (-1, {"window": 57}),
-        (8, {"a": "E5M2"}),
-        (-6, {"a": "E5M2", "b": "E5M2"}),
-        (10, {"a": "E5M2", "b": "E5M2", "window": 96}),
-        (0, {"a": "E5M2", "b": "E5M2", "window": 70, "window_guard": 0}),
-    ],
-)
-def test_window_headroom_is_what_a_block_and_the_guard_leave(headroom, parameters):
-    assert config(**parameters).window_headroom == headroom
-
-
 # Widths.
 
 
@@ -446,9 +430,6 @@ def test_scales_span_what_they_should():
     made = config()
     assert made.scale_sum_max == 508
     assert made.block_exp_min == -18 - 254
-    assert made.window_exp_min == made.block_exp_min - 16
-    assert config(window_guard=0).window_exp_min == made.block_exp_min
-    assert config(window_lsb=-7).window_exp_min == -7
 
 
 @pytest.mark.parametrize(
@@ -460,19 +441,6 @@ def test_an_operand_of_several_formats_is_as_fine_and_as_large_as_any(formats):
     assert Fraction(2) ** operand.lsb_exp == grid
     assert operand.max_integer * grid == largest
     assert operand.width == max(ELEMENT_FORMATS[name].width for name in formats)
-
-
-# Rate.
-
-
-@each_accumulator
-@pytest.mark.parametrize(("block", "lanes"), [(1, 1), (32, 32), (32, 16), (32, 8), (32, 4), (32, 1), (9, 3), (1024, 1)])
-def test_a_block_of_four_beats_or_more_takes_a_beat_a_clock(accumulator, block, lanes):
-    made = config(block=block, lanes=lanes, accumulator=accumulator)
-    assert made.beats == block // lanes
-    assert made.block_interval >= made.beats
-    if accumulator is Accumulator.WINDOW or made.beats >= 4:
-        assert made.block_interval == made.beats
 
 
 # Formats.

@@ -6,9 +6,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mxmac.config import MacConfig
-from mxmac.mac.unit import beat_in_layout, result_queue_depth
-from mxmac.primitives.credit_queue import queue_depth
-from mxmac.stages.layouts import result_layout
+from mxmac.mac import unit_plan
+from mxmac.stages.layouts import beat_in_layout, result_layout
 
 from ..protocol import CONTINUES, MORE, REPLY, ErrorCode, Kind
 from .beats import BeatAssembler, ResultSender
@@ -206,7 +205,7 @@ class Sequencer(wiring.Component):
 
     def _owed(self, m: Module) -> Signal:
         """Results that are still to come: never more than the MAC unit keeps room for."""
-        owed = Signal(range(queue_depth(result_queue_depth(self.config)) + 1))
+        owed = Signal(range(unit_plan(self.config).results_queued + 1))
         last_given = self.beats.valid & self.beats.ready & self.beats.payload.last
         m.d.comb += self.delivered.eq(self.results.valid & self.results.ready)
         with m.If(last_given ^ self.delivered):

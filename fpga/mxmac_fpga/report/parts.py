@@ -7,6 +7,7 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from mxmac.accumulator import accumulator_plan
 from mxmac.accumulator.window.scale_applier import ScaleApplier
 from mxmac.baselines.fp32_lane import Fp32Lane
 from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
@@ -98,7 +99,7 @@ def _component(
 
 
 def _macs_of_blocks(config: MacConfig) -> Fraction:
-    return Fraction(config.block, config.block_interval)
+    return Fraction(config.block, accumulator_plan(config).block_interval)
 
 
 #: Parts that the options of a unit describe; some are what others do instead, for comparison.

@@ -1,5 +1,7 @@
 """Accumulator in binary32, rounded once per block."""
 
+from functools import partial
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,14 +13,35 @@ from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..stages.layouts import SPECIALS, STATUS, result_layout, scaled_block_layout
 from ..stages.rounder import Rounder
 from ..stages.scale_sum import specials_of_block
+from .plan import Kind, Plan, block_queue_depth
 
-__all__ = ["Fp32Accumulator", "Fp32Narrower", "fp32_latency"]
+__all__ = [
+    "NARROW_CLOCKS",
+    "Fp32Accumulator",
+    "Fp32Narrower",
+    "fp32_add_clocks",
+    "fp32_latency",
+    "fp32_plan",
+    "fp32_round_clocks",
+]
 
 FP32 = RESULT_FORMATS["FP32"]
 #: Levels of the block's normalisation between two registers.
 NORMALISE_LEVELS_PER_CLOCK = 2
 #: Clocks of the addition before its rounding: compare, align, add.
 ADD_CLOCKS = 3
+#: Clocks of the rounding from binary32 to a narrower format.
+NARROW_CLOCKS = 3
+
+
+def fp32_add_clocks(config: MacConfig) -> int:
+    """Return the cycles of one addition in binary32: compare, align, add, round; more of them if blocks leave the time."""
+    return 8 if config.beats >= 8 else 4
+
+
+def fp32_round_clocks(config: MacConfig) -> int:
+    """Return the registers inside the rounding of an addition."""
+    return fp32_add_clocks(config) - ADD_CLOCKS - 1
 
 
 def _normalise_levels(config: MacConfig) -> int:
@@ -32,13 +55,13 @@ def _exp_base(config: MacConfig) -> int:
 
 def fp32_latency(config: MacConfig) -> int:
     """Clocks from the last block of a dot product to its sum."""
-    return QUEUE_CLOCKS + 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + config.fp32_add_clocks
+    return QUEUE_CLOCKS + 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + fp32_add_clocks(config)
 
 
 class Fp32Accumulator(wiring.Component):
     """Adds blocks up, starting from +0: ``acc = round(acc + block)``, each time with the exact value of the block.
 
-    An addition takes ``config.fp32_add_clocks`` clocks and starts from the result of the last; blocks that come closer
+    An addition takes ``fp32_add_clocks(config)`` clocks and starts from the result of the last; blocks that come closer
     together wait in a queue.
 
     Parameters
@@ -73,7 +96,7 @@ class Fp32Accumulator(wiring.Component):
         """Build the accumulator."""
         m = Module()
         config = self.config
-        front = fp32_latency(config) - config.fp32_add_clocks - QUEUE_CLOCKS
+        front = fp32_latency(config) - fp32_add_clocks(config) - QUEUE_CLOCKS
         scaled = self._next_block(m)
         valid = delay_valid(m, self.taken, front, name="valid")
         last = delay(m, scaled.block.dot_last, front, name="last")
@@ -87,7 +110,7 @@ class Fp32Accumulator(wiring.Component):
         """The block that comes next, taken as soon as the addition before it has had its clocks."""
         layout = scaled_block_layout(self.config)
         m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
-        pause = Signal(range(self.config.fp32_add_clocks))
+        pause = Signal(range(fp32_add_clocks(self.config)))
         m.d.comb += [
             queue.i.valid.eq(self.i.valid),
             queue.i.payload.eq(self.i.payload.as_value()),
@@ -95,7 +118,7 @@ class Fp32Accumulator(wiring.Component):
             self.taken.eq(queue.o.valid & queue.o.ready),
         ]
         with m.If(self.taken):
-            m.d.sync += pause.eq(self.config.fp32_add_clocks - 1)
+            m.d.sync += pause.eq(fp32_add_clocks(self.config) - 1)
         with m.Elif(pause.any()):
             m.d.sync += pause.eq(pause - 1)
         return data.View(layout, queue.o.payload)
@@ -135,7 +158,7 @@ class Fp32Accumulator(wiring.Component):
             width=field + 3,
             exp_bits=len(block_exp),
             exp_min=_exp_base(config) - field,
-            clocks=config.fp32_round_clocks,
+            clocks=fp32_round_clocks(config),
         )
         m.submodules.rounder = rounder
 
@@ -213,7 +236,7 @@ class Fp32Accumulator(wiring.Component):
 
         # Round, and start anew after the last block
         block_done = rounder.o.valid
-        dot_done = delay_valid(m, valid & last, ADD_CLOCKS + config.fp32_round_clocks, name="dot_done")
+        dot_done = delay_valid(m, valid & last, ADD_CLOCKS + fp32_round_clocks(config), name="dot_done")
         status = Signal(STATUS)
         m.d.comb += status.as_value().eq(rounder.o.payload.status.as_value() | Mux(seen.as_value().any(), 0, flags.as_value()))
         with m.If(block_done):
@@ -278,3 +301,33 @@ class Fp32Narrower(wiring.Component):
             ),
         ]
         return m
+
+
+def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:
+    """Return the plan of an accumulator in binary32. Blocks wait for the addition before their own."""
+    add, narrows = fp32_add_clocks(config), config.output != FP32
+    block_interval = max(config.beats, add)
+    places = queue or block_queue_depth(config, block_interval)
+    least = fp32_latency(config) + NARROW_CLOCKS * narrows
+    # Blocks that come faster than they are added queue up; of longer ones, only a last that is cut short waits.
+    ahead = places - 1 if config.beats < add else 1
+    rate: tuple[str, ...] = (
+        f"One beat a clock, sustained, if blocks have {add} beats or more. A block that ends with fewer takes",
+        f"{add} clocks in the long run, for one addition.",
+    )
+    if block_interval > config.beats:
+        rate = (f"A block takes {add} clocks in the long run, for one addition; up to a few blocks, one beat a clock.",)
+
+    stages: dict[str, partial[wiring.Component]] = {"accumulator": partial(Fp32Accumulator, config, queue=places)}
+    if narrows:
+        stages["narrower"] = partial(Fp32Narrower, config.output, clocks=NARROW_CLOCKS)
+    return Plan(
+        kind=Kind.FP32,
+        stages=stages,
+        latency=(least, least + ahead * add),
+        block_interval=block_interval,
+        dot_interval=add,
+        result_interval=add,
+        queue=places,
+        rate=rate,
+    )

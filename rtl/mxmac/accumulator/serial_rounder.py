@@ -4,20 +4,27 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import SERIAL_ROUND_CLOCKS, MacConfig
+from ..formats import Format
 from ..primitives.bits import delay, delay_valid, exceeds, register
 from ..stages.layouts import SPECIALS, result_layout
 from ..stages.result import classify, pack_result
 
-__all__ = ["SerialRounder", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
+__all__ = ["SerialRounder", "chunk_count", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
 
+#: Latency from the last chunk to the result, besides the cycles in which the result is shifted into place.
+_ROUND_CLOCKS = 7
 #: Clocks in which it becomes known where in the value the result starts.
 _START_CLOCKS = 3
 
 
-def chunk_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of a chunk of a value: ``bits``, config.chunk_bits of them, and whether it is the ``first`` or the ``last``."""
-    return data.StructLayout({"bits": config.chunk_bits, "first": 1, "last": 1})
+def chunk_count(bits: int, chunk_bits: int) -> int:
+    """Return the number of chunks that a value of ``bits`` fills."""
+    return -(-bits // chunk_bits)
+
+
+def chunk_layout(chunk_bits: int) -> data.StructLayout:
+    """Layout of a chunk of a value: its ``bits``, and whether it is the ``first`` or the ``last``."""
+    return data.StructLayout({"bits": chunk_bits, "first": 1, "last": 1})
 
 
 def serial_total_layout(msb_bits: int, exp_bits: int) -> data.StructLayout:
@@ -42,9 +49,14 @@ def serial_total_layout(msb_bits: int, exp_bits: int) -> data.StructLayout:
     )
 
 
-def serial_rounder_clocks(config: MacConfig) -> int:
-    """Clocks from the last chunk to the result: start, negation, shifting into place, exponent, and packing."""
-    return SERIAL_ROUND_CLOCKS + config.result_chunks()
+def _result_chunks(output: Format, chunk_bits: int) -> int:
+    """Return the chunks of a result: two bits below its significand, and one above for the carry of its rounding."""
+    return chunk_count(output.man_bits + 4, chunk_bits)
+
+
+def serial_rounder_clocks(output: Format, chunk_bits: int) -> int:
+    """Return the latency from the last chunk to the result: start, negation, shifting into place, exponent, and packing."""
+    return _ROUND_CLOCKS + _result_chunks(output, chunk_bits)
 
 
 class SerialRounder(wiring.Component):
@@ -55,8 +67,10 @@ class SerialRounder(wiring.Component):
 
     Parameters
     ----------
-    config : MacConfig
-        Of it: ``output``, and ``chunk_bits``, which must not be None.
+    output : Format
+        A format with Inf and NaN.
+    chunk_bits : int
+        Bits of a chunk, one of which is taken per cycle: a power of two.
     msb_bits, exp_bits, exp_min, msb_min : int
         Of the total: see ``serial_total_layout``.
 
@@ -64,29 +78,28 @@ class SerialRounder(wiring.Component):
     -------
     total : In(serial_total_layout(msb_bits, exp_bits))
         Read with the first chunk.
-    i : In(stream.Signature(chunk_layout(config), always_ready=True))
+    i : In(stream.Signature(chunk_layout(chunk_bits), always_ready=True))
         Chunks of the value in two's complement, without a pause between them.
     ready : Out(1)
         The next value may begin. One that begins as the result of this one comes need not look.
     o : Out(stream.Signature(result_layout(output), always_ready=True))
-        ``serial_rounder_clocks(config)`` after the last chunk.
+        ``serial_rounder_clocks(output, chunk_bits)`` after the last chunk.
     """
 
-    def __init__(self, config: MacConfig, *, msb_bits: int, exp_bits: int, exp_min: int, msb_min: int = 0):
-        chunk = config.chunk_bits
-        self.output, self.chunk, self.exp_min = config.output, chunk, exp_min
-        self._result_chunks = config.result_chunks()
+    def __init__(self, output: Format, *, chunk_bits: int, msb_bits: int, exp_bits: int, exp_min: int, msb_min: int = 0):
+        self.output, self.chunk, self.exp_min = output, chunk_bits, exp_min
+        self._result_chunks = _result_chunks(output, chunk_bits)
         # How far the bits, counted by their exponents, lie above those of subnormal results.
-        self._least = msb_min + exp_min - config.output.emin
+        self._least = msb_min + exp_min - output.emin
         self._most_above_min = max(1, self._least + (1 << msb_bits) + (1 << exp_bits) - 2)
-        self._start_min = msb_min - (config.output.man_bits + 2)
+        self._start_min = msb_min - (output.man_bits + 2)
         self._start_max = self._start_min + max((1 << msb_bits) - 1, -self._least)
         super().__init__(
             {
                 "total": In(serial_total_layout(msb_bits, exp_bits)),
-                "i": In(stream.Signature(chunk_layout(config), always_ready=True)),
+                "i": In(stream.Signature(chunk_layout(chunk_bits), always_ready=True)),
                 "ready": Out(1),
-                "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
+                "o": Out(stream.Signature(result_layout(output), always_ready=True)),
             }
         )
 

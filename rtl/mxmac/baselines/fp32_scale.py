@@ -4,9 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..accumulator.fp32 import fp32_add_clocks, fp32_round_clocks
 from ..config import Accumulator, MacConfig
 from ..errors import UserError
-from ..mac.datapath import Datapath, block_queue_depth
+from ..mac.datapath import Datapath
 from ..primitives.bits import delay, delay_valid, register
 from ..primitives.credit_queue import CreditQueue
 from ..stages.layouts import SPECIALS, result_layout, scale_sum_layout
@@ -78,7 +79,7 @@ class _BinaryDatapath(Datapath):
         self._scale_of_block = delay(m, held, clocks - 1, name="binary_scale")
         return data.View(scale_sum_layout(), Const(0, scale_sum_layout().size))
 
-    def _fp32(self, m: Module, block_adder, scale):
+    def _accumulate(self, m: Module, block_adder, scale):
         m.submodules.scaler = scaler = ScaleByMultiplication(self.config)
         block = block_adder.o.payload
         m.d.comb += [scaler.sum.eq(block.sum), scaler.specials.eq(block.specials), scaler.scale.eq(self._scale_of_block)]
@@ -86,8 +87,8 @@ class _BinaryDatapath(Datapath):
         last = delay(m, block.dot_last, scaler.latency, name="scaled_last")
 
         # Blocks wait for the addition before their own.
-        clocks = self.config.fp32_add_clocks
-        depth = block_queue_depth(self.config) + -(-scaler.latency // self.config.block_interval)
+        clocks = fp32_add_clocks(self.config)
+        depth = self.plan.queue + -(-scaler.latency // self.plan.block_interval)
         m.submodules.queue = queue = CreditQueue(width=FP32.width + 1, depth=depth)
         pause = Signal(range(clocks))
         m.d.comb += [
@@ -102,7 +103,7 @@ class _BinaryDatapath(Datapath):
             m.d.sync += pause.eq(pause - 1)
 
         m.submodules.adder = adder = Fp32Adder(
-            width=FP32.sig_bits, exp_bits=FP32.exp_bits, exp_min=-FP32.bias, round_clocks=self.config.fp32_round_clocks
+            width=FP32.sig_bits, exp_bits=FP32.exp_bits, exp_min=-FP32.bias, round_clocks=fp32_round_clocks(self.config)
         )
         number = unpacked(m, queue.o.payload[: FP32.width], name="number")
         total = Signal(FP32.width)

@@ -1,5 +1,5 @@
 """The MAC unit: datapath, flow control and plain ports."""
 
-from .unit import MacUnit, result_queue_depth, unit_latency, unit_latency_min
+from .unit import MacUnit, UnitPlan, unit_plan
 
-__all__ = ["MacUnit", "result_queue_depth", "unit_latency", "unit_latency_min"]
+__all__ = ["MacUnit", "UnitPlan", "unit_plan"]

@@ -1,59 +1,62 @@
 """The whole unit: a stream of beats in, a stream of results out."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..accumulator.exact.parallel import exact_dot_clocks
-from ..config import Accumulator, MacConfig
-from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
+from ..accumulator import Plan, accumulator_plan
+from ..config import MacConfig
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit, queue_depth
 from ..stages.layouts import beat_in_layout, result_layout
-from .datapath import Datapath, block_queue_depth, datapath_latency
+from .datapath import Datapath, datapath_latency
 
-__all__ = ["MacUnit", "result_queue_depth", "unit_latency", "unit_latency_min"]
-
-#: Clocks in which the exact accumulator carries out a dot product whose blocks all fall into the same two words.
-EXACT_DOT_CLOCKS = 3
+__all__ = ["MacUnit", "UnitPlan", "unit_plan"]
 
 
-def unit_latency(config: MacConfig) -> int:
-    """Clocks from the edge that takes the last beat of a dot product to the first edge that can take its result.
+@dataclass(frozen=True, kw_only=True)
+class UnitPlan:
+    """Timing of a unit. All times are in clock cycles.
 
-    That is the most it takes after a pause: see ``unit_latency_min``.
+    Latencies are counted from the edge that takes the last beat of a dot product to the first edge that can take its result.
+
+    Members
+    -------
+    accumulator : Plan
+    latency : int
+        Largest latency of a dot product after a pause.
+    latency_min : int
+        Least latency. It is less than ``latency`` with the exact accumulator, if scales lie close together; with ``fp32``, if
+        no block waits for the addition before its own; and with a serial window, if the last block is a whole one.
+    results : int
+        Places for results that dot products need in order to follow each other at every ``accumulator.result_interval``.
     """
-    return datapath_latency(config)[1] + QUEUE_CLOCKS
+
+    accumulator: Plan
+    latency: int
+    latency_min: int
+    results: int
+
+    @property
+    def results_queued(self) -> int:
+        """Places for results that there are."""
+        return queue_depth(self.results)
 
 
-def unit_latency_min(config: MacConfig) -> int:
-    """As ``unit_latency``, but the least it takes.
-
-    That is less with the exact accumulator, if scales lie close together; with ``fp32``, if no block waits for the addition
-    before its own; and with a serial window, if the last block is a whole one.
-    """
-    return datapath_latency(config)[0] + QUEUE_CLOCKS
-
-
-def result_queue_depth(config: MacConfig) -> int:
-    """Results to make room for, so that dot products follow each other without a gap.
-
-    With a window they may be as short as a single beat, unless its results are kept in registers; the other accumulators take
-    their time over a dot product.
-    """
-    shortest = config.beats if config.chunk_bits else min(config.beats, exact_dot_clocks(config))
-    interval = {
-        Accumulator.WINDOW: config.window_dot_clocks,
-        Accumulator.FP32: config.fp32_add_clocks,
-        Accumulator.EXACT: max(shortest, EXACT_DOT_CLOCKS),
-    }
-    return -(-(unit_latency(config) + 2) // interval[config.accumulator]) + 1
+def unit_plan(config: MacConfig) -> UnitPlan:
+    """Return the plan of a unit."""
+    plan = accumulator_plan(config)
+    least, most = (clocks + QUEUE_CLOCKS for clocks in datapath_latency(config))
+    return UnitPlan(accumulator=plan, latency=most, latency_min=least, results=-(-(most + 2) // plan.result_interval) + 1)
 
 
 class MacUnit(wiring.Component):
     """Streaming dot products of MX blocks.
 
     A beat is only taken while there is room for one more block and one more result, so nothing behind the input ever has to
-    wait for what comes after it. One beat a clock, except that a block takes ``config.block_interval`` clocks in the long
-    run, and a dot product the clocks that the exact accumulator needs to carry it out.
+    wait for what comes after it. One beat a clock, except that in the long run a block takes the accumulator's
+    ``block_interval``, and a dot product with few beats its ``dot_interval`` at the most: see :class:`Plan`.
 
     Parameters
     ----------
@@ -63,10 +66,15 @@ class MacUnit(wiring.Component):
     -------
     i : In(stream.Signature(beat_in_layout(config)))
     o : Out(stream.Signature(result_layout(config.output)))
+
+    Attributes
+    ----------
+    plan : UnitPlan
     """
 
     def __init__(self, config: MacConfig):
         self.config = config
+        self.plan = unit_plan(config)
         super().__init__(
             {
                 "i": In(stream.Signature(beat_in_layout(config))),
@@ -80,7 +88,7 @@ class MacUnit(wiring.Component):
         config = self.config
         m.submodules.datapath = datapath = Datapath(config)
         width = result_layout(config.output).size
-        m.submodules.results = queue = CreditQueue(width=width, depth=result_queue_depth(config))
+        m.submodules.results = queue = CreditQueue(width=width, depth=self.plan.results)
 
         taken = Signal()
         block_complete = Signal()
@@ -94,7 +102,7 @@ class MacUnit(wiring.Component):
             datapath.i.payload.eq(self.i.payload),
             datapath.block_first.eq(block_first),
         ]
-        if config.takes_whole_blocks:
+        if self.plan.accumulator.whole_blocks:
             # What works on a block for as long as its beats take needs that time for one that ends early, too.
             m.d.comb += [
                 datapath.i.payload.last.eq(self.i.payload.last | resting),
@@ -124,9 +132,15 @@ class MacUnit(wiring.Component):
             self.i.ready.eq(room_for_result & room_for_block & ~resting),
         ]
         credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
-        if config.accumulator is not Accumulator.WINDOW:
-            depth = block_queue_depth(config)
-            credit(m, room_for_block, depth, taken=datapath.block_end, returned=datapath.block_taken, name="block")
+        if self.plan.accumulator.queue:
+            credit(
+                m,
+                room_for_block,
+                self.plan.accumulator.queue,
+                taken=datapath.block_end,
+                returned=datapath.block_taken,
+                name="block",
+            )
 
         m.d.comb += [
             queue.i.valid.eq(datapath.o.valid),

@@ -7,12 +7,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config import MacConfig
 from ..formats import Format
 from ..primitives.bits import any_of_each, delay_valid
 from .layouts import SPECIALS, result_layout, total_layout
 from .result import classify, pack_result
 
-__all__ = ["Rounder", "rounder_clocks"]
+__all__ = ["Rounder", "rounder_clocks", "rounder_of"]
 
 #: Levels of logic of finding out how far a value may be moved up.
 _BEGIN_LEVELS = 2
@@ -260,3 +261,19 @@ class Rounder(wiring.Component):
     def _pack(self, m: Module, state: dict) -> dict:
         packed, status = pack_result(m, self.output, state)
         return {"data": packed, "status": status.as_value()}
+
+
+def rounder_of(config: MacConfig, total: data.StructLayout, exp_min: int) -> partial[Rounder]:
+    """Return class and parameters of a unit's rounder, with the levels of logic per cycle that ``config.pipeline`` stands for.
+
+    Parameters
+    ----------
+    config : MacConfig
+    total : StructLayout
+        Layout of the sum to round: a ``total_layout``.
+    exp_min : int
+        Exponent of the least significant bit of a sum whose ``exp`` is 0.
+    """
+    width = total["value"].width
+    clocks = rounder_clocks(config.output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
+    return partial(Rounder, config.output, width=width, exp_bits=total["exp"].width, exp_min=exp_min, clocks=clocks)

@@ -11,9 +11,8 @@ from .. import __version__
 from ..config import MacConfig
 from ..errors import UserError
 from ..files import written_together
-from ..mac.header import dot_clocks, range_lines, rate_lines, window_note
 from ..mac.top import MacTop
-from ..mac.unit import result_queue_depth, unit_latency, unit_latency_min
+from ..mac.unit import unit_plan
 from ..primitives.credit_queue import queue_depth
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.top import QuantizerTop
@@ -62,30 +61,31 @@ def generate(config: MacConfig, top: str) -> Design:
     UserError
         If ``top`` is not an identifier of Verilog and VHDL, is a keyword of one of them, or the name of a port.
     """
-    latency = unit_latency(config)
+    unit = unit_plan(config)
+    plan = unit.accumulator
     return _design(
         MacTop,
         config,
         top,
         what="dot products of MX blocks",
         facts={
-            "latency": latency,
-            "latency_min": unit_latency_min(config),
-            "initiation_interval": _interval(config, config.block_interval, clocks_per_dot=dot_clocks(config)),
-            "results_queued": queue_depth(result_queue_depth(config)),
+            "latency": unit.latency,
+            "latency_min": unit.latency_min,
+            "initiation_interval": _interval(config, plan.block_interval, clocks_per_dot=plan.dot_interval),
+            "results_queued": unit.results_queued,
         },
         timing=[
-            f"Latency: {latency} clocks, from the edge that takes the last beat of a dot product to the first edge",
+            f"Latency: {unit.latency} clocks, from the edge that takes the last beat of a dot product to the first edge",
             "that can take its result.",
-            *rate_lines(config),
-            *range_lines(config),
+            *plan.rate,
+            *plan.range,
         ],
         block=[
             f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge "
             "of clk with",
             "valid and ready both high. Hold rst high for one clock before use.",
         ],
-        note=window_note(config),
+        note=plan.note,
     )
 
 

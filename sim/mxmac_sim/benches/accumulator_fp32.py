@@ -5,6 +5,7 @@ from random import Random
 
 import cocotb
 
+from mxmac.accumulator import accumulator_plan
 from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS
 from mxmac_sim.golden import model as golden
@@ -84,7 +85,7 @@ async def _run(dut, test: str, *, idle: str):
             vectors,
             results,
             idle=idle,
-            interval=config.block_interval,
+            interval=accumulator_plan(config).block_interval,
             operands=lambda index: blocks[index],
         )
 

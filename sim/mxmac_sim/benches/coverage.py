@@ -11,7 +11,8 @@ from typing import Any
 
 from cocotb_coverage.coverage import CoverageDB, CoverCross, CoverPoint, coverage_section
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.accumulator import accumulator_plan
+from mxmac.config import MacConfig
 from mxmac.formats import Format
 from mxmac_sim.stimulus.batches import CLASSES, REGIONS, element_classes
 
@@ -86,8 +87,9 @@ def _needs_infinity(config: MacConfig, found: _Bin) -> bool:
 
 
 def _may_lag(config: MacConfig) -> bool:
-    """Whether whole blocks can come while no block is added up: ``exact`` may be busy carrying out short dot products."""
-    return config.accumulator is Accumulator.EXACT or config.block_interval > config.beats
+    """Whether blocks wait, and whole ones can come faster than they, or short dot products before them, are added up."""
+    plan = accumulator_plan(config)
+    return plan.queue > 0 and max(plan.block_interval, plan.dot_interval) > config.beats
 
 
 EXCLUSIONS = (
@@ -121,9 +123,7 @@ EXCLUSIONS = (
         "resets",
         "between blocks only room for blocks can lack, and only where they come faster than they are added up",
         lambda config, found: (
-            found[0] == "between blocks"
-            and found[3] == "yes"
-            and (config.accumulator is Accumulator.WINDOW or not _may_lag(config) or found[1] == "none")
+            found[0] == "between blocks" and found[3] == "yes" and (not _may_lag(config) or found[1] == "none")
         ),
     ),
 )

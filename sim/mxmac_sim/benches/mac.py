@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import cocotb
 
-from mxmac.config import Accumulator
-from mxmac.mac.header import dot_clocks
+from mxmac.accumulator import accumulator_plan
 
 from ..stimulus.directed_dots import directed_dots
 from ..stimulus.dots import Dot
@@ -42,18 +41,19 @@ async def one_beat_a_clock(dut):
     """The rate that the manifest states, across blocks and dot products."""
     async with Testbench(dut, "one_beat_a_clock") as bench:
         config, budget = bench.config, bench.settings.effort.scaled(_BEATS) // 4
-        enough = -(-dot_clocks(config) // config.beats)
+        plan = accumulator_plan(config)
+        enough = -(-plan.dot_interval // config.beats)
         for blocks in ((1,), (1, 2, 3), (max(8, enough),)):
-            if config.accumulator is Accumulator.EXACT and 1 in blocks:
+            if min(blocks) * plan.block_interval < plan.dot_interval:
                 continue  # short dot products may have to wait for each other
             unit = Passage(bench, list(_within(budget, _random(bench, blocks=blocks), bench)))
             await unit.run()
             count = sum(len(dot.a) for dot in unit.dots)
-            unit.check_clocks((count - 1) * config.block_interval + config.beats - 1)
-        if config.accumulator is Accumulator.WINDOW:
+            unit.check_clocks((count - 1) * plan.block_interval + config.beats - 1)
+        if not plan.queue:
             unit = Passage(bench, list(_within(budget, _random(bench, blocks=(1,), last_beats=1), bench)))
             await unit.run()
-            unit.check_clocks((len(unit.dots) - 1) * dot_clocks(config))
+            unit.check_clocks((len(unit.dots) - 1) * plan.dot_interval)
 
 
 @cocotb.test()

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from mxmac.config import Accumulator, MacConfig, Storage
+from mxmac.accumulator import Kind, accumulator_plan
+from mxmac.config import MacConfig, Storage
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac.datapath import total_of
-from mxmac.stages.rounder import rounder_clocks
+from mxmac.mac import unit_plan
 from mxmac.verilog import generate
 
 from .harness import module_of
@@ -24,7 +24,7 @@ from .specs.streams import answers_harness, credits_harness, held_harness, reset
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
 from .specs.window_sum import window_accumulator_harness
 
-__all__ = ["TOP", "Property", "all_pairings", "unit_properties", "unit_text"]
+__all__ = ["TOP", "Property", "all_pairings", "specified_by", "unit_properties", "unit_text"]
 
 #: Name of the unit's top module.
 TOP = "unit"
@@ -98,17 +98,8 @@ def _exact_words(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _rounder(config: MacConfig, text: str, name: str) -> Property:
-    total, exp_min = total_of(config)
-    width, exp_bits = total["value"].width, total["exp"].width
-    harness, clocks = rounder_harness(
-        text,
-        module_of(text, "datapath_rounder"),
-        config.output,
-        width=width,
-        exp_bits=exp_bits,
-        exp_min=exp_min,
-        clocks=rounder_clocks(config.output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels),
-    )
+    parameters = accumulator_plan(config).stages["rounder"].keywords
+    harness, clocks = rounder_harness(text, module_of(text, "datapath_rounder"), config.output, **parameters)
     return Property(name, f"rounding to {config.output.name}, flags: any sum", Method.ANY_STATE, clocks, text + harness, clocks)
 
 
@@ -132,15 +123,78 @@ def _places(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _answers(config: MacConfig, text: str, name: str) -> Property:
-    fixed = config.accumulator is Accumulator.WINDOW and not config.chunk_bits
-    harness, depth = answers_harness(config, text, TOP, fixed=fixed)
+    unit = unit_plan(config)
+    fixed = unit.latency == unit.latency_min
+    harness, depth = answers_harness(config, text, TOP, fixed=fixed, within=_first_answer(config))
     method = Method.INDUCTION if fixed else Method.BOUNDED
     return Property(name, "ports: one result for each in_last, in time", method, depth, text + harness, depth)
 
 
 def _reset(config: MacConfig, text: str, name: str) -> Property:
-    harness, depth = reset_harness(config, text, TOP)
+    harness, depth = reset_harness(config, text, TOP, within=_first_answer(config))
     return Property(name, "ports: after a reset, no trace of what was before", Method.BOUNDED, depth, text + harness, depth)
+
+
+def _exact_makers(config: MacConfig) -> dict[str, _Maker]:
+    words: dict[str, _Maker] = {"exact_words": _exact_words} if config.storage is Storage.LUTRAM else {}
+    return {**words, "rounder": _rounder}
+
+
+@dataclass(frozen=True)
+class _Proofs:
+    """What is proved of one kind of accumulator.
+
+    Members
+    -------
+    stages : callable
+        Properties of its stages, by name.
+    by_module : mapping of str to str
+        Names of properties that specify a module of the unit completely, by the module's name.
+    depends : bool
+        Whether the latency depends on the numbers: proofs of the whole unit then end with the least latency, and two units
+        at a time are too much for them.
+    """
+
+    stages: Callable[[MacConfig], dict[str, _Maker]] = lambda _: {}
+    by_module: Mapping[str, str] = field(default_factory=dict)
+    depends: bool = False
+
+
+#: What is proved of each kind of accumulator.
+_ACCUMULATORS: Mapping[Kind, _Proofs] = {
+    Kind.PARALLEL_EXACT: _Proofs(_exact_makers, depends=True),
+    Kind.SERIAL_EXACT: _Proofs(depends=True),
+    Kind.PARALLEL_WINDOW: _Proofs(
+        lambda _: {"scale_applier": _scale_applier, "window": _window, "rounder": _rounder}, {"accumulator": "window"}
+    ),
+    Kind.SERIAL_WINDOW: _Proofs(),
+    Kind.FP32: _Proofs(),
+}
+#: Properties that specify a module completely, by the module's name.
+_BY_MODULE = {
+    "multiplier": "multiplier",
+    "scale_sum": "scales",
+    "tree": "tree",
+    "block_adder": "block",
+    "scale_applier": "scale_applier",
+    "rounder": "rounder",
+}
+
+
+def _proofs(config: MacConfig) -> _Proofs:
+    return _ACCUMULATORS[accumulator_plan(config).kind]
+
+
+def specified_by(config: MacConfig) -> dict[str, str]:
+    """Return the properties of a unit that specify a module completely, by the name of the module's instance."""
+    names = _makers(config)
+    return {module: name for module, name in {**_BY_MODULE, **_proofs(config).by_module}.items() if name in names}
+
+
+def _first_answer(config: MacConfig) -> int:
+    """Return the cycles after a reset in which there can be an answer, and some more."""
+    unit = unit_plan(config)
+    return (unit.latency_min if _proofs(config).depends else unit.latency) + 6
 
 
 def _makers(config: MacConfig) -> dict[str, _Maker]:
@@ -148,19 +202,12 @@ def _makers(config: MacConfig) -> dict[str, _Maker]:
     makers: dict[str, _Maker] = {"multiplier": _multiplier, "scales": _scales}
     if config.lanes > 1:
         makers["tree"] = _tree
-    makers["block"] = _block
-    if config.accumulator is Accumulator.WINDOW and not config.chunk_bits:
-        makers |= {"scale_applier": _scale_applier, "window": _window}
-    if config.accumulator is Accumulator.EXACT and not config.chunk_bits and config.storage is Storage.LUTRAM:
-        makers["exact_words"] = _exact_words
-    if config.accumulator is not Accumulator.FP32 and not config.chunk_bits:
-        makers["rounder"] = _rounder
-    if config.accumulator is not Accumulator.WINDOW:
+    makers |= {"block": _block, **_proofs(config).stages(config)}
+    if accumulator_plan(config).queue:
         makers["block_queue"] = _queue("accumulator_queue", "blocks")
     makers["result_queue"] = _queue("mac_results", "results")
     makers |= {"held": _held, "places": _places, "answers": _answers}
-    if config.accumulator is not Accumulator.EXACT:
-        # How long an exact sum takes to be handed out depends on its words: too much for two units at a time.
+    if not _proofs(config).depends:
         makers["reset"] = _reset
     return makers
 

@@ -7,16 +7,15 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from mxmac.accumulator.exact.parallel import ExactAccumulator, exact_latency
-from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS, SerialExact, serial_exact_latency
+from mxmac.accumulator import Kind, accumulator_plan
+from mxmac.accumulator.exact.parallel import exact_latency
+from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS
 from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
-from mxmac.accumulator.fp32 import FP32, Fp32Accumulator, Fp32Narrower, fp32_latency
-from mxmac.accumulator.window.parallel import WINDOW_CLOCKS, WindowAccumulator
-from mxmac.accumulator.window.scale_applier import ScaleApplier, scale_applier_latency
-from mxmac.accumulator.window.serial import SCALE_CLOCKS, SerialWindow, serial_window_latency
-from mxmac.config import Accumulator, MacConfig
-from mxmac.mac.datapath import NARROW_CLOCKS, total_of
-from mxmac.mac.unit import unit_latency, unit_latency_min
+from mxmac.accumulator.fp32 import FP32, fp32_latency
+from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
+from mxmac.accumulator.window.scale_applier import scale_applier_latency
+from mxmac.config import MacConfig
+from mxmac.mac import unit_plan
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.unit import quantizer_latency
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
@@ -92,106 +91,99 @@ def _multiplier(config: MacConfig) -> Design:
     return _component("multiplier", {"": Multiplier(config)}, "multiplier", latency=multiplier_latency(config))
 
 
+def _scale_sum(_: MacConfig) -> Design:
+    return _component("scale_applier", {"sum": ScaleSum()}, "scale_sum")
+
+
+def _stage(config: MacConfig, name: str) -> Any:
+    """Return a stage of the accumulator, with few places for blocks."""
+    return accumulator_plan(config, queue=_QUEUE).stages[name]()
+
+
 def _scale_applier(config: MacConfig) -> Design:
-    parts: dict[str, wiring.Component] = {"sum": ScaleSum()}
-    if config.accumulator is not Accumulator.WINDOW or config.chunk_bits:
-        return _component("scale_applier", parts, "scale_sum")
-    parts[""] = ScaleApplier(config)
+    parts = {"sum": ScaleSum(), "": _stage(config, "scale_applier")}
     return _component("scale_applier", parts, "scale_sum", "scale_applier", latency=scale_applier_latency(config))
 
 
-def _exact_accumulator(config: MacConfig) -> Design:
+def _accumulator(config: MacConfig, module: str, **parameters: Any) -> Design:
+    return _component("accumulator", {"": _stage(config, "accumulator")}, module, **parameters)
+
+
+def _parallel_exact(config: MacConfig) -> Design:
     least, most = exact_latency(config)
-    return _component(
-        "accumulator",
-        {"": ExactAccumulator(config, queue=_QUEUE)},
-        "accumulator_exact",
-        queue=_QUEUE,
-        latency_min=least,
-        latency=most,
-        exp_min=exact_total_exp_min(config),
-        word_bits=word_bits(config),
-    )
-
-
-def _fp32_accumulator(config: MacConfig) -> Design:
-    part = Fp32Accumulator(config, queue=_QUEUE)
-    return _component("accumulator", {"": part}, "accumulator_fp32", latency=fp32_latency(config))
-
-
-def _window_accumulator(config: MacConfig) -> Design:
-    part = WindowAccumulator(config)
-    return _component("accumulator", {"": part}, "accumulator_window", latency=WINDOW_CLOCKS)
-
-
-def _serial_window(config: MacConfig) -> Design:
-    part = WithScaleAhead(SerialWindow(config), SCALE_CLOCKS)
-    latency = SCALE_CLOCKS + serial_window_latency(config)
-    return _component("accumulator", {"": part}, "accumulator_serial_window", latency=latency)
+    more = {"exp_min": exact_total_exp_min(config), "word_bits": word_bits(config)}
+    return _accumulator(config, "accumulator_exact", queue=_QUEUE, latency_min=least, latency=most, **more)
 
 
 def _serial_exact(config: MacConfig) -> Design:
-    least, most = serial_exact_latency(config, queue=_QUEUE)
-    return _component(
-        "accumulator",
-        {"": SerialExact(config, queue=_QUEUE)},
-        "accumulator_exact",
-        queue=_QUEUE,
-        latency_min=least,
-        latency=most,
-        word_bits=SERIAL_WORD_BITS,
-    )
+    least, most = accumulator_plan(config, queue=_QUEUE).latency
+    more = {"word_bits": SERIAL_WORD_BITS}
+    return _accumulator(config, "accumulator_exact", queue=_QUEUE, latency_min=least, latency=most, **more)
+
+
+def _parallel_window(config: MacConfig) -> Design:
+    return _accumulator(config, "accumulator_window", latency=WINDOW_CLOCKS)
+
+
+def _serial_window(config: MacConfig) -> Design:
+    plan = accumulator_plan(config)
+    part = WithScaleAhead(_stage(config, "accumulator"), plan.scale_lead)
+    latency = plan.scale_lead + plan.latency[0]
+    return _component("accumulator", {"": part}, "accumulator_serial_window", latency=latency)
+
+
+def _fp32(config: MacConfig) -> Design:
+    return _accumulator(config, "accumulator_fp32", latency=fp32_latency(config))
 
 
 def _narrower(config: MacConfig) -> Design:
-    part = Fp32Narrower(config.output, clocks=NARROW_CLOCKS)
-    return _component("narrower", {"": part}, "narrower", latency=NARROW_CLOCKS)
+    narrower = _stage(config, "narrower")
+    return _component("narrower", {"": narrower}, "narrower", latency=narrower.clocks)
 
 
 def _rounder(config: MacConfig) -> Design:
-    output = config.output
-    match config.accumulator:
-        case Accumulator.FP32:
-            # As wide as the sum of a block and an accumulator side by side.
-            output = FP32
-            width = max(config.block_sum_bits, output.sig_bits) + 6
-            exp_bits, exp_min = (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
-        case _:
-            total, exp_min = total_of(config)
-            width, exp_bits = total["value"].width, total["exp"].width
-    clocks = rounder_clocks(output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
-    rounder = Rounder(output, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=clocks)
-    return _component("rounder", {"": rounder}, "rounder", latency=clocks, output=output.name, exp_min=exp_min)
+    return _rounder_design(_stage(config, "rounder"))
 
 
-_ACCUMULATORS = {
-    Accumulator.EXACT: _exact_accumulator,
-    Accumulator.FP32: _fp32_accumulator,
-    Accumulator.WINDOW: _window_accumulator,
+def _fp32_rounder(config: MacConfig) -> Design:
+    """Return the bench of a rounder as wide as the sum of a block and an accumulator side by side."""
+    width = max(config.block_sum_bits, FP32.sig_bits) + 6
+    exp_bits, exp_min = (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
+    clocks = rounder_clocks(FP32, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
+    return _rounder_design(Rounder(FP32, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=clocks))
+
+
+def _rounder_design(rounder: Rounder) -> Design:
+    parameters = {"latency": rounder.clocks, "output": rounder.output.name, "exp_min": rounder.exp_min}
+    return _component("rounder", {"": rounder}, "rounder", **parameters)
+
+
+#: Benches of the stages of each kind of accumulator. Serial ones include their rounder, which has no bench of its own.
+_ACCUMULATORS: Mapping[Kind, Mapping[str, Callable[[MacConfig], Design]]] = {
+    Kind.PARALLEL_EXACT: {"accumulator": _parallel_exact, "rounder": _rounder},
+    Kind.SERIAL_EXACT: {"accumulator": _serial_exact},
+    Kind.PARALLEL_WINDOW: {"scale_applier": _scale_applier, "accumulator": _parallel_window, "rounder": _rounder},
+    Kind.SERIAL_WINDOW: {"accumulator": _serial_window},
+    Kind.FP32: {"accumulator": _fp32, "rounder": _fp32_rounder, "narrower": _narrower},
 }
 
 
 def unit_subject(config: MacConfig) -> Subject:
-    """Return what is verified of a unit.
-
-    Serial accumulators bring their rounder along, which has no bench of its own.
-    """
+    """Return what is verified of a unit."""
 
     @cache
     def text() -> str:
         return generate(config, _UNIT_TOP).text
 
     def whole(config: MacConfig) -> Design:
-        latencies = {"latency_min": unit_latency_min(config), "latency": unit_latency(config)}
+        unit = unit_plan(config)
+        latencies = {"latency_min": unit.latency_min, "latency": unit.latency}
         return Design(_UNIT_TOP, text(), ("mac",), latencies)
 
-    parts = {"multiplier": _multiplier, "scale_applier": _scale_applier}
-    if config.chunk_bits:
-        parts["accumulator"] = _serial_window if config.takes_whole_blocks else _serial_exact
-    else:
-        parts |= {"accumulator": _ACCUMULATORS[config.accumulator], "rounder": _rounder}
-    if config.accumulator is Accumulator.FP32 and config.output != FP32:
-        parts["narrower"] = _narrower
+    plan = accumulator_plan(config)
+    parts = {"multiplier": _multiplier, "scale_applier": _scale_sum, **_ACCUMULATORS[plan.kind]}
+    if "narrower" not in plan.stages:
+        parts.pop("narrower", None)
     return Subject(config, _UNIT_TOP, text, {name: partial(make, config) for name, make in (parts | {"mac": whole}).items()})
 
 

@@ -7,6 +7,7 @@ import pytest
 from amaranth.sim import Simulator
 
 import oracle
+from mxmac.accumulator import accumulator_plan
 from mxmac.baselines.float32 import Fp32Adder, Fp32Multiplier
 from mxmac.baselines.fp32_lane import Fp32Lane
 from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
@@ -155,6 +156,7 @@ def test_a_datapath_with_scales_in_binary32(lanes, name):
     fmt = ELEMENT_FORMATS[name]
     config = MacConfig(a=[fmt], b=[fmt], block=8, lanes=lanes, accumulator=Accumulator.FP32)
     rng, dut = random.Random(lanes), Fp32ScaleDatapath(config)
+    interval = accumulator_plan(config).block_interval
     beat, steps, expected = dut.i.payload, [], []
     bits = 8 - (name == "E5M2")
     for _ in range(60):
@@ -184,8 +186,8 @@ def test_a_datapath_with_scales_in_binary32(lanes, name):
                     ]
                 )
             # Blocks of a beat come faster than they are added: every second one waits.
-            steps += [[(dut.i.valid, 0), (dut.block_end, 0)]] * (block % 2 * 2 * (config.block_interval - config.beats))
-        steps += [[(dut.i.valid, 0), (dut.block_end, 0)]] * config.block_interval
+            steps += [[(dut.i.valid, 0), (dut.block_end, 0)]] * (block % 2 * 2 * (interval - config.beats))
+        steps += [[(dut.i.valid, 0), (dut.block_end, 0)]] * interval
         expected.append(total)
     idle = [[(dut.i.valid, 0), (dut.block_end, 0)]] * 200
     found = simulate(dut, [*steps, *idle], lambda ctx: ctx.get(dut.o.payload.data) if ctx.get(dut.o.valid) else None)

@@ -19,7 +19,7 @@ import mxmac
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac.unit import unit_latency
+from mxmac.mac import unit_plan
 from mxmac.verilog import check_top_name, generate, manifest_path, write
 
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))
@@ -187,7 +187,7 @@ def test_header_comment_says_what_it_is_and_how_to_use_it(name):
     assert parts == {
         key: ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in config.as_dict().items()
     }
-    assert re.search(rf"^// Latency: .*\b{unit_latency(config)} clocks", header, re.M)
+    assert re.search(rf"^// Latency: .*\b{unit_plan(config).latency} clocks", header, re.M)
     for port, direction, width in top_ports(made.text):
         assert re.search(rf"^// +{port} +{direction} +{width}  \S", header, re.M), port
     for fmt_side in ("a", "b"):
@@ -209,7 +209,7 @@ def test_manifest_says_what_the_text_does(name):
     assert [(port["name"], port["direction"], port["width"]) for port in manifest["ports"]] == top_ports(made.text)
     assert all(port["about"] for port in manifest["ports"])
     latency = re.search(r"^// Latency: .*?(\d+) clocks", made.text, re.M)
-    assert manifest["latency"] == int(latency[1]) == unit_latency(config)
+    assert manifest["latency"] == int(latency[1]) == unit_plan(config).latency
     interval = manifest["initiation_interval"]
     assert interval["clocks_per_beat"] == 1
     assert interval["beats_per_block"] == config.block // config.lanes

@@ -6,7 +6,7 @@ import pytest
 
 from mxmac.config import Accumulator, MacConfig, MultiplierKind
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.mac.unit import unit_latency
+from mxmac.mac import unit_plan
 from mxmac.verilog import generate
 from mxmac_sim.campaigns.vectors import make_vectors
 from shared_units import built
@@ -46,7 +46,7 @@ def test_results_are_the_same(config, tmp_path, tmp_path_factory):
 @pytest.mark.parametrize("pairing", PAIRINGS, ids="x".join)
 @pytest.mark.parametrize("kind", [Accumulator.EXACT, Accumulator.WINDOW], ids=lambda kind: kind.value)
 def test_a_deeper_pipeline_takes_longer(pairing, kind):
-    latencies = [unit_latency(unit(pairing, accumulator=kind, pipeline=depth)) for depth in DEPTHS]
+    latencies = [unit_plan(unit(pairing, accumulator=kind, pipeline=depth)).latency for depth in DEPTHS]
     assert latencies == sorted(set(latencies))
 
 

@@ -6,6 +6,8 @@ each, adds to what was read the clock before, and writes it. Only when a dot pro
 while the next dot product already adds up in another part of the memories.
 """
 
+from functools import partial
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -14,13 +16,18 @@ from ...config import MacConfig, Storage
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ...stages.layouts import SPECIALS, scaled_block_layout
+from ...stages.rounder import rounder_of
 from ...stages.scale_sum import specials_of_block
+from ..plan import Kind, Plan, block_queue_depth
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words
-from .words import GROWTH, exact_total_layout, exact_words, word_bits
+from .words import EXACT_RANGE, GROWTH, exact_total_exp_min, exact_total_layout, exact_words, word_bits
 
-__all__ = ["ExactAccumulator", "exact_dot_clocks", "exact_latency"]
+__all__ = ["ExactAccumulator", "exact_latency", "parallel_exact_plan"]
+
+#: Fewest cycles in which a dot product is carried out: those of one whose blocks all fall into the same two words.
+_LEAST_DOT_CLOCKS = 3
 
 #: Clocks from when a block knows its words until they can be read as part of a finished sum.
 _WRITE_CLOCKS = 2
@@ -45,7 +52,7 @@ def _parts(config: MacConfig) -> list[slice]:
     return [slice(width * part // count, width * (part + 1) // count) for part in range(count)]
 
 
-def exact_dot_clocks(config: MacConfig) -> int:
+def _dot_clocks(config: MacConfig) -> int:
     """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
     wait = max(0, split_clocks(config) + _WRITE_CLOCKS + 2 - config.beats) if _slots(config) == 2 else 0
@@ -257,3 +264,26 @@ class ExactAccumulator(wiring.Component):
         ]
         wiring.connect(m, carry_out.o, wiring.flipped(self.o))
         return last_word
+
+
+def parallel_exact_plan(config: MacConfig, queue: int | None = None) -> Plan:
+    """Return the plan of an exact accumulator that takes a block per cycle. Blocks wait while dot products are carried out."""
+    places = queue or block_queue_depth(config, config.beats)
+    rounder = rounder_of(config, exact_total_layout(config), exact_total_exp_min(config))
+    rounding = rounder.keywords["clocks"]
+    least, most = exact_latency(config)
+    most_dot = _dot_clocks(config)
+    return Plan(
+        kind=Kind.PARALLEL_EXACT,
+        stages={"accumulator": partial(ExactAccumulator, config, queue=places), "rounder": rounder},
+        latency=(least + rounding, most + rounding),
+        block_interval=config.beats,
+        dot_interval=most_dot,
+        result_interval=max(_LEAST_DOT_CLOCKS, min(config.beats, most_dot)),
+        queue=places,
+        rate=(
+            f"One beat a clock, sustained, if dot products have {most_dot} beats or more. A shorter one may take longer than",
+            f"its beats to be carried out, but {most_dot} clocks at most; the fewer the closer its scales lie.",
+        ),
+        range=EXACT_RANGE,
+    )

@@ -6,6 +6,7 @@ it changes anything, so no word has bits to spare and nothing ever has to be cle
 """
 
 from enum import Enum
+from functools import partial
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -17,10 +18,16 @@ from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funn
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
+from ..plan import Kind, Plan, block_queue_depth
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
+from .words import EXACT_RANGE
 
-__all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_clocks", "serial_exact_latency"]
+__all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_latency", "serial_exact_plan"]
 
+#: Beats of a block from which on it can be added up exactly a word per cycle.
+_LEAST_BEATS = 32
+#: Bits of a word that are rounded per cycle.
+_CHUNK_BITS = 4
 #: Bits of a word of the memory.
 SERIAL_WORD_BITS = 16
 #: Clocks of a block besides one for each word: to start, two until the sum of its first word, and to take it from the queue.
@@ -71,17 +78,17 @@ def _result_words(config: MacConfig) -> int:
     return -(-(config.output.man_bits + 3 + SERIAL_WORD_BITS - 1) // SERIAL_WORD_BITS)
 
 
-def serial_exact_clocks(config: MacConfig) -> tuple[int, int]:
+def _clocks(config: MacConfig) -> tuple[int, int]:
     """Most clocks that adding a block takes, and that handing out a dot product takes after its last block."""
     words = _words(config)
-    return _BLOCK_CLOCKS + words, _DOT_CLOCKS + words + _result_words(config) * config.chunks(SERIAL_WORD_BITS)
+    return _BLOCK_CLOCKS + words, _DOT_CLOCKS + words + _result_words(config) * (SERIAL_WORD_BITS // _CHUNK_BITS)
 
 
 def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
     """Least and largest number of clocks from the last block of a dot product to its rounded sum."""
-    block, dot = serial_exact_clocks(config)
-    rounding = serial_rounder_clocks(config)
-    least = _BLOCK_CLOCKS + _DOT_CLOCKS + 2 * _block_words(config) + config.chunks(SERIAL_WORD_BITS)
+    block, dot = _clocks(config)
+    rounding = serial_rounder_clocks(config.output, _CHUNK_BITS)
+    least = _BLOCK_CLOCKS + _DOT_CLOCKS + 2 * _block_words(config) + SERIAL_WORD_BITS // _CHUNK_BITS
     return QUEUE_CLOCKS + least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
 
 
@@ -89,13 +96,13 @@ class SerialExact(wiring.Component):
     """Adds blocks up exactly, whatever their scales and order, one 16-bit word a clock.
 
     A block takes four clocks more than the words it changes: usually those that it falls into. Then a dot product takes a clock
-    for every word from the lowest to the highest that it has written, and one for config.chunk_bits of the few that the result
+    for every word from the lowest to the highest that it has written, and one for every four bits of the few that the result
     is made of. All of it is done within the beats of a block, unless scales lie far apart; then blocks wait in a queue.
 
     Parameters
     ----------
     config : MacConfig
-        Of it: the formats of the operands, ``block`` and ``output``. ``config.chunk_bits`` must not be 0.
+        Of it: the formats of the operands, ``block`` and ``output``.
     queue : int
         Blocks that may wait.
 
@@ -132,7 +139,8 @@ class SerialExact(wiring.Component):
         ]
         words, result_words = _words(config), _result_words(config)
         m.submodules.rounder = rounder = SerialRounder(
-            config,
+            config.output,
+            chunk_bits=_CHUNK_BITS,
             msb_bits=(SERIAL_WORD_BITS * result_words - 1).bit_length(),
             exp_bits=(SERIAL_WORD_BITS * (words - 1)).bit_length(),
             exp_min=config.block_exp_min,
@@ -245,7 +253,7 @@ class SerialExact(wiring.Component):
 
     def _hand_out(self, m: Module, rounder, state, index, word, word_index, written, specials):
         """From the highest word down to the lowest, past those that rounding needs; then upwards through these."""
-        width, total, neg = self.config.chunk_bits, rounder.total, written.neg
+        width, total, neg = _CHUNK_BITS, rounder.total, written.neg
         differing = Signal(SERIAL_WORD_BITS)
         lead = Signal(range(SERIAL_WORD_BITS))
         m.d.comb += differing.eq(word ^ neg.replicate(SERIAL_WORD_BITS))
@@ -303,3 +311,25 @@ class SerialExact(wiring.Component):
             rounder.i.payload.first.eq(emitted & ~delay_valid(m, emitted, 1, name="emitted_before")),
             rounder.i.payload.last.eq(register(m, part_last & (more == 0), name="word_last")),
         ]
+
+
+def serial_exact_plan(config: MacConfig, queue: int | None = None) -> Plan | None:
+    """Return the plan of an exact accumulator that works on a word per cycle; None if blocks have too few beats."""
+    if config.beats < _LEAST_BEATS:
+        return None
+    places = queue or block_queue_depth(config, config.beats)
+    block, dot = _clocks(config)
+    return Plan(
+        kind=Kind.SERIAL_EXACT,
+        stages={"accumulator": partial(SerialExact, config, queue=places)},
+        latency=serial_exact_latency(config, queue=places),
+        block_interval=config.beats,
+        dot_interval=block + dot,
+        result_interval=config.beats,
+        queue=places,
+        rate=(
+            "One beat a clock, sustained, if scales lie close together. Otherwise a block may take longer than its beats,",
+            f"but {block} clocks at most, and the last one of a dot product {dot} more.",
+        ),
+        range=EXACT_RANGE,
+    )

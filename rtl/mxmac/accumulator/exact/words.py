@@ -2,11 +2,13 @@
 
 from amaranth.lib import data
 
-from ...config import MacConfig
+from ...config import EXACT_BLOCKS, MacConfig
 from ...stages.layouts import total_layout
 
-__all__ = ["GROWTH", "below_bits", "exact_total_exp_min", "exact_total_layout", "exact_words", "word_bits"]
+__all__ = ["EXACT_RANGE", "GROWTH", "below_bits", "exact_total_exp_min", "exact_total_layout", "exact_words", "word_bits"]
 
+#: Range of an exact sum in words, as lines of the header.
+EXACT_RANGE = (f"A dot product may have {EXACT_BLOCKS} blocks, whatever their values. A longer one may overflow unnoticed.",)
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 GROWTH = 17
 

@@ -1,22 +1,20 @@
 """Accumulator in fixed point of a chosen width."""
 
+from functools import partial
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...config import MacConfig
-from ...formats import SCALE_WIDTH
+from ...config import MacConfig, Storage
 from ...primitives.bits import add_with_carry, delay, delay_valid, register
-from ...stages.layouts import SPECIALS, total_layout
-from .scale_applier import aligned_layout
+from ...stages.layouts import SPECIALS
+from ...stages.rounder import rounder_of
+from ..plan import Kind, Plan
+from .scale_applier import ScaleApplier, aligned_layout, scale_applier_latency
+from .sizes import window_exp_min, window_note, window_range, window_total_layout
 
-__all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "window_total_layout"]
-
-
-def window_total_layout(config: MacConfig):
-    """Layout of the window's sum: a ``total_layout`` whose ``exp`` is the anchor, counted from config.window_exp_min."""
-    return total_layout(config.window_bits, SCALE_WIDTH + 1)
-
+__all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "parallel_window_plan"]
 
 #: Clocks from the last block of a dot product to its sum.
 WINDOW_CLOCKS = 4
@@ -170,3 +168,35 @@ class WindowAccumulator(wiring.Component):
         with m.If(enable):
             m.d.sync += held.eq(value)
         return held
+
+
+def parallel_window_plan(config: MacConfig, _queue: int | None = None) -> Plan:
+    """Return the plan of a window that takes a block per cycle. Blocks never wait.
+
+    Dot products may follow each other at every beat; with ``Storage.REGISTERS``, there are only places for results of whole
+    blocks.
+    """
+    rounder = rounder_of(config, window_total_layout(config), window_exp_min(config))
+    latency = scale_applier_latency(config) + WINDOW_CLOCKS + rounder.keywords["clocks"]
+    dot_interval = config.beats if config.storage is Storage.REGISTERS else 1
+    rate: tuple[str, ...] = ("One beat a clock, sustained, however short dot products are.",)
+    if dot_interval > 1:
+        rate = (
+            f"One beat a clock, sustained, if dot products have {dot_interval} beats or more. Shorter ones that follow each",
+            "other may have to wait until there is room for their results.",
+        )
+    return Plan(
+        kind=Kind.PARALLEL_WINDOW,
+        stages={
+            "scale_applier": partial(ScaleApplier, config),
+            "accumulator": partial(WindowAccumulator, config),
+            "rounder": rounder,
+        },
+        latency=(latency, latency),
+        block_interval=config.beats,
+        dot_interval=dot_interval,
+        result_interval=dot_interval,
+        rate=rate,
+        range=window_range(config),
+        note=window_note(config),
+    )

@@ -33,7 +33,7 @@ def aligned_layout(config: MacConfig) -> data.StructLayout:
         Sign of the block.
     anchor : 9
         Scale sum of the block that anchors the window, as of this block; 0 if config.window_lsb fixes it. Its least
-        significant bit weighs 2^(config.window_exp_min + anchor).
+        significant bit weighs 2^(window_exp_min(config) + anchor).
     specials : SPECIALS
     dot_last : 1
     """

@@ -1,5 +1,7 @@
 """Window accumulator, a few bits a clock: scale applier and accumulator of units whose blocks take many beats."""
 
+from functools import partial
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -9,9 +11,14 @@ from ...formats import SCALE_WIDTH
 from ...primitives.bits import delay, delay_valid, exceeds, funnel_up, register
 from ...stages.layouts import SPECIALS, block_layout, result_layout, scale_sum_layout
 from ...stages.scale_sum import specials_of_block
-from ..serial_rounder import SerialRounder, serial_rounder_clocks
+from ..plan import Kind, Plan
+from ..serial_rounder import SerialRounder, chunk_count, serial_rounder_clocks
+from .sizes import window_exp_min, window_note, window_range
 
-__all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_latency"]
+__all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_chunk_bits", "serial_window_latency", "serial_window_plan"]
+
+#: Bits per cycle that a serial window may work on.
+_CHUNK_BITS = (4, 8, 16, 32)
 
 #: Clocks in which a scale becomes a place in the window.
 SCALE_CLOCKS = 3
@@ -21,10 +28,27 @@ _ADDEND_CLOCKS = 3
 _MSB_MIN = -1
 
 
-def serial_window_latency(config: MacConfig) -> int:
+def serial_window_chunk_bits(config: MacConfig) -> int | None:
+    """Return the bits per cycle of a serial window: the fewest that a block has time for; None if it has too few beats.
+
+    Another block may come, and another dot product be rounded, as soon as the beats of a block have passed.
+    """
+    for bits in _CHUNK_BITS:
+        rest = max(chunk_count(config.block_sum_bits, bits) + 1, serial_rounder_clocks(config.output, bits) - 2)
+        if chunk_count(config.window_bits, bits) + rest <= config.beats:
+            return bits
+    return None
+
+
+def _block_clocks(config: MacConfig, chunk_bits: int) -> int:
+    """Return the cycles of a block: chunks below the window, inside it, and the carry out of it."""
+    return chunk_count(config.block_sum_bits, chunk_bits) + chunk_count(config.window_bits, chunk_bits) + 1
+
+
+def serial_window_latency(config: MacConfig, chunk_bits: int) -> int:
     """Clocks from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
-    read = config.chunks(config.window_bits) + 1
-    return config.serial_block_clocks + _ADDEND_CLOCKS + read + serial_rounder_clocks(config)
+    read = chunk_count(config.window_bits, chunk_bits) + 1
+    return _block_clocks(config, chunk_bits) + _ADDEND_CLOCKS + read + serial_rounder_clocks(config.output, chunk_bits)
 
 
 class _Sweep:
@@ -47,7 +71,7 @@ class _Sweep:
 
 
 class SerialWindow(wiring.Component):
-    """Adds blocks up in a two's complement window, config.chunk_bits a clock; a sum beyond its limits stays at the limit.
+    """Adds blocks up in a two's complement window, a few bits a clock; a sum beyond its limits stays at the limit.
 
     The window turns through a narrow adder once for each block, lowest chunk first. The block's chunks come in step with
     those of the window at its place; what lies below the window goes by before, and what lies above it after.
@@ -55,19 +79,21 @@ class SerialWindow(wiring.Component):
     Parameters
     ----------
     config : MacConfig
-        Of it: the formats of the operands, ``block`` and the window. ``config.chunk_bits`` must not be 0.
+        Of it: the formats of the operands, ``block``, ``output`` and the window.
+    chunk_bits : int
+        Bits per cycle: those of ``serial_window_chunk_bits(config)``.
 
     Members
     -------
     scale : In(scale_sum_layout())
         Scale of the block whose sum comes ``SCALE_CLOCKS`` later.
     i : In(stream.Signature(block_layout(config), always_ready=True))
-        One block in ``config.serial_block_clocks`` clocks at the most.
+        One block in ``config.beats`` cycles at the most.
     o : Out(stream.Signature(result_layout(config.output), always_ready=True))
-        The rounded sum of the dot product, ``serial_window_latency(config)`` clocks after its last block.
+        The rounded sum of the dot product, ``serial_window_latency(config, chunk_bits)`` clocks after its last block.
     """
 
-    def __init__(self, config: MacConfig):
+    def __init__(self, config: MacConfig, *, chunk_bits: int):
         self.config = config
         super().__init__(
             {
@@ -76,9 +102,9 @@ class SerialWindow(wiring.Component):
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
         )
-        self._width = config.chunk_bits
-        self._window_chunks = config.chunks(config.window_bits)
-        self._block_chunks = config.chunks(config.block_sum_bits)
+        self._width = chunk_bits
+        self._window_chunks = chunk_count(config.window_bits, chunk_bits)
+        self._block_chunks = chunk_count(config.block_sum_bits, chunk_bits)
 
     def elaborate(self, platform):
         """Build the accumulator."""
@@ -87,7 +113,12 @@ class SerialWindow(wiring.Component):
         window_chunks, block_chunks = self._window_chunks, self._block_chunks
         msb_bits = (width * window_chunks - 1).bit_length()
         m.submodules.rounder = rounder = SerialRounder(
-            config, msb_bits=msb_bits, msb_min=_MSB_MIN, exp_bits=SCALE_WIDTH + 1, exp_min=config.window_exp_min
+            config.output,
+            chunk_bits=width,
+            msb_bits=msb_bits,
+            msb_min=_MSB_MIN,
+            exp_bits=SCALE_WIDTH + 1,
+            exp_min=window_exp_min(config),
         )
         wiring.connect(m, rounder.o, wiring.flipped(self.o))
         anchor = Signal(SCALE_WIDTH + 1, reset_less=True)
@@ -98,9 +129,10 @@ class SerialWindow(wiring.Component):
         # A sweep: the index of the chunk in the window, and a count, which does not depend on where it begins.
         running = Signal()
         ends = Signal()
-        step = Signal(range(config.serial_block_clocks))
+        block_clocks = _block_clocks(config, width)
+        step = Signal(range(block_clocks))
         chunk = Signal(range(-block_chunks, window_chunks + block_chunks + 1), reset_less=True)
-        m.d.comb += ends.eq(running & (step == config.serial_block_clocks - 1))
+        m.d.comb += ends.eq(running & (step == block_clocks - 1))
         m.d.sync += [chunk.eq(chunk + 1), step.eq(step + 1)]
         with m.If(self.i.valid):
             m.d.sync += [running.eq(1), step.eq(0), chunk.eq(Mux(below, -block_chunks, 0))]
@@ -307,3 +339,25 @@ class SerialWindow(wiring.Component):
             out.first.eq(register(m, index == 0, name="read_first")),
             out.last.eq(register(m, last, name="read_last")),
         ]
+
+
+def serial_window_plan(config: MacConfig, _queue: int | None = None) -> Plan | None:
+    """Return the plan of a window that works on a few bits per cycle; None if blocks have too few beats. Blocks never wait."""
+    chunk_bits = serial_window_chunk_bits(config)
+    if chunk_bits is None:
+        return None
+    latency = serial_window_latency(config, chunk_bits)
+    return Plan(
+        kind=Kind.SERIAL_WINDOW,
+        stages={"accumulator": partial(SerialWindow, config, chunk_bits=chunk_bits)},
+        # A block that ends early has its result as late as a whole one.
+        latency=(latency, latency + config.beats - 1),
+        block_interval=config.beats,
+        dot_interval=config.beats,
+        result_interval=config.beats,
+        scale_lead=SCALE_CLOCKS,
+        whole_blocks=True,
+        rate=(f"One beat a clock, sustained, for whole blocks. One that ends early takes {config.beats} clocks all the same.",),
+        range=window_range(config),
+        note=window_note(config),
+    )

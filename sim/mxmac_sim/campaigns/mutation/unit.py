@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.verilog import generate
 from mxmac.verilog.emit import tidied
 
 from ...formal.engine import INDUCTION_STEP
-from ...formal.properties import TOP, unit_properties
+from ...formal.properties import TOP, specified_by, unit_properties
 from ...formal.prover import Prover
 from ...simulators.bulk import BulkUnit, SimulationError
 from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
@@ -31,15 +31,6 @@ _MUTATE, _EQUIVALENCE, _SEQUENCE = (
     Path(__file__).with_name(f"{name}_pass.py").resolve() for name in ("mutate", "equivalence", "sequence")
 )
 _SELECTOR_BITS = 16
-#: What is proved of all that a module does, by its name without a number.
-_PROPERTIES = {
-    "multiplier": "multiplier",
-    "scale_sum": "scales",
-    "tree": "tree",
-    "block_adder": "block",
-    "scale_applier": "scale_applier",
-    "rounder": "rounder",
-}
 
 
 @dataclass(frozen=True)
@@ -190,10 +181,9 @@ class MutatedUnit:
         what comes out may be right for all that.
         """
         around = [re.sub(r"\d+$", "", module) for module in reversed(mutant.module.split("."))]
-        name = next((_PROPERTIES[module] for module in around if module in _PROPERTIES), "")
-        if mutant.module.endswith(".accumulator") and self._config.accumulator is Accumulator.WINDOW:
-            name = "window"
-        if name not in unit_properties(self._config):
+        specified = specified_by(self._config)
+        name = next((specified[module] for module in around if module in specified), None)
+        if name is None:
             return None
         folder = self._folder / f"mutant{mutant.number}"
         folder.mkdir(exist_ok=True)

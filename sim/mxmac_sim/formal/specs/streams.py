@@ -1,8 +1,7 @@
 """Specification of the ports of the whole unit: docs/integration.md, "Handshake" and "Reset"."""
 
-from mxmac.config import Accumulator, MacConfig
-from mxmac.mac.unit import result_queue_depth, unit_latency, unit_latency_min
-from mxmac.primitives.credit_queue import queue_depth
+from mxmac.config import MacConfig
+from mxmac.mac import unit_plan
 
 from ..harness import inner, instance
 
@@ -36,12 +35,6 @@ def _outputs(config: MacConfig, suffix: str = "") -> str:
 """
 
 
-def _first_answer(config: MacConfig) -> int:
-    """Clocks after a reset in which there can be an answer, and some more."""
-    exact = config.accumulator is Accumulator.EXACT
-    return (unit_latency_min(config) if exact else unit_latency(config)) + 6
-
-
 def held_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
     """Harness of what is offered: it stays until it is taken; and after how many clocks what was before does not matter."""
     return (
@@ -72,7 +65,7 @@ endmodule
 
 
 def _count_bits(config: MacConfig) -> int:
-    return queue_depth(result_queue_depth(config)).bit_length()
+    return unit_plan(config).results_queued.bit_length()
 
 
 def _counters(bits: int) -> str:
@@ -81,7 +74,7 @@ def _counters(bits: int) -> str:
 
 def credits_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
     """Harness of the places for results, none of which is lost or given twice; and the depth of its induction."""
-    depth, bits = queue_depth(result_queue_depth(config)), _count_bits(config)
+    depth, bits = unit_plan(config).results_queued, _count_bits(config)
     return (
         f"""
 module prove (
@@ -120,7 +113,7 @@ endmodule
     )
 
 
-def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool) -> tuple[str, int]:
+def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, within: int) -> tuple[str, int]:
     """Harness of one result for each dot product, and no later than is stated; and the depth of its proof.
 
     Parameters
@@ -129,8 +122,10 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool) -> t
     text, top : str
     fixed : bool
         Whether the latency is always the same, so that a result belongs to what went in so many clocks before.
+    within : int
+        Cycles after a reset in which there can be an answer; the depth of the proof, unless the latency is fixed.
     """
-    latency, bits, depth = unit_latency(config), _count_bits(config), queue_depth(result_queue_depth(config))
+    latency, bits, depth = unit_plan(config).latency, _count_bits(config), unit_plan(config).results_queued
     count = (latency + depth + 2).bit_length() + 1
     helps = ""
     if fixed:
@@ -184,12 +179,20 @@ module prove (
   assign seen_answer = taken;
 endmodule
 """,
-        latency + 2 if fixed else _first_answer(config),
+        latency + 2 if fixed else within,
     )
 
 
-def reset_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
-    """Harness of two units with different pasts and the same inputs from a reset on; and the depth of its proof."""
+def reset_harness(config: MacConfig, text: str, top: str, *, within: int) -> tuple[str, int]:
+    """Harness of two units with different pasts and the same inputs from a reset on; and the depth of its proof.
+
+    Parameters
+    ----------
+    config : MacConfig
+    text, top : str
+    within : int
+        Cycles after a reset in which there can be an answer: the depth of the proof.
+    """
     same, bits = _signals(config, "_other"), (config.beats - 1).bit_length()
     beats = inner("unit.mac.beat_index", bits) + inner("other.mac.beat_index", bits) if bits else ""
     return (
@@ -215,5 +218,5 @@ module prove (
   assign seen_answer = out_valid && out_ready;
 endmodule
 """,
-        _first_answer(config),
+        within,
     )

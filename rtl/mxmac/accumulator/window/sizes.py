@@ -1,0 +1,43 @@
+"""Place and range of a window, for both of its accumulators."""
+
+from amaranth.lib import data
+
+from ...config import MacConfig
+from ...formats import SCALE_WIDTH
+from ...stages.layouts import total_layout
+
+__all__ = ["window_exp_min", "window_note", "window_range", "window_total_layout"]
+
+
+def window_exp_min(config: MacConfig) -> int:
+    """Return the exponent of the window's least significant bit: the fixed one, or if a block with scale codes 0 anchors it."""
+    return config.block_exp_min - config.window_guard_bits if config.window_lsb is None else config.window_lsb
+
+
+def window_total_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of the window's sum: a ``total_layout`` whose ``exp`` is the anchor, counted from ``window_exp_min(config)``."""
+    return total_layout(config.window_bits, SCALE_WIDTH + 1)
+
+
+def _headroom(config: MacConfig) -> int:
+    """Return the bits of an anchored window above the largest sum of the block that anchors it; negative if it does not fit."""
+    return config.window_bits - config.window_guard_bits - config.block_sum_bits
+
+
+def window_range(config: MacConfig) -> tuple[str, ...]:
+    """Return the range of an anchored window in words, as lines of the header; none for a fixed one."""
+    if config.window_lsb is not None:
+        return ()
+    headroom = _headroom(config)
+    has = f"has {headroom} bits above" if headroom >= 0 else f"lacks {-headroom} bits for"
+    return (f"The window {has} the largest sum of the block that anchors it. A sum beyond it saturates and raises OF.",)
+
+
+def window_note(config: MacConfig) -> str:
+    """Return a warning about a window that may not even hold its first block; empty if it does."""
+    if config.window_lsb is not None or _headroom(config) >= 0:
+        return ""
+    return (
+        f"the window lacks {-_headroom(config)} bits for the largest sum of a block above its guard bits; "
+        "sums that do not fit saturate and raise OF (--window, --window-guard)"
+    )

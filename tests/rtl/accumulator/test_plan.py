@@ -1,0 +1,218 @@
+"""Plans of the accumulators: kind, timing, range and interface, against the formulas of docs/architecture.md."""
+
+from itertools import pairwise
+from math import ceil, log2
+
+import pytest
+from amaranth.hdl import Fragment
+
+from mxmac.accumulator import Kind, accumulator_plan
+from mxmac.config import Accumulator, MacConfig, Storage
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+from mxmac.mac import unit_plan
+from mxmac.stages.layouts import block_layout, result_layout, scaled_block_layout
+
+EXACT, WINDOW, FP32 = Accumulator.EXACT, Accumulator.WINDOW, Accumulator.FP32
+#: Blocks of 32: one lane for serial kinds, 8 for parallel ones.
+OF_KIND = {
+    Kind.PARALLEL_EXACT: MacConfig(accumulator=EXACT),
+    Kind.SERIAL_EXACT: MacConfig(accumulator=EXACT, lanes=1),
+    Kind.PARALLEL_WINDOW: MacConfig(accumulator=WINDOW),
+    Kind.SERIAL_WINDOW: MacConfig(accumulator=WINDOW, lanes=1),
+    Kind.FP32: MacConfig(accumulator=FP32),
+}
+#: Bits of the sum of a block of 32 products of E4M3, with its sign.
+BLOCK_BITS = 42
+each_kind = pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+
+
+def planned(**parameters):
+    return accumulator_plan(MacConfig(**parameters))
+
+
+def text_of(lines):
+    return " ".join(lines)
+
+
+def sides(*names):
+    a, b = (tuple(ELEMENT_FORMATS[name] for name in side.split(",")) for side in names)
+    return {"a": a, "b": b}
+
+
+# Kinds
+
+
+@each_kind
+def test_each_kind_is_built_for_its_configuration(kind):
+    assert accumulator_plan(OF_KIND[kind]).kind is kind
+
+
+@pytest.mark.parametrize(("beats", "kind"), [(1, "PARALLEL"), (31, "PARALLEL"), (32, "SERIAL"), (1024, "SERIAL")])
+def test_exact_is_serial_from_32_beats_on(beats, kind):
+    assert planned(block=beats, lanes=1).kind is Kind[f"{kind}_EXACT"]
+
+
+# A turn of the window, then the carry out of it and the block's chunks, or the rounding of a result: 3 + 6 cycles with 32 bits
+# per cycle, 5 + 7 with 16, 10 + 9 with 8, 20 + 12 with 4.
+@pytest.mark.parametrize(("beats", "chunk"), [(9, 32), (11, 32), (12, 16), (18, 16), (19, 8), (31, 8), (32, 4), (64, 4)])
+def test_window_works_on_the_fewest_bits_that_a_block_has_time_for(beats, chunk):
+    config = MacConfig(block=beats, lanes=1, accumulator=WINDOW)
+    plan = accumulator_plan(config)
+    assert plan.kind is Kind.SERIAL_WINDOW
+    accumulate = 5 + ceil(config.block_sum_bits / chunk) + 2 * ceil(80 / chunk)
+    assert plan.latency[0] == accumulate + 7 + ceil((23 + 4) / chunk)
+
+
+def test_window_is_parallel_below_9_beats():
+    assert planned(block=8, lanes=1, accumulator=WINDOW).kind is Kind.PARALLEL_WINDOW
+
+
+# Timing
+
+
+def test_latency_of_a_parallel_window_is_fixed():
+    applier = 5 + ceil(ceil(log2(BLOCK_BITS + 80 + 2)) / 2)
+    assert accumulator_plan(OF_KIND[Kind.PARALLEL_WINDOW]).latency == (applier + 4 + 12, applier + 4 + 12)
+
+
+def test_latency_of_a_serial_window_depends_on_whether_the_last_block_is_whole():
+    least = 5 + ceil(BLOCK_BITS / 4) + 2 * ceil(80 / 4) + 7 + ceil((23 + 4) / 4)
+    assert accumulator_plan(OF_KIND[Kind.SERIAL_WINDOW]).latency == (least, least + 31)
+
+
+def test_latency_of_parallel_exact_depends_on_the_words_of_a_sum():
+    word = 64
+    parts = ceil((word + 17) / 28)
+    fixed = 2 + 1 + ceil((log2(word) - 1) / 2) + 12 + parts + 12
+    # All blocks in the same two words, or in all 9 of them; then the last may leave the queue a cycle later.
+    assert accumulator_plan(OF_KIND[Kind.PARALLEL_EXACT]).latency == (fixed + 2, fixed + 9 + 1)
+
+
+def test_latency_of_serial_exact_is_at_least_that_of_a_block_alone():
+    words = ceil((BLOCK_BITS + 15) / 16)
+    least, most = accumulator_plan(OF_KIND[Kind.SERIAL_EXACT]).latency
+    assert least == 2 + 6 + 2 * words + 16 // 4 + 7 + ceil((23 + 4) / 4)
+    assert most > least
+
+
+@pytest.mark.parametrize(("lanes", "add"), [(1, 8), (4, 8), (8, 4), (32, 4)])
+@pytest.mark.parametrize(("output", "narrow"), [("FP32", 0), ("BF16", 3), ("FP16", 3)])
+def test_latency_of_fp32_is_the_normaliser_and_an_addition(lanes, add, output, narrow):
+    plan = planned(lanes=lanes, accumulator=FP32, output=RESULT_FORMATS[output])
+    assert plan.latency[0] == 2 + 1 + ceil(ceil(log2(BLOCK_BITS)) / 2) + add + narrow
+    assert plan.latency[1] >= plan.latency[0] + add
+    assert list(plan.stages) == ["accumulator", "narrower"][: 1 + bool(narrow)]
+
+
+@pytest.mark.parametrize("accumulator", Accumulator, ids=lambda kind: kind.value)
+@pytest.mark.parametrize(("block", "lanes"), [(1, 1), (32, 32), (32, 16), (32, 8), (32, 4), (32, 1), (9, 3), (1024, 1)])
+def test_a_block_of_four_beats_or_more_takes_a_beat_per_cycle(accumulator, block, lanes):
+    beats, plan = block // lanes, planned(block=block, lanes=lanes, accumulator=accumulator)
+    shortest = 4 if accumulator is FP32 else 1
+    assert plan.block_interval == max(beats, shortest)
+
+
+@pytest.mark.parametrize(
+    ("kind", "interval"),
+    [
+        # 9 words of 64 bits for scale sums of 0 to 508 and the word above, and a cycle for the carry out of the highest.
+        (Kind.PARALLEL_EXACT, 508 // 64 + 2 + 1),
+        (Kind.PARALLEL_WINDOW, 1),
+        (Kind.SERIAL_WINDOW, 32),
+        (Kind.FP32, 4),
+    ],
+)
+def test_short_dot_products_take_no_more_than_the_dot_interval(kind, interval):
+    assert accumulator_plan(OF_KIND[kind]).dot_interval == interval
+
+
+def test_with_registers_a_window_has_places_for_results_of_whole_blocks():
+    for storage, interval in ((Storage.LUTRAM, 1), (Storage.REGISTERS, 4)):
+        plan = planned(accumulator=WINDOW, storage=storage)
+        assert (plan.dot_interval, plan.result_interval) == (interval, interval)
+
+
+@each_kind
+def test_results_queue_up_for_as_long_as_the_latency(kind):
+    unit = unit_plan(OF_KIND[kind])
+    plan = unit.accumulator
+    assert unit.results_queued * plan.result_interval > unit.latency
+    assert plan.result_interval <= max(plan.dot_interval, plan.block_interval)
+
+
+# Range
+
+
+@pytest.mark.parametrize(
+    ("headroom", "parameters"),
+    [
+        (22, {}),
+        (22, {"lanes": 1}),
+        (0, {"window": 58}),
+        (-1, {"window": 57}),
+        (8, sides("E5M2", "E4M3")),
+        (-6, sides("E5M2", "E5M2")),
+        (10, {**sides("E5M2", "E5M2"), "window": 96}),
+        (0, {**sides("E5M2", "E5M2"), "window": 70, "window_guard": 0}),
+    ],
+)
+def test_a_window_states_its_headroom_and_warns_if_bits_are_missing(headroom, parameters):
+    plan = planned(accumulator=WINDOW, **parameters)
+    said = f"has {headroom} bits above" if headroom >= 0 else f"lacks {-headroom} bits for"
+    assert f"The window {said} the largest sum" in text_of(plan.range)
+    assert bool(plan.note) == (headroom < 0)
+    if plan.note:
+        assert f" {-headroom} bits " in plan.note
+
+
+def test_a_fixed_window_states_no_range():
+    plan = planned(accumulator=WINDOW, window=57, window_lsb=-20)
+    assert (plan.range, plan.note) == ((), "")
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_exact_states_how_many_blocks_it_holds(lanes):
+    assert " 65536 blocks" in text_of(planned(lanes=lanes).range)
+
+
+@pytest.mark.parametrize(
+    ("kind", "promise"),
+    [
+        (Kind.PARALLEL_EXACT, "One beat a clock, sustained, if dot products have 10 beats or more."),
+        (Kind.SERIAL_EXACT, "One beat a clock, sustained, if scales lie close together."),
+        (Kind.PARALLEL_WINDOW, "One beat a clock, sustained, however short dot products are."),
+        (
+            Kind.SERIAL_WINDOW,
+            "One beat a clock, sustained, for whole blocks. One that ends early takes 32 clocks all the same.",
+        ),
+        (Kind.FP32, "One beat a clock, sustained, if blocks have 4 beats or more."),
+    ],
+)
+def test_rate_in_words(kind, promise):
+    assert text_of(accumulator_plan(OF_KIND[kind]).rate).startswith(promise)
+
+
+# Interface
+
+
+@each_kind
+def test_the_first_stage_takes_scaled_blocks_and_the_last_gives_results(kind):
+    config = OF_KIND[kind]
+    plan = accumulator_plan(config)
+    stages = [create() for create in plan.stages.values()]
+    for stage in stages:
+        Fragment.get(stage, None)
+    taken_in = block_layout(config) if plan.scale_lead else scaled_block_layout(config)
+    assert stages[0].i.p.shape() == taken_in
+    assert hasattr(stages[0], "scale") == (plan.scale_lead > 0)
+    assert hasattr(stages[0], "taken") == (plan.queue > 0)
+    assert stages[-1].o.p.shape() == result_layout(config.output)
+    for before, after in pairwise(stages):
+        assert before.o.p.shape() == after.i.p.shape()
+
+
+@pytest.mark.parametrize("kind", [Kind.PARALLEL_EXACT, Kind.SERIAL_EXACT, Kind.FP32], ids=lambda kind: kind.name)
+def test_a_queue_has_the_places_that_are_asked_for(kind):
+    plan = accumulator_plan(OF_KIND[kind], queue=4)
+    assert plan.queue == 4
+    assert plan.stages["accumulator"].keywords["queue"] == 4
