@@ -60,8 +60,8 @@ CASES = {
         WINDOW,
         Mutant(
             "accumulator.window.scale_applier:ScaleApplier._distance",
-            "config.window_guard + below",
-            "config.window_guard + below + 1",
+            "config.window_guard_bits + below",
+            "config.window_guard_bits + below + 1",
         ),
         ("scale_applier", "mac"),
     ),
