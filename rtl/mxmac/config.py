@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
 from .parameters import FormatLike, checked_blocks, checked_choice, checked_format, checked_formats, checked_int
+
+if TYPE_CHECKING:
+    from .mac.unit import MacUnit
 
 __all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage"]
 
@@ -205,6 +208,20 @@ class MacConfig:
         if missing := config.as_dict().keys() - parameters.keys():
             raise KeyError(", ".join(sorted(missing)))
         return config
+
+    def create(self) -> "MacUnit":
+        """Create the unit as a component for an Amaranth design.
+
+        Amaranth is imported by this call, and not by this module.
+
+        Returns
+        -------
+        MacUnit
+            Component with a stream ``i`` of beats and a stream ``o`` of results.
+        """
+        from .mac.unit import MacUnit
+
+        return MacUnit(self)
 
     # Operands and exact sums
 

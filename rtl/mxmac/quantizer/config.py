@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import UserError
 from ..formats import ELEMENT_FORMATS, SOURCE_FORMATS, Format
 from ..parameters import FormatLike, checked_blocks, checked_choices, checked_format
 from .rules import Overflow, ScaleRule
+
+if TYPE_CHECKING:
+    from .unit import Quantizer
 
 __all__ = ["QuantizerConfig"]
 
@@ -106,6 +109,20 @@ class QuantizerConfig:
         if missing := config.as_dict().keys() - parameters.keys():
             raise KeyError(", ".join(sorted(missing)))
         return config
+
+    def create(self) -> "Quantizer":
+        """Create the quantizer as a component for an Amaranth design.
+
+        Amaranth is imported by this call, and not by this module.
+
+        Returns
+        -------
+        Quantizer
+            Component with a stream ``i`` of floats and a stream ``o`` of elements with their scales.
+        """
+        from .unit import Quantizer
+
+        return Quantizer(self)
 
     @property
     def beats(self) -> int:
