@@ -125,8 +125,8 @@ def asic_table() -> str:
                 ys.Pass.call(design, f"tee -q -o {log} {command}")
             ys.Pass.call(design, f"tee -q -o {report} stat -json -liberty {LIBERTY}")
             found = json.loads(report.read_text())
-        area = {name.removeprefix("\\unit_mac_datapath_"): cells.get("area", 0) for name, cells in found["modules"].items()}
-        queues = area["\\unit_mac_results"] + area.get("accumulator_queue", 0)
+        area = {name.removeprefix("\\unit__mac_datapath_"): cells.get("area", 0) for name, cells in found["modules"].items()}
+        queues = area["\\unit__mac_results"] + area.get("accumulator_queue", 0)
         count = sum(number for cell, number in found["design"]["num_cells_by_type"].items() if cell.startswith("DFF"))
         figures = (found["design"]["area"], area["accumulator"] - area.get("accumulator_queue", 0), queues, count)
         lines.append(

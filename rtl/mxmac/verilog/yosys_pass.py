@@ -15,6 +15,9 @@ _OWN_WIDTH = {"$add", "$sub", "$mul", "$and", "$or", "$xor", "$xnor", "$not", "$
 _SHIFTS = {"$shl", "$shr", "$sshl", "$sshr", "$shift", "$shiftx"}
 _COMMON_WIDTH = {"$lt", "$le", "$gt", "$ge", "$eq", "$ne"}
 
+#: Between a top and the path of a module inside it. ``check_top_name`` refuses tops that contain it, so units share no module.
+_INNER = "__"
+
 _PASSES = ("proc -noopt", "pmuxtree", "memory_collect", "opt_expr", "wreduce", "opt_expr", "opt_clean -purge")
 
 
@@ -130,11 +133,12 @@ def _drop_unread_inputs(modules, top: str):
 
 
 def _plain_module_names(design, modules, top: str):
-    """Name modules by their paths, as identifiers that start with ``top``."""
+    """Name inner modules by their paths: ``top``, the separator that no top contains, and the names of their instances."""
     names = {}
     for module in modules:
         old = module.name.str()
-        names[old] = "\\" + "_".join([top, *old.removeprefix("\\").split(".")[1:]])
+        path = old.removeprefix("\\").split(".")[1:]
+        names[old] = "\\" + top + (_INNER + "_".join(path) if path else "")
     for module in modules:
         for cell in module.cells_.values():
             if cell.type.str() in names:

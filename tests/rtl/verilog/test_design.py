@@ -138,7 +138,7 @@ def test_code_is_verilog_2005(name):
 def test_names_of_modules_start_with_that_of_the_top_which_comes_first(name):
     modules = re.findall(r"^module (\w+)", design(name).text, re.M)
     assert modules[0] == "unit"
-    assert all(module.startswith("unit_") for module in modules[1:])
+    assert all(module.startswith("unit__") for module in modules[1:])
     assert len(set(modules)) == len(modules)
 
 
