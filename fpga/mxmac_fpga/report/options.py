@@ -10,7 +10,7 @@ import typer
 from mxmac.cli.choices import one_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
-from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
+from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS, check_liberty
 
 from .measure import Settings
 from .parts import PARTS
@@ -120,10 +120,10 @@ def _existing_liberty(given: Path | None) -> Path:
     Raises
     ------
     UserError
-        If it was asked for and is no file.
+        If it was asked for and is no library.
     """
-    if given is not None and not given.is_file():
-        raise UserError("liberty", f"There is no file {str(given)!r}; give a library of cells in Liberty format")
+    if given is not None:
+        check_liberty(given)
     return given or LIBERTY
 
 

@@ -39,6 +39,34 @@ def library(timed: bool) -> str:
 """
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(range(256)) * 40,
+        b"",
+        b"\x7fELF\0\0library (five) {",
+        b"PK\3\4",
+        "library ohne Klammer".encode("utf-16"),
+        b"module a; endmodule",
+    ],
+)
+def test_a_file_that_is_no_library_is_one_line_with_status_2(capsys, tmp_path, content):
+    file = tmp_path / "cells.lib"
+    file.write_bytes(content)
+    status, out, err = report(capsys, *SMALL, "--target", "asic", "--liberty", str(file))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("mxmac: --liberty: ")
+    assert "Liberty format" in err
+
+
+def test_a_library_with_comments_in_latin_1_is_read(capsys, tmp_path):
+    file = tmp_path / "five.lib"
+    file.write_bytes("/* © Zürich */\n".encode("latin-1") + library(True).encode())
+    status, out, _ = report(capsys, *SMALL, "--target", "asic", "--liberty", str(file), "--json")
+    assert status == 0
+    assert "delay_ns" in json.loads(out)["gates"]
+
+
 @pytest.mark.parametrize("timed", [True, False])
 def test_report_with_standard_cells(capsys, tmp_path, timed):
     file = tmp_path / "five.lib"

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxmac.config import Storage
+from mxmac.errors import UserError
 
 from ...simulators.yosys import YOSYS_SHARE, run_yosys
 
-__all__ = ["LIBERTY", "TARGETS", "Netlist", "Target", "synthesized", "with_changes"]
+__all__ = ["LIBERTY", "TARGETS", "Netlist", "Target", "check_liberty", "synthesized", "with_changes"]
 
 #: Where Debian's and Ubuntu's package qflow-tech-osu018 has its library, a 0.18 µm process.
 LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 
+_LIBRARY = re.compile(rb"\blibrary\s*\(")
 _INCLUDE = re.compile(r'^\s*`include "([^"]+)"\s*$', re.M)
 
 
@@ -111,6 +113,24 @@ class Netlist:
     text: str
     models: str
     cells: dict[str, int]
+
+
+def check_liberty(file: Path) -> None:
+    """Refuse a file that is no library of standard cells.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is not text in Liberty format.
+    """
+    if not file.is_file():
+        raise UserError("liberty", f"There is no file {str(file)!r}; give a library of cells in Liberty format")
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UserError("liberty", f"Cannot read {str(file)!r}: {error.strerror}") from error
+    if b"\0" in data or not _LIBRARY.search(data):
+        raise UserError("liberty", f"{str(file)!r} is not in Liberty format; give a library of standard cells in that format")
 
 
 def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: Path = LIBERTY, dsp: bool = False) -> Netlist:
