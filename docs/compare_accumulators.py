@@ -1,4 +1,4 @@
-"""Prints the tables of the numerics page: ``python docs/compare_accumulators.py``; with ``--cost`` or ``--asic``, of area.
+"""Prints the tables of the numerics page: ``python docs/compare_accumulators.py``; with ``--asic``, the area of standard cells.
 
 Real numbers: the tile of weights and activations in ``sim/mxmac_sim/data``, quantized to E4M3 in blocks of 32. It has 320
 dot products of K = 384. Longer ones are those of its rows joined end to end, each row once and in turn, starting with another
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+import measured
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,26 +87,6 @@ def accuracy_table() -> str:
     return "\n".join(lines)
 
 
-def cost_table() -> str:
-    """Return the cells of a Lattice ECP5 that Yosys finds units to take, as Markdown. Takes minutes."""
-    from pyosys import libyosys as ys
-
-    lines = ["| accumulator | lanes | LUT4 | carry cells | memory cells | flip-flops |", "|---|--:|--:|--:|--:|--:|"]
-    for kind in Accumulator:
-        for lanes in (1, 8, 32):
-            design = ys.Design()
-            with tempfile.TemporaryDirectory() as folder:
-                source, log, report = (Path(folder, name) for name in ("unit.v", "log", "report"))
-                source.write_text(generate(MacConfig(accumulator=kind, lanes=lanes), "unit").text)
-                for command in (f"read_verilog {source}", "synth_ecp5 -nodsp -nowidelut -top unit"):
-                    ys.Pass.call(design, f"tee -q -o {log} {command}")
-                ys.Pass.call(design, f"tee -q -o {report} stat -json")
-                cells = json.loads(report.read_text())["design"]["num_cells_by_type"]
-            counts = [cells.get(name, 0) for name in ("LUT4", "CCU2C", "TRELLIS_DPR16X4", "TRELLIS_FF")]
-            lines.append(f"| `{kind.value}` | {lanes} | " + " | ".join(f"{count:,}" for count in counts) + " |")
-    return "\n".join(lines)
-
-
 def asic_table() -> str:
     """Return the area of units in the cells of OSU's 0.18 µm library, as Markdown. Takes minutes.
 
@@ -115,6 +96,7 @@ def asic_table() -> str:
 
     head = ("accumulator", "`--storage`", "lanes", "µm²", "accumulator's", "queues'", "flip-flops")
     lines = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
+    subjects: list[str] = []
     for kind, lanes, storage in product((Accumulator.EXACT, Accumulator.WINDOW), (1, 8, 32), Storage):
         design = ys.Design()
         with tempfile.TemporaryDirectory() as folder:
@@ -128,14 +110,14 @@ def asic_table() -> str:
         area = {name.removeprefix("\\unit__mac_datapath_"): cells.get("area", 0) for name, cells in found["modules"].items()}
         queues = area["\\unit__mac_results"] + area.get("accumulator_queue", 0)
         count = sum(number for cell, number in found["design"]["num_cells_by_type"].items() if cell.startswith("DFF"))
+        subjects.append(f"report --lanes {lanes} --accumulator {kind.value} --storage {storage.value}")
         figures = (found["design"]["area"], area["accumulator"] - area.get("accumulator_queue", 0), queues, count)
         lines.append(
             f"| `{kind.value}` | `{storage.value}` | {lanes} | " + " | ".join(f"{round(figure):,}" for figure in figures) + " |"
         )
         print(lines[-1], file=sys.stderr)
-    return "\n".join(lines)
+    return "\n".join((*lines, "", measured.measured_now(subjects)))
 
 
 if __name__ == "__main__":
-    tables = {"--cost": cost_table, "--asic": asic_table}
-    print(tables.get(sys.argv[-1], accuracy_table)())
+    print(asic_table() if "--asic" in sys.argv[1:] else accuracy_table())

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import measured
+
 DOCS = Path(__file__).parent
 #: Where campaigns leave what they found, as JSON.
 BUILD = DOCS.parent / "build"
@@ -27,7 +29,10 @@ def put(page: str, result: dict, markdown: str):
     file = DOCS / f"{page}.md"
     minutes, seconds = divmod(round(result["seconds"]), 60)
     line = f"`{result['command']}`, {result['date']}, mxmac {result['version']}, {minutes} min {seconds} s:"
-    text = "\n\n".join((_MARKS[0], line, markdown.strip(), _MARKS[1]))
+    parts = [_MARKS[0], line, markdown.strip()]
+    if result["measured"]:
+        parts.append(measured.block(result["measured"]))
+    text = "\n\n".join((*parts, _MARKS[1]))
     replaced, count = re.subn(f"{_MARKS[0]}.*?{_MARKS[1]}", lambda _: text, file.read_text(), flags=re.S)
     if count != 1:
         raise ValueError(f"{file.name} has {count} places for results; it needs one, from {_MARKS[0]} to {_MARKS[1]}")

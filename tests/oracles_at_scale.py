@@ -220,7 +220,7 @@ def main(arguments=None):
     }
     given.json.parent.mkdir(parents=True, exist_ok=True)
     write_record(
-        given.json, "python tests/oracles_at_scale.py", sys.argv[1:] if arguments is None else arguments, start, figures
+        given.json, "python tests/oracles_at_scale.py", sys.argv[1:] if arguments is None else arguments, start, figures, {}
     )
     console.print("Nothing differs." if not wrong else f"{wrong:,} results differ.", style="green" if not wrong else "red")
     return 1 if wrong else 0

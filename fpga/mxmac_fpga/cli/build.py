@@ -15,6 +15,7 @@ from ..boards import build as builder
 from ..boards import flash as flasher
 from ..boards.table import BOARDS, board_named
 from ..boards.toolchains import BuildError
+from ..report.console import luts_line
 
 __all__ = ["build", "flash"]
 
@@ -85,7 +86,9 @@ def _report(report: dict) -> Table:
     formats = " × ".join("/".join(config[side]) for side in ("a", "b"))
     table.add_row("Unit", f"{formats}, blocks of {config['block']}, {config['lanes']} lane{'s' * (config['lanes'] > 1)}")
     table.add_row("", f"accumulator {config['accumulator']}, output {config['output']}")
-    table.add_row("Cells", ", ".join(f"{count:,} {kind}" for kind, count in report["cells"].items()))
+    cells = dict(report["cells"])
+    table.add_row("LUTs", luts_line(cells))
+    table.add_row("Cells", ", ".join(f"{count:,} {kind}" for kind, count in cells.items() if kind != "LUTs"))
     for kind, count in report["used"].items():
         share = count["used"] / count["available"]
         table.add_row(f"  {kind}", f"{count['used']:,} of {count['available']:,} ({share:.0%})")

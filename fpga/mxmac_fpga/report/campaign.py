@@ -102,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Also what an earlier run has spent on what was kept; where the library is says nothing.
     began = time.monotonic() - sum(found["seconds"] for found in results.values())
     options = ["--seeds", given.seeds, *(word for name in given.only or () for word in ("--only", shlex.quote(name)))]
-    write_record(given.json, "python -m mxmac_fpga.report.campaign", options, began, {"results": results})
+    measured = {f"report {found['arguments']}": found["sha256"] for found in results.values()}
+    write_record(given.json, "python -m mxmac_fpga.report.campaign", options, began, {"results": results}, measured)
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["table"]
+__all__ = ["described", "luts_line", "table"]
 
 #: Prefixes of units.
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
@@ -40,12 +40,17 @@ def table(result: dict[str, Any]) -> Table:
     return found
 
 
+def luts_line(cells: dict[str, int]) -> str:
+    """Write the number of LUTs and their kinds, from what :meth:`~mxmac_fpga.boards.toolchains.Cells.count` returns."""
+    luts, (logic, count), (carry, carries) = cells["LUTs"], *list(cells.items())[1:3]
+    factor = (luts - count) // carries if carries else 0
+    return f"{luts:,}" + (f" = {logic} + {factor} × {carry}" if factor else "")
+
+
 def _fpga_rows(result: dict[str, Any], row):
     cells = dict(result["cells"])
+    row("LUTs", luts_line(cells))
     luts, operation = cells.pop("LUTs"), result["operation"]
-    logic, carry, *_ = cells
-    factor = (luts - cells[logic]) // cells[carry] if cells[carry] else 0
-    row("LUTs", f"{luts:,}" + (f" = {logic} + {factor} × {carry}" if factor else ""))
     for kind, count in cells.items():
         row(f"  {kind}", f"{count:,}")
     row("  by module", ", ".join(f"{name} {count / luts:.0%}" for name, count in result["modules"].items()))

@@ -16,13 +16,14 @@ import mxmac
 from mxmac import __version__
 from mxmac.config import MultiplierKind
 from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
+from mxmac_sim.campaigns.record import digest
 from mxmac_sim.simulators.processes import Processes
 
 from ..boards.toolchains import TOOLCHAINS
 from .harness import HARNESS, harnessed
 from .parts import TOP, Part, Subject
 from .routing import DEVICES, NoRoomError, options, place_and_route
-from .synthesis import CELLS, gates, netlist
+from .synthesis import CELLS, gates, luts_by_module, netlist
 
 __all__ = ["Settings", "generator", "measure", "uses_dsp", "versions"]
 
@@ -120,6 +121,7 @@ def measure(
         "per_clock": float(subject.per_clock),
         "versions": versions(settings.target, routed=bool(settings.seeds)),
         "generator": generator(),
+        "sha256": digest(subject.text),
     }
     told("Generated")
     with tempfile.TemporaryDirectory(prefix="mxmac-") as work:
@@ -148,7 +150,7 @@ def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: 
     result: dict[str, Any] = {
         "synthesis": TARGETS[target].script(TOP, dsp=dsp),
         "cells": cells,
-        "modules": CELLS[target].by_module(work / "alone", TOP),
+        "modules": luts_by_module(target, work / "alone", TOP),
     }
     if not settings.seeds:
         return result

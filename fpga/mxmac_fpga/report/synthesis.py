@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,63 +12,18 @@ from mxmac_sim.simulators.yosys import run_yosys
 from ..boards.toolchains import TOOLCHAINS
 from .modules import luts_of_modules
 
-__all__ = ["CELLS", "FPGAS", "Cells", "Gates", "gates", "netlist"]
+__all__ = ["CELLS", "FPGAS", "Gates", "gates", "luts_by_module", "netlist"]
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Names that a family of FPGAs has for kinds of cells.
-
-    Members
-    -------
-    kinds : dict of str to str
-        Pattern of the names in a netlist, by what people call the kind; the first is that of LUTs.
-    carries : int
-        LUTs that one carry cell takes the place of.
-    """
-
-    kinds: Mapping[str, str]
-    carries: int
-
-    def count(self, types: Mapping[str, int]) -> dict[str, int]:
-        """Count kinds in a netlist.
-
-        Parameters
-        ----------
-        types : mapping of str to int
-            How many cells there are of each type.
-
-        Returns
-        -------
-        dict of str to int
-            The LUTs that logic and carries take together, as ``LUTs``, then each kind.
-        """
-        found = {
-            kind: sum(count for name, count in types.items() if re.fullmatch(pattern, name))
-            for kind, pattern in self.kinds.items()
-        }
-        luts, carries, *_ = found.values()
-        return {"LUTs": luts + self.carries * carries, **found}
-
-    def by_module(self, folder: Path, top: str) -> dict[str, int]:
-        """Count LUTs by module, in the folder of a netlist: see :func:`~mxmac_fpga.report.modules.luts_of_modules`."""
-        lut, carry, *_ = self.kinds.values()
-        return luts_of_modules(folder / "source.v", folder / "netlist.json", top, {lut: 1, carry: self.carries})
-
-
-def _cells(family: str, lut: str, carry: str, carries: int, *, dsp: str, lutram: str, ram: str) -> Cells:
-    toolchain = TOOLCHAINS[family]
-    kinds = {lut: toolchain.luts, carry: carry, "flip-flops": toolchain.flip_flops, "DSPs": dsp}
-    return Cells({**kinds, **({"LUTRAM cells": lutram} if lutram else {}), "block RAMs": ram}, carries)
-
-
-#: By target. The carry of an iCE40 lies beside the LUT that takes part in the addition.
-CELLS = {
-    "ecp5": _cells("ecp5", "LUT4", "CCU2C", 2, dsp="MULT18X18D|ALU54B", lutram="TRELLIS_DPR16X4", ram="DP16KD|PDPW16KD"),
-    "ice40": _cells("ice40", "LUT4", "SB_CARRY", 0, dsp="SB_MAC16", lutram="", ram="SB_RAM40_4K.*"),
-    "gowin": _cells("gowin", "LUT4", "ALU", 1, dsp=".*MULT.*|PADD.*", lutram="RAM16S.*", ram="(SDP|DP|SP|pROM)[BX]?(X9)?"),
-}
+#: Kinds of cells of an FPGA, by target.
+CELLS = {family: toolchain.cells for family, toolchain in TOOLCHAINS.items()}
 FPGAS = tuple(CELLS)
+
+
+def luts_by_module(target: str, folder: Path, top: str) -> dict[str, int]:
+    """Count LUTs by module, in the folder of a netlist: see :func:`~mxmac_fpga.report.modules.luts_of_modules`."""
+    lut, carry, *_ = CELLS[target].kinds.values()
+    return luts_of_modules(folder / "source.v", folder / "netlist.json", top, {lut: 1, carry: CELLS[target].carries})
 
 
 def netlist(text: str, top: str, target: str, folder: Path, *, dsp: bool) -> dict[str, int]:
@@ -179,7 +134,7 @@ def gates(text: str, top: str, folder: Path, liberty: Path | None) -> Gates:
         "area_um2": round(smallest["area"], 1),
         "cells": smallest["num_cells"],
     }
-    if "cell_rise" not in liberty.read_text():
+    if b"cell_rise" not in liberty.read_bytes():
         return Gates(figures, {"area": small})
     fastest = run(*fast)
     delays = re.findall(r"Delay = *([\d.]+) ps", (folder / "yosys.log").read_text())

@@ -18,7 +18,7 @@ from ..formal.console import prove_and_show, rows
 from ..formal.properties import all_pairings, unit_properties
 from ..formal.prover import Prover
 from ..verify.runner import config_slug
-from .record import write_record
+from .record import measured_units, write_record
 
 __all__ = ["CONFIGS", "main"]
 
@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
         seconds = round(time.monotonic() - start, 1)
         units.append({"unit": name, "config": parameters, "seconds": seconds, "properties": rows(outcomes)})
         all_proved = all_proved and all(outcome.proved for outcome in outcomes)
-    write_record(given.json, "python -m mxmac_sim.campaigns.proofs", words, began, {"jobs": given.jobs, "units": units})
+    figures = {"jobs": given.jobs, "units": units}
+    write_record(given.json, "python -m mxmac_sim.campaigns.proofs", words, began, figures, measured_units(configs or CONFIGS))
     return 0 if all_proved else 1
 
 

@@ -19,7 +19,7 @@ from mxmac.verilog.emit import component_verilog
 from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
-from mxmac_fpga.report.synthesis import CELLS, netlist
+from mxmac_fpga.report.synthesis import CELLS, luts_by_module, netlist
 from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
 from report_command import SMALL, WINDOW, report
 
@@ -190,7 +190,7 @@ class Pair(wiring.Component):
 @pytest.mark.parametrize("target", CELLS)
 def test_luts_count_to_the_modules_whose_registers_they_feed(tmp_path, target):
     types = netlist(component_verilog(Pair(), TOP), TOP, target, tmp_path, dsp=False)
-    modules = CELLS[target].by_module(tmp_path, TOP)
+    modules = luts_by_module(target, tmp_path, TOP)
     assert set(modules) == {"narrow", "wide"}
     assert sum(modules.values()) == CELLS[target].count(types)["LUTs"]
     assert 8 <= modules["narrow"] <= 10

@@ -18,6 +18,6 @@ from mxmac_sim.campaigns.record import write_record
 )
 def test_a_record_says_what_was_run_but_not_where_its_files_lie(arguments, shown, tmp_path):
     file = tmp_path / "record.json"
-    write_record(file, "python -m campaign", arguments, time.monotonic(), {"figure": 3})
+    write_record(file, "python -m campaign", arguments, time.monotonic(), {"figure": 3}, {"report": "0"})
     found = json.loads(file.read_text())
-    assert (found["command"], found["figure"]) == (f"python -m campaign {shown}", 3)
+    assert (found["command"], found["figure"], found["measured"]) == (f"python -m campaign {shown}", 3, {"report": "0"})

@@ -25,9 +25,9 @@ from mxmac.verilog import generate
 
 from ...simulators.bulk import BulkUnit, SimulationError
 from ...simulators.yosys import YosysError
-from ..record import write_record
+from ..record import measured_units, write_record
 from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
-from .netlists import LIBERTY, TARGETS, Netlist, synthesized, with_changes
+from .netlists import LIBERTY, TARGETS, Netlist, check_liberty, synthesized, with_changes
 
 __all__ = ["SMALL", "UNITS", "GateResult", "Subject", "main"]
 
@@ -211,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             skipped = {target: missing for target in targets if TARGETS[target].needs_liberty}
             if skipped and (given.liberty or given.target):
                 raise UserError("liberty", missing)
+        elif given.liberty:
+            check_liberty(given.liberty)
         given.work.mkdir(parents=True, exist_ok=True)
         check_writable(given.json)
     except UserError as error:
@@ -247,7 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "targets": {target: TARGETS[target].title for target in targets},
         "results": [asdict(result) for result in results],
     }
-    write_record(given.json, "python -m mxmac_sim.campaigns.gates.campaign", words, began, figures)
+    storages = dict.fromkeys(TARGETS[target].storage for target in targets)
+    measured = measured_units(replace(UNITS[name], storage=storage) for name in units for storage in storages)
+    write_record(given.json, "python -m mxmac_sim.campaigns.gates.campaign", words, began, figures, measured)
     return 0 if all(result.expected for result in results) else 1
 
 

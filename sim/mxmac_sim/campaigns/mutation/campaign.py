@@ -25,7 +25,7 @@ from mxmac.formats import ELEMENT_FORMATS
 
 from ...simulators.bulk import SimulationError
 from ...verify.runner import config_slug
-from ..record import write_record
+from ..record import measured_units, write_record
 from .unit import Mutant, MutatedUnit
 
 __all__ = ["KINDS", "UNITS", "campaign", "main"]
@@ -145,7 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reached = 100 * score(units)
     console.print(f"Killed or equivalent: {reached:.1f} %", style="green" if reached >= given.score else "red")
     figures = {"score_percent": round(reached, 2), "units": units}
-    write_record(given.json, "python -m mxmac_sim.campaigns.mutation.campaign", words, began, figures)
+    measured = measured_units(config for config, _ in UNITS)
+    write_record(given.json, "python -m mxmac_sim.campaigns.mutation.campaign", words, began, figures, measured)
     return 0 if reached >= given.score else 1
 
 

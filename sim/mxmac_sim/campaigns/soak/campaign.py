@@ -24,7 +24,7 @@ from ...benches.coverage import EXCLUSIONS, reachable
 from ...benches.kit.report import progress_file
 from ...simulators.bulk import BulkUnit, SimulationError
 from ...verify.runner import config_slug
-from ..record import write_record
+from ..record import measured_units, write_record
 from .runs import ENOUGH, UnitResult, soak_bulk, soak_clocks
 
 __all__ = ["UNITS", "main"]
@@ -162,7 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     name, UNITS[name], given.clocks, given.dots, given.work, given.seed, progress, console
                 )
                 progress.advance(task)
-        write_record(given.json, "python -m mxmac_sim.campaigns.soak.campaign", words, start, _figures(results))
+        measured = measured_units(UNITS[name] for name in results)
+        write_record(given.json, "python -m mxmac_sim.campaigns.soak.campaign", words, start, _figures(results), measured)
     except UserError as error:
         print(f"soak: {error.parameter}: {error.message}", file=sys.stderr)
         return 2
