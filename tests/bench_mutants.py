@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mutants import Mutant
+from mxmac.formats import ELEMENT_FORMATS
 
 __all__ = [
     "ALL_FORMATS",
@@ -22,7 +23,7 @@ _UNIT = ("--block", "8", "--lanes", "4")
 EXACT, WINDOW = (*_UNIT, "--accumulator", "exact"), (*_UNIT, "--accumulator", "window")
 FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp32", "--output", "fp16")
 SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
-ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ("E4M3", "E5M2", "E3M2", "E2M3", "E2M1", "INT8")))
+ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ELEMENT_FORMATS))
 QUANTIZER = ("quantizer", "--block", "8", "--lanes", "4", "--rule", "all", "--overflow", "both", "--from", "bf16")
 
 

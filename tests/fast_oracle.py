@@ -4,12 +4,13 @@ Elements are decoded by the plain oracle, and nothing is shared with the golden 
 Python integers, of any length; roundings are MPFR's, with the precision, the range and the subnormals of the result.
 """
 
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import gmpy2
 import numpy as np
 
+import dtypes
 import oracle
 from mxmac.config import Accumulator
 from oracle import NV, NX, OF, UF
@@ -39,9 +40,7 @@ def _result(output):
         gmpy2.context(precision=precision, emin=emin - precision + 2, emax=emax + 1, subnormalize=True),
         gmpy2.context(precision=precision),
         gmpy2.exp2(emin),
-        (lambda value: int(np.float16(value).view(np.uint16)))
-        if output == "fp16"
-        else (lambda value: int(np.float32(value).view(np.uint32)) >> (32 - bits)),
+        partial(dtypes.result_code, name=output.upper()),
         (emax - emin + 2) << (precision - 1),
         nan,
         1 << (bits - 1),
@@ -68,8 +67,8 @@ def _rounded(value, exp, result):
 @cache
 def _tables(fmt):
     """Of each code of a byte: its value in units of the smallest subnormal, and whether it is NaN, infinite, zero, negative."""
-    bits, _, _, _, lsb = oracle.ELEMENTS[fmt]
-    values = [oracle.decode(code % (1 << bits), fmt) for code in range(256)]
+    lsb = oracle.ELEMENTS[fmt].lsb
+    values = [oracle.decode(code % (1 << oracle.ELEMENTS[fmt].bits), fmt) for code in range(256)]
     special = [oracle.is_nan(value) or oracle.is_inf(value) for value in values]
     units = [0 if other else int(value / oracle.power(lsb)) for value, other in zip(values, special, strict=True)]
     truths = [
@@ -83,7 +82,7 @@ def _tables(fmt):
 
 def _side(codes, choices, formats):
     """What ``_tables`` says of the elements, with units of the smallest subnormal of all formats."""
-    lsbs = [oracle.ELEMENTS[fmt.name][4] for fmt in formats]
+    lsbs = [oracle.ELEMENTS[fmt.name].lsb for fmt in formats]
     columns = []
     for fmt, lsb in zip(formats, lsbs, strict=True):
         units, *truths = _tables(fmt.name)

@@ -41,13 +41,25 @@ NAN = float("nan")
 Value = Fraction | float  # the floats are INF, -INF and NAN only
 Block = tuple[Sequence[int], Sequence[int], int, int]
 
-ELEMENTS = {  # bits of a code, of its exponent and of its mantissa; bias; exponent of the smallest subnormal
-    "E4M3": (8, 4, 3, 7, -9),
-    "E5M2": (8, 5, 2, 15, -16),
-    "E3M2": (6, 3, 2, 3, -4),
-    "E2M3": (6, 2, 3, 1, -3),
-    "E2M1": (4, 2, 1, 1, -1),
-    "INT8": (8, 0, 7, 0, -6),
+
+class Element(NamedTuple):
+    bits: int
+    exp_bits: int  # 0: two's complement, in units of 2^lsb
+    man_bits: int
+    bias: int
+    lsb: int  # exponent of the smallest subnormal
+    # Codes whose exponent bits are all ones: "none" are special; "nan": NaN if the mantissa is all ones too;
+    # "ieee": Inf with mantissa 0, else NaN.
+    specials: str
+
+
+ELEMENTS = {
+    "E4M3": Element(8, 4, 3, 7, -9, "nan"),
+    "E5M2": Element(8, 5, 2, 15, -16, "ieee"),
+    "E3M2": Element(6, 3, 2, 3, -4, "none"),
+    "E2M3": Element(6, 2, 3, 1, -3, "none"),
+    "E2M1": Element(4, 2, 1, 1, -1, "none"),
+    "INT8": Element(8, 0, 7, 0, -6, "none"),
 }
 OUTPUTS = {  # bits of a code; precision with the hidden bit; exponents of the smallest and largest binade; quiet NaN
     "fp32": (32, 24, -126, 127, 0x7FC00000),
@@ -71,17 +83,19 @@ def power(exponent: int) -> Fraction:
 @cache
 def decode(code: int, fmt: str) -> Value:
     """Value of an element code. Zeros have no sign."""
-    bits, exp_bits, man_bits, bias, _ = ELEMENTS[fmt]
+    bits, exp_bits, man_bits, bias, lsb, specials = ELEMENTS[fmt]
     if not 0 <= code < 2**bits:
         raise ValueError(f"{fmt} has no code {code!r}")
-    if fmt == "INT8":
-        return Fraction(code if code < 128 else code - 256, 64)
-    sign = -1 if code >= 2 ** (bits - 1) else 1
+    negative = code >= 2 ** (bits - 1)
+    if exp_bits == 0:
+        return (code - 2**bits if negative else code) * power(lsb)
+    sign = -1 if negative else 1
     exp, man = code // 2**man_bits % 2**exp_bits, code % 2**man_bits
-    if fmt == "E4M3" and exp == 15 and man == 7:
-        return NAN
-    if fmt == "E5M2" and exp == 31:
-        return NAN if man else sign * INF
+    if exp == 2**exp_bits - 1:
+        if specials == "nan" and man == 2**man_bits - 1:
+            return NAN
+        if specials == "ieee":
+            return NAN if man else sign * INF
     fraction = Fraction(man, 2**man_bits)
     return sign * (fraction * power(1 - bias) if exp == 0 else (1 + fraction) * power(exp - bias))
 
@@ -228,7 +242,7 @@ def dot(
         if window_lsb is None:
             scales = [xa + xb - 254 for (_, _, xa, xb), s in zip(blocks, sums, strict=True) if s.value != 0]
             first = scales[0] if scales else 0  # nothing but zeros: any window will do
-            window_lsb = first + ELEMENTS[fmt_a][-1] + ELEMENTS[fmt_b][-1] - window_guard
+            window_lsb = first + ELEMENTS[fmt_a].lsb + ELEMENTS[fmt_b].lsb - window_guard
         acc, flags = add_window(sums, window, window_lsb)
     else:
         raise ValueError(f"Accumulator must be exact, window or fp32, not {accumulator!r}")

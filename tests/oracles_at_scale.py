@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+import dtypes
 import outside
 from fast_oracle import fast_dots
 from mxmac.config import Accumulator, MacConfig
@@ -26,7 +27,6 @@ from mxmac_sim import golden
 from mxmac_sim.campaigns.record import write_record
 from mxmac_sim.golden.quantize import Overflow, encode, quantize
 from mxmac_sim.stimulus.batches import random_batch
-from mxmac_sim.tensors import ELEMENT_DTYPES
 
 __all__ = ["CLASSES", "check_dots", "check_rounding", "configs_of", "main"]
 
@@ -107,7 +107,7 @@ def _rounded(values, fmt, overflow):
         return (np.sign(values).astype(np.int64) * np.minimum(steps, fmt.max_integer - 1)).astype(np.int8).view(np.uint8)
     if overflow is Overflow.SAT:
         values = np.clip(values, -float(fmt.max_value), float(fmt.max_value))
-    return values.astype(np.float32).astype(ELEMENT_DTYPES[fmt.name]).view(np.uint8)
+    return values.astype(np.float32).astype(dtypes.ELEMENTS[fmt.name]).view(np.uint8)
 
 
 def _roundings():

@@ -7,10 +7,10 @@ import subprocess
 from itertools import product
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
 
+import dtypes
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
@@ -20,14 +20,6 @@ from mxmac_sim.verify.flat import Flat
 from shared_units import shared_folder
 
 PAIRINGS = list(product(ELEMENT_FORMATS.values(), repeat=2))
-DTYPES = {
-    "E4M3": ml_dtypes.float8_e4m3fn,
-    "E5M2": ml_dtypes.float8_e5m2,
-    "E3M2": ml_dtypes.float6_e3m2fn,
-    "E2M3": ml_dtypes.float6_e2m3fn,
-    "E2M1": ml_dtypes.float4_e2m1fn,
-    "INT8": np.int8,
-}
 CODES = 1 << 16
 #: Clocks to go on for, until the last product is there.
 DRAIN = 16
@@ -84,8 +76,7 @@ def build_and_run(folder):
 
 def values(fmt):
     """Value of each of 256 codes, of which a narrower format ignores the upper bits."""
-    codes = (np.arange(256) & ((1 << fmt.width) - 1)).astype(np.uint8)
-    return codes.view(DTYPES[fmt.name]).astype(np.float64) / (64 if fmt.is_integer else 1)
+    return dtypes.element_values(fmt.name)[np.arange(256) & ((1 << fmt.width) - 1)]
 
 
 @pytest.mark.parametrize("index", range(len(PAIRINGS)), ids=lambda index: " x ".join(fmt.name for fmt in PAIRINGS[index]))

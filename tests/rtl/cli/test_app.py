@@ -57,7 +57,7 @@ def refused(ended, folder, named, accepted=""):
 
 # Mistakes.
 
-FORMATS = r"must be one of E4M3, E5M2, E3M2, E2M3, E2M1, INT8\b"
+FORMATS = rf"must be one of {', '.join(ELEMENT_FORMATS)}\b"
 OUT = ("-o", "x.v")
 MISTAKES = {
     "unknown format of a": ((*OUT, "--a", "E9M9"), "--a", FORMATS),

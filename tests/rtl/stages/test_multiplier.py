@@ -4,23 +4,15 @@ from fractions import Fraction
 from itertools import product
 from math import isfinite, isinf, isnan
 
-import ml_dtypes
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+import dtypes
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
 
-DTYPES = {
-    "E4M3": ml_dtypes.float8_e4m3fn,
-    "E5M2": ml_dtypes.float8_e5m2,
-    "E3M2": ml_dtypes.float6_e3m2fn,
-    "E2M3": ml_dtypes.float6_e2m3fn,
-    "E2M1": ml_dtypes.float4_e2m1fn,
-    "INT8": np.int8,
-}
 PAIRINGS = [
     ("E4M3", "E4M3"),
     ("E5M2", "E5M2"),
@@ -36,12 +28,7 @@ PAIRINGS = [
 ]
 
 
-def values(name):
-    codes = np.arange(1 << ELEMENT_FORMATS[name].width).astype(np.uint8)
-    return codes.view(DTYPES[name]).astype(np.float64) / (64 if name == "INT8" else 1)
-
-
-VALUES = {name: values(name).tolist() for name in DTYPES}
+VALUES = {name: dtypes.element_values(name).tolist() for name in dtypes.ELEMENTS}
 
 
 def corners(name):

@@ -92,7 +92,7 @@ def test_only_zeros_are_quantized_without_loss(tmp_path):
 @pytest.mark.parametrize(
     ("options", "what", "message"),
     [
-        (["--format", "E4M4"], "format", "must be one of E4M3, E5M2, E3M2, E2M3, E2M1, INT8, not 'E4M4'"),
+        (["--format", "E4M4"], "format", f"must be one of {', '.join(ELEMENT_FORMATS)}, not 'E4M4'"),
         (["--format", "MXFP6"], "format", "must be MXFP6_E3M2 or MXFP6_E2M3, not MXFP6"),
         (["--format", "MXFP4", "--block", "16"], "block", "must be 32, the block of MXFP4, not 16; E2M1 takes any block"),
         (["--format", "MXFP8", "--layout", "deepseek-weights"], "block", "must be 32, the block of MXFP8, not 128"),

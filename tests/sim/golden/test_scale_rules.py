@@ -2,18 +2,22 @@
 
 from fractions import Fraction
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import dtypes
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import ScaleRule, block_scales
 
 E4M3, INT8 = ELEMENT_FORMATS["E4M3"], ELEMENT_FORMATS["INT8"]
 #: Bits below the leading one of the largest element.
-FRACTION_BITS = {"E4M3": 3, "E5M2": 2, "E3M2": 2, "E2M3": 3, "E2M1": 1, "INT8": 6}
+FRACTION_BITS = {
+    name: 6 if name in dtypes.INTEGERS else ml_dtypes.finfo(dtype).nmant for name, dtype in dtypes.ELEMENTS.items()
+}
 
 # No deadline: the first example may pay for imports.
 unhurried = settings(deadline=None, max_examples=60)
