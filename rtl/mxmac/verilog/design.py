@@ -1,10 +1,14 @@
 """A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from amaranth.hdl import Shape
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from .. import __version__
@@ -38,7 +42,7 @@ class Design:
     """
 
     text: str
-    manifest: dict
+    manifest: dict[str, Any]
     note: str = ""
 
     @property
@@ -64,7 +68,8 @@ def generate(config: MacConfig, top: str) -> Design:
     unit = unit_plan(config)
     plan = unit.accumulator
     return _design(
-        MacTop,
+        partial(MacTop, config),
+        MacTop.port_table(config),
         config,
         top,
         what="dot products of MX blocks",
@@ -105,7 +110,8 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
     """
     latency = quantizer_latency(config)
     return _design(
-        QuantizerTop,
+        partial(QuantizerTop, config),
+        QuantizerTop.port_table(config),
         config,
         top,
         what="conversion of floats to MX blocks",
@@ -131,14 +137,25 @@ def _interval(config: MacConfig | QuantizerConfig, clocks: int, **more: int) -> 
 
 
 def _design(
-    top_class, config, top: str, *, what: str, facts: dict, timing: list[str], block: list[str], note: str = ""
+    make: Callable[[], wiring.Component],
+    table: dict[str, tuple[wiring.Member, str]],
+    config: MacConfig | QuantizerConfig,
+    top: str,
+    *,
+    what: str,
+    facts: dict[str, Any],
+    timing: list[str],
+    block: list[str],
+    note: str = "",
 ) -> Design:
     """Put text and manifest together.
 
     Parameters
     ----------
-    top_class : type
-        Component with plain ports; it is made from ``config``, and its ``port_table`` explains them.
+    make : callable
+        Makes the component with plain ports.
+    table : dict
+        Its ports in order, each with a line of explanation.
     config : MacConfig or QuantizerConfig
     top : str
     what : str
@@ -153,7 +170,6 @@ def _design(
         As in ``Design``.
     """
     check_top_name(top)
-    table = top_class.port_table(config)
     ports = [
         {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
         {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
@@ -194,7 +210,7 @@ def _design(
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
     comment += "\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
-    return Design(comment + component_verilog(top_class(config), top, port_order=list(table)), manifest, note)
+    return Design(comment + component_verilog(make(), top, port_order=list(table)), manifest, note)
 
 
 def manifest_path(verilog: Path) -> Path:

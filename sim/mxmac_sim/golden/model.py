@@ -196,7 +196,8 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
 
 def _outer(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums of products for every pair of a row of a (blocks, rows, 1, block) and one of b (blocks, 1, columns, block)."""
-    return np.matmul(a[:, :, 0], b[:, 0].swapaxes(1, 2))
+    sums: NDArray[np.float64] = np.matmul(a[:, :, 0], b[:, 0].swapaxes(1, 2))
+    return sums
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,8 @@ def encode(values: ArrayLike, fmt: Format, overflow: Overflow = Overflow.SAT) ->
     if fmt.is_integer:
         largest = fmt.max_integer - 1
         steps = np.rint(np.ldexp(np.clip(np.where(nan, 0.0, values), -2.0, 2.0), -fmt.lsb_exp))
-        return np.clip(steps, -largest, largest).astype(np.int8).view(np.uint8)
+        codes: NDArray[np.int8] = np.clip(steps, -largest, largest).astype(np.int8)
+        return codes.view(np.uint8)
 
     finite = np.where(np.isfinite(values), magnitude, 0.0)
     # Exponent of the binade, floored at that of the subnormals; frexp's fraction is in [0.5, 1), but 0 for zero.

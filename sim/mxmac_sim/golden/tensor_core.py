@@ -97,7 +97,8 @@ def _add_step(
     total = np.ldexp(total, -up)
     # FP32 has 23 fraction bits; with F = 13 the accumulator has no more than 13 either.
     up = min(fraction_bits, _FP32.man_bits) - _exponents(total)
-    return np.ldexp(np.trunc(np.ldexp(total, up)), -up)
+    truncated: NDArray[np.float64] = np.ldexp(np.trunc(np.ldexp(total, up)), -up)
+    return truncated
 
 
 def _exponents(values: NDArray[np.float64]) -> NDArray[np.int32]:

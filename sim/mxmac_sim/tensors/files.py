@@ -273,9 +273,10 @@ def _nothing_quantized(names: list[str], name: str | None) -> str:
 def _facts(path: Path, arrays: Sequence[tuple[str, NDArray[Any]]], metadata: dict[str, str]) -> dict[str, Any]:
     """What an MX file states: arrays without axes in an .npz, JSON in the metadata of a .safetensors."""
     try:
-        return {name: array.item() for name, array in arrays} | parsed_json(metadata.get("mx", "{}"))
+        facts: dict[str, Any] = {name: array.item() for name, array in arrays} | parsed_json(metadata.get("mx", "{}"))
     except (ValueError, TypeError) as error:
         raise UserError(str(path), "It does not state one format and one block, such as E4M3 and 32") from error
+    return facts
 
 
 def _format(path: Path, array: str, elements: NDArray[Any], fact: object, stated: Stated) -> Format:

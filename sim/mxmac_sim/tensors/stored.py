@@ -107,7 +107,7 @@ class StoredTensor:
         tensor = MxTensor(self._whole(), np.zeros(scales.shape, np.uint8), self.format, self.block)
         with np.errstate(over="ignore", invalid="ignore"):
             values = element_values(tensor.elements, self.format).astype(np.float32)
-            products = values * np.repeat(scales, self.block, axis=-1)
+            products: NDArray[np.float32] = values * np.repeat(scales, self.block, axis=-1)
         return products[..., : self.elements.shape[-1]]
 
     def _whole(self) -> NDArray[np.uint8]:
