@@ -38,7 +38,7 @@ def run(capsys, *arguments):
 
 def spawn(*arguments, **options):
     """As ``run``, in a process of its own."""
-    done = subprocess.run([*START, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120, **options)
+    done = subprocess.run([*START, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=600, **options)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -376,7 +376,7 @@ def test_ctrl_c_leaves_no_half_file(folder, delay, there_before):
         assert process.stdout.readline() == "generating\n"
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 130
     assert err == "mxmac: interrupted\n"
     assert {file.name: file.read_text() for file in folder.iterdir()} == before

@@ -45,7 +45,7 @@ def test_induction_calls_no_mistake_equivalent_and_whatever_sat_does(unit):
     killed = [mutant for mutant in unit.mutants if unit.killed_by_vectors(mutant)]
     assert not any(unit.same_sequences(mutant, timeout=5) for mutant in killed[:3])
     same = next(mutant for mutant in unit.mutants if mutant not in killed and unit.same_step(mutant))
-    assert unit.same_sequences(same, timeout=5)
+    assert unit.same_sequences(same, timeout=600)
 
 
 def test_a_constant_that_stays_what_it_is_is_equivalent(unit):
@@ -55,7 +55,7 @@ def test_a_constant_that_stays_what_it_is_is_equivalent(unit):
 
 def test_a_proof_refutes_a_mistake(unit):
     wrong = next(m for m in unit.mutants if "multiplier" in m.module and unit.killed_by_vectors(m))
-    assert unit.proof(wrong, timeout=60) is False
+    assert unit.proof(wrong, timeout=900) is False
 
 
 def test_the_score_counts_what_is_left():

@@ -169,7 +169,7 @@ def test_ctrl_c_ends_all_children_and_leaves_no_half_written_file(folder, when):
             time.sleep(0.5)
             assert len(processes_in(folder)) > 1
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, "mxmac: interrupted\n")
     assert processes_in(folder) == []
     assert sorted(path.name for path in folder.iterdir()) == ["work", "x.vcd"]
