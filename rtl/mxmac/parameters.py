@@ -82,7 +82,14 @@ def checked_blocks(block: object, lanes: object) -> tuple[int, int]:
     return block, lanes
 
 
-def checked_format(parameter: str, value: object, table: Mapping[str, Format], *, block: int | None = None) -> Format:
+def checked_format(
+    parameter: str,
+    value: object,
+    table: Mapping[str, Format],
+    *,
+    block: int | None = None,
+    block_parameter: str = "block",
+) -> Format:
     """Return the format of ``table`` that ``value`` is or names.
 
     Parameters
@@ -95,6 +102,8 @@ def checked_format(parameter: str, value: object, table: Mapping[str, Format], *
         Formats that are accepted.
     block : int, optional
         Elements of a block. An MX name stands for blocks of 32 elements and is refused with others.
+    block_parameter : str
+        Name of the parameter that gives ``block``.
 
     Raises
     ------
@@ -112,7 +121,7 @@ def checked_format(parameter: str, value: object, table: Mapping[str, Format], *
         if name in table:
             return table[name]
         if formats := [fmt for fmt in MX_FORMATS.get(name, ()) if fmt in table.values()]:
-            return _mx_format(parameter, name, formats, block)
+            return _mx_format(parameter, name, formats, block, block_parameter)
         given = repr(value)
     else:
         raise TypeError(f"{parameter} must be a format or its name, not {value!r}")
@@ -125,14 +134,14 @@ def mx_block(name: str | None) -> int | None:
     return MX_BLOCK if name is not None and name.upper() in MX_FORMATS else None
 
 
-def _mx_format(parameter: str, name: str, formats: list[Format], block: int | None) -> Format:
+def _mx_format(parameter: str, name: str, formats: list[Format], block: int | None, block_parameter: str) -> Format:
     """Return the one format that an MX name stands for."""
     if len(formats) > 1:
         single = " or ".join(f"{name}_{fmt.name}" for fmt in formats)
         raise UserError(parameter, f"must be {single}, not {name}, which stands for both")
     (fmt,) = formats
     if block not in (None, MX_BLOCK):
-        raise UserError("block", f"must be {MX_BLOCK}, the block of {name}, not {block}; {fmt.name} takes any block")
+        raise UserError(block_parameter, f"must be {MX_BLOCK}, the block of {name}, not {block}; {fmt.name} takes any block")
     return fmt
 
 

@@ -94,7 +94,7 @@ def explore(
 ) -> int:
     """Run ``mxmac explore``; see the module for its help."""
     if output_file is None:
-        raise UserError("-o", "Missing; give the name of the file to write results to, such as OUT.csv")
+        raise UserError("output_file", "Missing; give the name of the file to write results to, such as OUT.csv")
     picture = output_file.with_suffix(".svg") if plot is None else plot
     for file in (output_file, picture):
         check_writable(file)

@@ -62,7 +62,7 @@ def dot(
     originals = _load_originals(floats_a, a, "floats-a", max_size), _load_originals(floats_b, b, "floats-b", max_size)
     if output_file is not None:
         if output_file.suffix != ".npz":
-            raise UserError("o", f"Results are written as .npz, not as {output_file.suffix!r}")
+            raise UserError("output_file", f"must end in .npz, not {output_file.suffix!r}")
         check_writable(output_file)
 
     console = Console(highlight=False)

@@ -46,7 +46,9 @@ MaxSizeOption = Annotated[
 ]
 
 
-def stated_format(name: str | None, parameter: str, block: int | None) -> tuple[Format | None, int | None]:
+def stated_format(
+    name: str | None, parameter: str, block: int | None, block_parameter: str = "block"
+) -> tuple[Format | None, int | None]:
     """Return the element format of that name, if one is given, and the elements of a block, which an MX name implies.
 
     Raises
@@ -56,7 +58,8 @@ def stated_format(name: str | None, parameter: str, block: int | None) -> tuple[
     """
     if name is None:
         return None, block
-    return checked_format(parameter, name, ELEMENT_FORMATS, block=block), mx_block(name) if block is None else block
+    fmt = checked_format(parameter, name, ELEMENT_FORMATS, block=block, block_parameter=block_parameter)
+    return fmt, mx_block(name) if block is None else block
 
 
 def load_pair(

@@ -143,7 +143,7 @@ def quantize(
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(str(target), "This is the input file; give another name for the output")
 
-    known_format, known_block = stated_format(source_format, "source_format", source_block)
+    known_format, known_block = stated_format(source_format, "source_format", source_block, "source_block")
     stated = Stated(
         format=known_format,
         block=known_block,

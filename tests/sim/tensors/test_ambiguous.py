@@ -129,6 +129,17 @@ def test_a_word_of_scales_for_up_to_128_elements_may_hold_one_or_four(tmp_path):
     assert load_mx(path, stated=Stated(block=128)).scales.tolist() == [[0x7F]] * 2
 
 
+def test_an_mx_name_states_the_block_too(tmp_path, capsys):
+    path = written(tmp_path / "a.safetensors", np.zeros((2, 128), FP8), np.full((2, 1), 0x7F7F7F7F, np.int32))
+    arguments = ("quantize", path, tmp_path / "b.npz", "--source-format")
+    status, error = command(capsys, *arguments, "E4M3")
+    assert (status, error.split(": ")[1]) == (2, "--source-block")
+    status, error = command(capsys, *arguments, "MXFP8", "--source-block", 128)
+    assert (status, error) == (2, "mxmac: --source-block: must be 32, the block of MXFP8, not 128; E4M3 takes any block\n")
+    assert command(capsys, *arguments, "mxfp8") == (0, "")
+    assert load_mx(tmp_path / "b.npz").block == 32
+
+
 def test_shapes_that_no_block_fits_are_refused(tmp_path):
     path = written(tmp_path / "a.safetensors", np.zeros((2, 7), FP8), np.ones((2, 5), np.float32))
     with pytest.raises(UserError, match=r"\(2, 7\) and scales of shape \(2, 5\), float32, which fit no block; state"):
