@@ -156,16 +156,7 @@ class FrameReceiver(wiring.Component):
             write.data.end.eq(ending),
             write.en.eq((put | ending) & room),
         ]
-        with m.If(self.i.valid & (byte != END)):
-            m.d.sync += self.receiving.eq(1)
-            with m.If(escaped):
-                m.d.comb += [put.eq(1), value.eq(Mux(byte == ESC_END, END, ESC))]
-                m.d.sync += escaped.eq(0)
-                with m.If((byte != ESC_END) & (byte != ESC_ESC) & (verdict == 0)):
-                    m.d.sync += verdict.eq(ErrorCode.CORRUPT)
-            with m.Else():
-                m.d.comb += put.eq(byte != ESC)
-                m.d.sync += escaped.eq(byte == ESC)
+        self._unescape(m, escaped, put, value, verdict)
         with m.If(put):
             m.d.sync += [write_at.eq(write_next), count.eq(count + (count != FRAME_BYTES_MIN))]
             with m.If(~room):
@@ -191,6 +182,20 @@ class FrameReceiver(wiring.Component):
             with m.Else():
                 m.d.sync += write_at.eq(frame_at)
             m.d.sync += [self.receiving.eq(0), verdict.eq(0), count.eq(0), escaped.eq(0)]
+
+    def _unescape(self, m: Module, escaped: Signal, put: Signal, value: Signal, verdict: Signal):
+        """Take a byte of a frame; two bytes that stand for one are put as that one."""
+        byte = self.i.payload
+        with m.If(self.i.valid & (byte != END)):
+            m.d.sync += self.receiving.eq(1)
+            with m.If(escaped):
+                m.d.comb += [put.eq(1), value.eq(Mux(byte == ESC_END, END, ESC))]
+                m.d.sync += escaped.eq(0)
+                with m.If((byte != ESC_END) & (byte != ESC_ESC) & (verdict == 0)):
+                    m.d.sync += verdict.eq(ErrorCode.CORRUPT)
+            with m.Else():
+                m.d.comb += put.eq(byte != ESC)
+                m.d.sync += escaped.eq(byte == ESC)
 
 
 class FrameTransmitter(wiring.Component):
