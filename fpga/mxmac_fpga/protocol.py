@@ -6,7 +6,7 @@ Gateware and host are made from the constants of this file. On the wire a frame 
     kind (1 byte) | sequence number (2) | payload | CRC-32 (4)
 
 Numbers are little-endian, and the CRC is that of IEEE 802.3 over everything before it. ``END`` never occurs inside of a
-frame, so whatever came before it, what follows the next ``END`` is understood again.
+frame, so the frame after the next ``END`` is understood, even after noise.
 """
 
 import json

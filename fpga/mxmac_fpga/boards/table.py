@@ -36,7 +36,7 @@ class BoardType:
     Members
     -------
     title : str
-        Name for people.
+        Full name.
     device, grade : str
         FPGA without its package, as its vendor names it, and its speed grade; empty if there is only one.
     family : str
@@ -54,7 +54,7 @@ class BoardType:
     baud : int
         Rate of the serial line, which the clock must give to 2 %.
     serial : str
-        Place of the serial line, for people.
+        Place of the serial line, in words.
     leds : mapping of str to tuple, optional
         By a field of :data:`~mxmac_fpga.gateware.accelerator.LEDS`, the LED that shows it: name and number of its resource and,
         if it is part of one, the part.
@@ -69,7 +69,7 @@ class BoardType:
     flash_permanently : tuple of str, optional
         Further options, to write the memory that the FPGA starts from; empty if it does so anyway.
     connection : str
-        Things to plug in for flashing, for people.
+        Things to plug in for flashing, in words.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The demo that thinks: handwritten digits, recognised through a MAC unit, every result of which is held against golden."""
+"""The demo that thinks: handwritten digits, recognised through a MAC unit, with every result compared with the golden model."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from .network import Backend, Golden, Network, held_out, load
 
 __all__ = ["Mismatch", "Outcome", "recognise"]
 
-#: Mismatches, and misread digits, that are told one by one.
+#: Mismatches, and misread digits, that are listed one by one.
 _KEPT, _MISREAD = 3, 8
 
 
@@ -95,7 +95,7 @@ class Outcome:
 
 
 def recognise(backend: Backend, *, count: int, console: Console, batch: int = 4) -> Outcome:
-    """Recognise test digits through a unit, and hold each of its results against the golden model.
+    """Recognise test digits through a unit, and compare each of its results with the golden model.
 
     In a terminal the digits are seen as they are recognised; elsewhere there is a line now and then. A table ends it.
 
@@ -112,7 +112,7 @@ def recognise(backend: Backend, *, count: int, console: Console, batch: int = 4)
     Raises
     ------
     UserError
-        If there are not so many digits.
+        If there are fewer digits.
     """
     digits = load()
     test = held_out(len(digits.images))
@@ -144,7 +144,7 @@ def recognise(backend: Backend, *, count: int, console: Console, batch: int = 4)
 
 @dataclass
 class _Checked:
-    """A backend that has another one compute, and holds its results against the golden model."""
+    """A backend that has another one compute, and compares its results with the golden model."""
 
     backend: Backend
     dots: int = 0

@@ -31,7 +31,7 @@ LAYERS = ("hidden", "output")
 FORMAT, BLOCK = ELEMENT_FORMATS["E4M3"], 32
 #: The largest pixel.
 WHITE = 16
-#: Of so many images in a row, the last is for testing; the network was trained on the others.
+#: The last of every three images is for testing; the network was trained on the others.
 _TEST_STEP = 3
 
 FILE = Path(__file__).parents[1] / "data" / "digits.npz"
@@ -116,7 +116,7 @@ def load() -> Digits:
 
 
 def held_out(images: int) -> NDArray[np.bool_]:
-    """Which of so many images the network was not trained on: every third one, 599 of the 1,797."""
+    """Return the indices of the images that the network was not trained on: every third one, 599 of the 1,797."""
     return np.arange(images) % _TEST_STEP == _TEST_STEP - 1
 
 

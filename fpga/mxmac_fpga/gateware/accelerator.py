@@ -35,8 +35,8 @@ class Accelerator(wiring.Component):
         Of the clock of the ``sync`` domain.
     baud : int
     tick_clocks : int, optional
-        A request that stops half-way is dropped after one to two times so many clocks. The largest power of two within about
-        70 ms, if it is not given.
+        A request that stops half-way is dropped after one to two times this number of cycles. By default it is the largest
+        power of two within about 70 ms.
 
     Members
     -------

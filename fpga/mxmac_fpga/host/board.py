@@ -271,7 +271,7 @@ class _Exchange:
         Raises
         ------
         LinkError
-            If there was no result for too long, whatever else the board sends.
+            If there was no new answer for too long, even if the board sends something else.
         """
         now = time.monotonic()
         on_the_way = self._link.seconds(sum(request.size for request in self._sent))

@@ -41,7 +41,7 @@ class Line(Protocol):
         """Send bytes."""
 
     def read(self, size: int = 1, /) -> bytes:
-        """Receive at most so many bytes."""
+        """Receive bytes, ``size`` of them at most."""
 
     @property
     def in_waiting(self) -> int:
@@ -137,7 +137,7 @@ class Link:
         self._sequence = int.from_bytes(os.urandom(2), "little")
 
     def seconds(self, count: int) -> float:
-        """Most seconds that so many bytes take: ten bits each, and all of them escaped."""
+        """Return the most seconds that ``count`` bytes take: ten bits each, and all of them escaped."""
         return 20 * count / self.baud
 
     def send(self, kind: int, payload: bytes) -> int:

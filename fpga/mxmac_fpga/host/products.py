@@ -1,4 +1,4 @@
-"""Matrix products and random dot products on a board, each result held against the golden model."""
+"""Matrix products and random dot products on a board, each result compared with the golden model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

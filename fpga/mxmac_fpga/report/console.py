@@ -1,4 +1,4 @@
-"""A measurement as a table for people."""
+"""A measurement as a table in a terminal."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ from mxmac_sim.verify.flat import Flat
 
 __all__ = ["PARTS", "QUANTIZER", "TOP", "Part", "Subject", "part_named"]
 
-#: Name of the top module of whatever is measured.
+#: Name of the top module of everything measured.
 TOP = "core"
 
 
@@ -50,11 +50,11 @@ class Part:
     Members
     -------
     about : str
-        What it is, for people.
+        Description in words.
     make : callable
         Makes it of a configuration.
     operation : str
-        What it does so many of a second.
+        Operation whose rate is measured.
     per_lane : bool
         Whether it has as many lanes as its configuration says, or one.
     """

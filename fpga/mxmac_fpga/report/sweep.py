@@ -106,7 +106,7 @@ def row_of(result: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Results:
-    """Rows of a file, which is replaced whole whenever one is added: whatever ends the program, it is complete.
+    """Rows of a file, which is replaced whole with every row: it is complete however the program ends.
 
     Members
     -------
@@ -173,7 +173,7 @@ def run(points: Sequence[Point], results: Results, client, say: Callable[[str], 
     int
         How many could not be measured.
     """
-    # Not the same for the same arguments: whoever asks again wants it done again.
+    # Not pure: measuring the same point again is meant to give a new result.
     jobs = {client.submit(Point.measure, point, pure=False): point for point in points}
     failed = 0
     for job in as_completed(jobs):

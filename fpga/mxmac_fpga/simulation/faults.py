@@ -74,7 +74,7 @@ class FaultyLine:
     Members
     -------
     happened : bool
-        Whether so many bytes have passed.
+        Whether the byte has passed.
     """
 
     def __init__(self, line: Line, fault: Fault, at: int, rng: np.random.Generator):

@@ -152,8 +152,8 @@ def test_the_programs_of_the_toolchains_are_there():
             assert done.returncode == 0
 
 
-# Words of openFPGALoader, by its own account. It is loaded with empty libraries where it lacks those of the system: none of
-# them is called before a board is opened.
+# Words that openFPGALoader knows, as it lists them. It is loaded with empty libraries where those of the system are missing:
+# none of them is called before a board is opened.
 
 
 @pytest.fixture(scope="module")
