@@ -13,7 +13,7 @@ from .parameters import FormatLike, checked_blocks, checked_choice, checked_form
 if TYPE_CHECKING:
     from .mac.unit import MacUnit
 
-__all__ = ["EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage"]
+__all__ = ["ACCUMULATOR_PARAMETERS", "EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage"]
 
 #: Blocks of the largest value that the exact accumulator has to hold in one dot product.
 EXACT_BLOCKS = 1 << 16
@@ -32,6 +32,12 @@ class Accumulator(Enum):
     WINDOW = "window"
     #: Binary32, rounded once per block.
     FP32 = "fp32"
+
+
+#: Parameters of :class:`MacConfig` that apply to one accumulator only.
+ACCUMULATOR_PARAMETERS: Mapping[Accumulator, tuple[str, ...]] = {
+    Accumulator.WINDOW: ("window", "window_guard", "window_lsb"),
+}
 
 
 class MultiplierKind(Enum):

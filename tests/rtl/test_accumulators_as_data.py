@@ -10,11 +10,15 @@ import pytest
 
 from mxmac.accumulator import Kind
 from mxmac.config import Accumulator
+from mxmac.formats import RESULT_FORMATS
 from mxmac_sim.formal import properties
 from mxmac_sim.verify import catalogue
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for root in ("rtl", "sim", "fpga") for path in (ROOT / root).rglob("*.py"))
+#: Names of accumulators that are no names of formats, too.
+NAMES = {member.value for member in Accumulator} - {name.lower() for name in RESULT_FORMATS}
+VALUES = {member.value for member in Accumulator}
 MEMBERS = {("Accumulator", member.name) for member in Accumulator} | {("Kind", member.name) for member in Kind}
 #: Files and folders that define the accumulators, and their reasons.
 ALLOWED = {
@@ -31,8 +35,12 @@ TABLES = {
 
 
 def is_member(node, aliases):
-    """Whether an expression is a member of one of the two enumerations, or a collection with one of them in it."""
+    """Whether an expression is a member of one of the two enumerations, its value, or a collection with one of them in it."""
     match node:
+        case ast.Constant(value=str(name)):
+            return name in NAMES
+        case ast.Attribute(value=ast.Attribute() as member, attr="value" | "name"):
+            return is_member(member, aliases)
         case ast.Attribute(value=ast.Name(id=owner), attr=name):
             return (owner, name) in MEMBERS
         case ast.Name(id=name):
@@ -57,7 +65,7 @@ def aliases_of(tree):
     return {
         target.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and is_member(node.value, set())
+        if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant) and is_member(node.value, set())
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -77,7 +85,9 @@ def questions_of(tree):
             case ast.Subscript(slice=index):
                 found = is_choice(index)
             case ast.Dict(keys=keys):
-                found = any(key is not None and is_member(key, aliases) for key in keys)
+                named = {key.value for key in keys if isinstance(key, ast.Constant)}
+                others = [key for key in keys if key is not None and not isinstance(key, ast.Constant)]
+                found = len(named & VALUES) > 1 or any(is_member(key, aliases) for key in others)
             case _:
                 found = False
         if found:
@@ -119,6 +129,9 @@ def test_every_exception_is_needed():
         "while config.accumulator.value == 'fp32': pass",
         "assert kind in (Accumulator.FP32, Accumulator.EXACT)",
         "table = {Accumulator.EXACT: 1, Accumulator.WINDOW: 2}",
+        "table = {'exact': 1, 'window': 2}",
+        "y = name != Accumulator.WINDOW.value",
+        "y = name == 'window'",
         "x = table[config.accumulator]",
         "match config.accumulator:\n    case _:\n        pass",
         "match kind:\n    case Kind.FP32:\n        pass",

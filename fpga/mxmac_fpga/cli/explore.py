@@ -22,10 +22,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from mxmac.cli.choices import list_of
 from mxmac.cli.mac_options import config_from
 from mxmac.cli.sharing import with_options_of
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import ACCUMULATOR_PARAMETERS, Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac.parameters import checked_choice
 from mxmac_sim.campaigns.gates.netlists import TARGETS
 
 from ..report.measure import Settings
@@ -36,7 +37,6 @@ from ..report.sweep import Point, Results, run
 __all__ = ["explore"]
 
 _PANEL = "Sweep"
-_WINDOW = Accumulator.WINDOW.value
 #: Seconds to wait for a scheduler, and for processes that Dask starts, on a busy machine too.
 _PATIENCE, _START_PATIENCE = 30, "600s"
 
@@ -53,6 +53,7 @@ _Formats = Annotated[
     ),
 ]
 _KINDS = [kind.value for kind in Accumulator]
+_ALL_KINDS = ",".join(_KINDS)
 _Accumulators = Annotated[
     str,
     typer.Option(help=f"Accumulators: {', '.join(_KINDS)}.", rich_help_panel=_PANEL, autocompletion=list_of(_KINDS)),
@@ -85,7 +86,7 @@ def explore(
     make_settings: Callable[..., Settings],
     lanes: _Lanes = "1,2,4,8,16,32",
     formats: _Formats = "E4M3",
-    accumulator: _Accumulators = "exact,window,fp32",
+    accumulator: _Accumulators = _ALL_KINDS,
     target: _Targets = "ecp5",
     jobs: JobsOption = None,
     scheduler: _Scheduler = None,
@@ -100,14 +101,15 @@ def explore(
         check_writable(file)
     if output_file == picture:
         raise UserError("plot", f"{picture} is where the results go; give another name for the picture")
-    processes, points, accumulators = checked_jobs(jobs), [], _words(accumulator)
+    processes, points = checked_jobs(jobs), []
+    accumulators = [checked_choice("accumulator", word, Accumulator) for word in _words(accumulator)]
+    special = {name for kind in accumulators for name in ACCUMULATOR_PARAMETERS.get(kind, ())}
     for name, count, (a, b), kind in itertools.product(
         [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), accumulators
     ):
         parameters: dict[str, Any] = {"a": [a], "b": [b], "lanes": count, "accumulator": kind}
-        if kind != _WINDOW and _WINDOW in accumulators:
-            # Options of the window are for the units that have one.
-            parameters |= dict.fromkeys(("window", "window_guard", "window_lsb"))
+        # Options of one accumulator are for the units that have it.
+        parameters |= dict.fromkeys(special.difference(ACCUMULATOR_PARAMETERS.get(kind, ())))
         try:
             config = stored_for(name, make_config(**parameters), context)
         except UserError as error:

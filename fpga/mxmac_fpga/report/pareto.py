@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import cycle
 from math import ceil, floor, log10
 from typing import Any
+
+from mxmac.config import Accumulator
 
 __all__ = ["draw", "front"]
 
 _WIDTH, _PANEL = 820, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 200, 46, 54
-_COLOURS = {"exact": "#0969da", "window": "#1a7f37", "fp32": "#bc4c00"}
+_PALETTE = ("#0969da", "#1a7f37", "#bc4c00", "#8250df", "#bf3989", "#9a6700")
+_COLOURS = dict(zip((kind.value for kind in Accumulator), cycle(_PALETTE), strict=False))
 _AREAS = {"luts": "LUTs", "area_um2": "area, µm²", "gates": "gates"}
 _RATES = {"macs_per_second": "MAC/s", "macs_per_clock": "MAC a clock"}
 _STYLE = """
