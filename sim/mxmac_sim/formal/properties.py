@@ -280,6 +280,6 @@ def unit_text(file: Path) -> str:
             "verilog", f"{str(file)!r} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
         ) from error
     top = re.search(r"^module (\w+) \(", text, re.M)
-    if top is None or f"module {top[1]}_mac (" not in text:
+    if top is None or f"module {top[1]}__mac (" not in text:
         raise UserError("verilog", f"{file.name!r} is no unit that mxmac generate has written")
-    return re.sub(rf"\b{top[1]}(?=_mac|\b)", TOP, text)
+    return re.sub(rf"\b{top[1]}(?=__mac|\b)", TOP, text)

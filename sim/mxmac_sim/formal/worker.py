@@ -13,7 +13,7 @@ from pathlib import Path
 from . import netlist
 from .btor import Circuit
 from .engine import Method, check
-from .vcd import vcd
+from .waveform import waveform
 
 __all__ = ["main"]
 
@@ -36,7 +36,7 @@ def main(file: str, method: str, depth: str, seen_within: str, seconds: str) -> 
     verdict = check(Circuit.read(btor.read_text()), Method(method), int(depth), seen_within=int(seen_within), tell=tell)
     result = asdict(verdict)
     if verdict.counterexample is not None:
-        verilog.with_suffix(".vcd").write_text(vcd(verdict.counterexample))
+        verilog.with_suffix(".vcd").write_text(waveform(verdict.counterexample, TOP))
         del result["counterexample"]["trace"]
     verilog.with_suffix(".json").write_text(json.dumps(result))
     return 0
