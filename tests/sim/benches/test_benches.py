@@ -9,6 +9,7 @@ import pytest
 
 from bench_mutants import CASES
 from mutants import Mutant
+from mxmac.accumulator import accumulator_plan
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import QuantizerConfig
@@ -47,11 +48,26 @@ def test_folders_of_different_configurations_have_different_names():
 
 @pytest.mark.parametrize("config", UNITS, ids=named)
 def test_every_part_of_a_unit_has_a_bench(config):
-    narrows = config.accumulator is Accumulator.FP32 and config.output.name != "FP32"
-    parts = ["multiplier", "scale_applier", "accumulator", "rounder", *(["narrower"] if narrows else []), "mac"]
     subject = unit_subject(config)
-    assert list(subject.benches) == parts
+    first, second, *stages, last = subject.benches
+    assert (first, second, last) == ("multiplier", "scale_applier", "mac")
     assert subject.whole == "mac"
+    planned = accumulator_plan(config).stages
+    assert [name for name in (second, *stages) if name in planned] == list(planned)
+
+
+@pytest.mark.parametrize(
+    ("accumulator", "output", "stages"),
+    [
+        ("exact", "BF16", ["accumulator", "rounder"]),
+        ("window", "FP16", ["accumulator", "rounder"]),
+        ("fp32", "FP32", ["accumulator", "rounder"]),
+        ("fp32", "FP16", ["accumulator", "rounder", "narrower"]),
+    ],
+)
+def test_benches_of_the_stages_of_an_accumulator(accumulator, output, stages):
+    subject = unit_subject(MacConfig(accumulator=accumulator, output=output))
+    assert list(subject.benches) == ["multiplier", "scale_applier", *stages, "mac"]
 
 
 def test_a_quantizer_has_one_bench():
