@@ -120,7 +120,8 @@ class Datapath(wiring.Component):
         """Connect the stages of the accumulator, from sums of blocks to results."""
         stages = []
         for name, create in self.plan.stages.items():
-            m.submodules[name] = stage = create()
+            stage = create()
+            m.submodules[name] = stage
             stages.append(stage)
         first, last = stages[0], stages[-1]
         if self.plan.scale_lead:
