@@ -5,7 +5,7 @@ that is quantized already, such as an FP8 weight with its weight_scale_inv, keep
 two.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from mxmac.cli.choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, one_of
 from mxmac.errors import UserError
-from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
+from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS, Format
 from mxmac.parameters import checked_format, mx_block
 from mxmac_sim.golden import quantize as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
@@ -37,12 +37,12 @@ __all__ = ["quantize"]
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which elements share a scale: those of a block in so many rows."""
+    """Elements that share a scale: those of a block, in one row or several."""
 
     name: str
     block: int
     rows: int = 1
-    #: Block and format are those of DeepSeek and no others, and a short last block is made up with zeros.
+    #: Whether block and format are fixed, those of DeepSeek, and a short last block is filled with zeros.
     deepseek: bool = False
 
 
@@ -53,133 +53,116 @@ _LAYOUTS = {layout.name: layout for layout in (_MX, _ACTIVATIONS, _WEIGHTS)}
 _DEFAULT_FORMAT = ELEMENT_FORMATS["E4M3"]
 
 
+_FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        show_default="E4M3",
+        help=f"Element format: {ELEMENT_NAMES_HELP}.",
+        autocompletion=one_of(ELEMENT_NAMES),
+    ),
+]
+_LayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="LAYOUT",
+        show_default="mx",
+        help="Elements that share a scale: mx (a block), deepseek-activations (1x128) or deepseek-weights (128x128).",
+        autocompletion=one_of(_LAYOUTS),
+    ),
+]
+_BlockOption = Annotated[
+    int | None,
+    typer.Option("--block", show_default="32", help="Block size along the last axis, in elements that share a scale."),
+]
+_RuleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rule",
+        metavar="rceil|floor|ceil|even",
+        show_default="rceil",
+        help="Rule from the largest magnitude to the scale.",
+        autocompletion=one_of(rule.value for rule in ScaleRule),
+    ),
+]
+_OverflowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--overflow",
+        metavar="sat|ovf",
+        show_default="sat",
+        help="Results beyond the largest element: saturated, or Inf or NaN.",
+        autocompletion=one_of(overflow.value for overflow in Overflow),
+    ),
+]
+_RequantizeOption = Annotated[
+    bool,
+    typer.Option("--requantize", help="Quantize the values of an IN that is quantized already, with scales of any value."),
+]
+_SourceFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-format",
+        help="Element format of a quantized IN whose file leaves it open.",
+        autocompletion=one_of(ELEMENT_NAMES),
+    ),
+]
+_SourceBlockOption = Annotated[
+    int | None,
+    typer.Option("--source-block", min=1, help="Elements per block of a quantized IN whose file leaves it open."),
+]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Conversion that the options ask for; None where they leave it to the input or to a default."""
+
+    format_name: str | None
+    format: Format | None
+    layout: _Layout | None
+    block: int | None
+    rule: ScaleRule
+    overflow: Overflow
+
+
 def quantize(
     source: Annotated[Path, typer.Argument(metavar="IN.(npy|npz|safetensors)", help="File with a tensor of floats.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")],
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            show_default="E4M3",
-            help=f"Element format: {ELEMENT_NAMES_HELP}.",
-            autocompletion=one_of(ELEMENT_NAMES),
-        ),
-    ] = None,
-    layout_name: Annotated[
-        str | None,
-        typer.Option(
-            "--layout",
-            metavar="LAYOUT",
-            show_default="mx",
-            help="Elements that share a scale: mx (a block), deepseek-activations (1x128) or deepseek-weights (128x128).",
-            autocompletion=one_of(_LAYOUTS),
-        ),
-    ] = None,
-    block: Annotated[
-        int | None,
-        typer.Option("--block", show_default="32", help="Block size along the last axis, in elements that share a scale."),
-    ] = None,
-    rule_name: Annotated[
-        str | None,
-        typer.Option(
-            "--rule",
-            metavar="rceil|floor|ceil|even",
-            show_default="rceil",
-            help="Rule from the largest magnitude to the scale.",
-            autocompletion=one_of(rule.value for rule in ScaleRule),
-        ),
-    ] = None,
-    overflow_name: Annotated[
-        str | None,
-        typer.Option(
-            "--overflow",
-            metavar="sat|ovf",
-            show_default="sat",
-            help="Results beyond the largest element: saturated, or Inf or NaN.",
-            autocompletion=one_of(overflow.value for overflow in Overflow),
-        ),
-    ] = None,
+    format_name: _FormatOption = None,
+    layout_name: _LayoutOption = None,
+    block: _BlockOption = None,
+    rule_name: _RuleOption = None,
+    overflow_name: _OverflowOption = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="TENSOR", help="Name of the tensor in IN, if it has several.")
     ] = None,
-    requantize: Annotated[
-        bool,
-        typer.Option("--requantize", help="Quantize the values of an IN that is quantized already, with scales of any value."),
-    ] = False,
-    source_format: Annotated[
-        str | None,
-        typer.Option(
-            "--source-format",
-            help="Element format of a quantized IN whose file leaves it open.",
-            autocompletion=one_of(ELEMENT_FORMATS),
-        ),
-    ] = None,
-    source_block: Annotated[
-        int | None,
-        typer.Option("--source-block", min=1, help="Elements per block of a quantized IN whose file leaves it open."),
-    ] = None,
+    requantize: _RequantizeOption = False,
+    source_format: _SourceFormatOption = None,
+    source_block: _SourceBlockOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
     pack_scales: Annotated[
         bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
     ] = False,
 ) -> None:
     """Run ``mxmac quantize``; see the module for its help. A mistake raises ``UserError`` before anything is written."""
-    options = {
-        "format": format_name,
-        "layout": layout_name,
-        "block": block,
-        "rule": rule_name,
-        "overflow": overflow_name,
-    }
-    fmt = None
-    if format_name is not None:
-        fmt = checked_format("format", format_name, ELEMENT_FORMATS, block=block)
-        if layout_name is None:
-            block = mx_block(format_name) or block
-    layout = _LAYOUTS[_choice("layout", layout_name, _LAYOUTS)] if layout_name is not None else None
-    rule = ScaleRule(_choice("rule", rule_name or ScaleRule.RCEIL.value, [rule.value for rule in ScaleRule]))
-    overflow = Overflow(_choice("overflow", overflow_name or Overflow.SAT.value, [overflow.value for overflow in Overflow]))
+    options = {"format": format_name, "layout": layout_name, "block": block, "rule": rule_name, "overflow": overflow_name}
+    request = _request(format_name, layout_name, block, rule_name, overflow_name)
     check_target(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(str(target), "This is the input file; give another name for the output")
-
-    known_format, known_block = stated_format(source_format, "source_format", source_block, "source_block")
-    stated = Stated(
-        format=known_format,
-        block=known_block,
-        max_size=max_size,
-        format_parameter="source_format",
-        block_parameter="source_block",
-    )
-    stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
-    if stored is None:
-        for option, fact in (("source-format", source_format), ("source-block", source_block)):
-            if fact is not None:
-                raise UserError(option, f"{source} has no such quantized tensor; leave out --{option} for floats")
+    stored = _load_quantized(source, name, source_format, source_block, max_size)
+    if requantize and stored is None:
+        raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
     if stored is not None and not requantize:
-        for option, value in options.items():
-            if value is not None:
-                message = f"{source} is quantized already and keeps its elements and scales"
-                raise UserError(option, f"{message}; leave out --{option}, or add --requantize")
+        _refuse_options(source, options)
         tensor, tiles = _converted(source, stored), stored.tiled
         table = _summary(tensor, stored.elements.shape, tensor.format.name, tiles, pack_scales)
         table.add_row("Conversion", "exact: elements and scales have the values that they had")
     else:
-        if requantize and stored is None:
-            raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
-        fmt = fmt or (stored.format if stored is not None else _DEFAULT_FORMAT)
-        layout = _resolved(layout, block, stored)
-        if format_name is not None:
-            checked_format("format", format_name, ELEMENT_FORMATS, block=layout.block)
-        if layout.deepseek and fmt != _DEFAULT_FORMAT:
-            message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
-            raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
         floats = load_floats(source, name, max_size) if stored is None else _products(source, stored)
-        _check_finite(source, floats)
-        blocks = deepseek.padded(floats, layout.block) if layout.deepseek else floats
-        tensor = golden.quantize(blocks, fmt, block=layout.block, rows=layout.rows, rule=rule, overflow=overflow)
-        tiles = layout.rows > 1
-        about = f"{fmt.name}, scale rule {rule.name}, overflow {overflow.name}"
+        tensor, tiles = _quantized(source, floats, request, stored)
+        about = f"{tensor.format.name}, scale rule {request.rule.name}, overflow {request.overflow.name}"
         table = _summary(tensor, floats.shape, about, tiles, pack_scales, floats.dtype)
         _add_losses(table, floats, tensor)
     save_mx(target, tensor, tiles=tiles, pack=pack_scales)
@@ -189,8 +172,61 @@ def quantize(
     console.print(f"Wrote [bold]{escape(str(target))}[/bold]", soft_wrap=True)
 
 
+def _request(
+    format_name: str | None, layout_name: str | None, block: int | None, rule_name: str | None, overflow_name: str | None
+) -> _Request:
+    fmt = None
+    if format_name is not None:
+        fmt = checked_format("format", format_name, ELEMENT_FORMATS, block=block)
+        if layout_name is None:
+            block = mx_block(format_name) or block
+    layout = _LAYOUTS[_choice("layout", layout_name, _LAYOUTS)] if layout_name is not None else None
+    rule = ScaleRule(_choice("rule", rule_name or ScaleRule.RCEIL.value, [rule.value for rule in ScaleRule]))
+    overflow = Overflow(_choice("overflow", overflow_name or Overflow.SAT.value, [overflow.value for overflow in Overflow]))
+    return _Request(format_name, fmt, layout, block, rule, overflow)
+
+
+def _load_quantized(
+    source: Path, name: str | None, source_format: str | None, source_block: int | None, max_size: float
+) -> StoredTensor | None:
+    """Read the input if it is quantized, with the facts that its file leaves open."""
+    fmt, block = stated_format(source_format, "source_format", source_block, "source_block")
+    stated = Stated(
+        format=fmt, block=block, max_size=max_size, format_parameter="source_format", block_parameter="source_block"
+    )
+    stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
+    if stored is None:
+        for parameter, fact in (("source_format", source_format), ("source_block", source_block)):
+            if fact is not None:
+                raise UserError(parameter, f"{source} has no such quantized tensor; leave out this option for floats")
+    return stored
+
+
+def _refuse_options(source: Path, options: Mapping[str, object]) -> None:
+    """Refuse options that would change an input that keeps its elements and scales."""
+    for option, value in options.items():
+        if value is not None:
+            message = f"{source} is quantized already and keeps its elements and scales"
+            raise UserError(option, f"{message}; leave out --{option}, or add --requantize")
+
+
+def _quantized(source: Path, floats: NDArray[Any], request: _Request, stored: StoredTensor | None) -> tuple[MxTensor, bool]:
+    """Quantize floats, and whether tiles of rows share a scale; products of a stored tensor keep its format and layout."""
+    fmt = request.format or (stored.format if stored is not None else _DEFAULT_FORMAT)
+    layout = _resolved(request.layout, request.block, stored)
+    if request.format_name is not None:
+        checked_format("format", request.format_name, ELEMENT_FORMATS, block=layout.block)
+    if layout.deepseek and fmt != _DEFAULT_FORMAT:
+        message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
+        raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
+    _check_finite(source, floats)
+    blocks = deepseek.padded(floats, layout.block) if layout.deepseek else floats
+    rows, rule, overflow = layout.rows, request.rule, request.overflow
+    return golden.quantize(blocks, fmt, block=layout.block, rows=rows, rule=rule, overflow=overflow), rows > 1
+
+
 def _choice(option: str, text: str, accepted: Iterable[str]) -> str:
-    """Which of ``accepted`` the text is, in whatever case."""
+    """Return the one of ``accepted`` that the text is, in any case."""
     for choice in accepted:
         if choice.casefold() == text.casefold():
             return choice
@@ -198,7 +234,7 @@ def _choice(option: str, text: str, accepted: Iterable[str]) -> str:
 
 
 def _resolved(layout: _Layout | None, block: int | None, stored: StoredTensor | None) -> _Layout:
-    """Layout with its block. What is quantized anew keeps that which it had, if nothing else is asked for."""
+    """Return the layout with its block; a stored tensor keeps its own, unless another is asked for."""
     if layout is None:
         if stored is None or block is not None:
             layout = _MX

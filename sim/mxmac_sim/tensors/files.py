@@ -7,7 +7,6 @@ Nothing ambiguous is guessed: the reader asks, with an error that names the para
 """
 
 import json
-import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from mxmac.errors import UserError
 from mxmac.files import check_writable, written_whole
-from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import (
     MAX_SIZE,
@@ -27,13 +25,12 @@ from mxmac_sim.tensors.archives import (
     checked_suffix,
     is_float,
     listed,
-    parsed_json,
     read_archive,
     read_array,
 )
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
-from mxmac_sim.tensors.stated import Stated
-from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor, implied_blocks
+from mxmac_sim.tensors.stated import Stated, element_format, facts_of_file, implied_block, stated_block
+from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor
 
 __all__ = ["check_target", "load_floats", "load_mx", "load_stored", "save_mx", "scales_to_store"]
 
@@ -229,11 +226,11 @@ def load_stored(
         return None
     (elements_name, elements), (scales_name, scales), *others = arrays.items()
     in_checkpoint = elements_name != _MX_NAMES[0]
-    facts = {} if in_checkpoint else _facts(path, others, metadata)
-    fmt = _format(path, elements_name, elements, facts.get("format"), stated)
-    block = _block(path, facts.get("block"), stated)
+    facts = {} if in_checkpoint else facts_of_file(path, others, metadata)
+    fmt = element_format(path, elements_name, elements, facts.get("format"), stated)
+    block = stated_block(path, facts.get("block"), stated)
     if block is None:
-        block = deepseek.BLOCK if in_checkpoint else _implied_block(path, elements, scales, stated)
+        block = deepseek.BLOCK if in_checkpoint else implied_block(path, elements, scales, stated)
     if elements.ndim and block > 0:
         # A block longer than a row is filled with zeros.
         k = elements.shape[-1]
@@ -268,58 +265,6 @@ def _nothing_quantized(names: list[str], name: str | None) -> str:
     needed = "an MX file, as `mxmac quantize` makes it from floats, is needed"
     missing = sorted(set(_MX_NAMES) - set(names))
     return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
-
-
-def _facts(path: Path, arrays: Sequence[tuple[str, NDArray[Any]]], metadata: dict[str, str]) -> dict[str, Any]:
-    """What an MX file states: arrays without axes in an .npz, JSON in the metadata of a .safetensors."""
-    try:
-        facts: dict[str, Any] = {name: array.item() for name, array in arrays} | parsed_json(metadata.get("mx", "{}"))
-    except (ValueError, TypeError) as error:
-        raise UserError(str(path), "It does not state one format and one block, such as E4M3 and 32") from error
-    return facts
-
-
-def _format(path: Path, array: str, elements: NDArray[Any], fact: object, stated: Stated) -> Format:
-    """Format of the elements, from the file's fact, the caller's, or the type of the elements if only one format has it."""
-    accepted = ", ".join(ELEMENT_FORMATS)
-    if fact is not None and (not isinstance(fact, str) or fact not in ELEMENT_FORMATS):
-        message = f"The element format of {array!r}, {elements.dtype}, is {reprlib.repr(fact)}; accepted: {accepted}"
-        raise UserError(str(path), message)
-    known = stated.format.name if stated.format is not None else None
-    if None not in (fact, known) and fact != known:
-        raise UserError(stated.format_parameter, f"{str(path)!r} states {fact} elements, not {known}")
-    implied = next((name for name, dtype in ELEMENT_DTYPES.items() if dtype == elements.dtype), None)
-    name = fact or known
-    if name is None:
-        if elements.dtype.kind in "iu" and elements.dtype.itemsize == 1:
-            message = f"{array!r} in {str(path)!r} has dtype {elements.dtype}, in which any format may be stored, also packed"
-            raise UserError(stated.format_parameter, f"{message}; state the format of its elements: {accepted}")
-        name = implied
-    if name is None or (elements.dtype != np.uint8 and implied != name):
-        message = f"{array!r} has dtype {elements.dtype}; uint8 codes are needed for {name or f'one of {accepted}'}"
-        raise UserError(str(path), message)
-    return ELEMENT_FORMATS[name]
-
-
-def _block(path: Path, fact: object, stated: Stated) -> int | None:
-    """Block that the file or the caller states; 0 and less are left to the tensor to refuse."""
-    if fact is None:
-        return stated.block
-    if not isinstance(fact, int) or isinstance(fact, bool):
-        raise UserError(str(path), f"Its block is {reprlib.repr(fact)}; a number of elements is needed")
-    if stated.block not in (None, fact):
-        raise UserError(stated.block_parameter, f"{str(path)!r} states blocks of {fact}, not {stated.block}")
-    return fact
-
-
-def _implied_block(path: Path, elements: NDArray[Any], scales: NDArray[Any], stated: Stated) -> int:
-    """The one block that fits the shapes; the caller is asked if there are several or none."""
-    blocks = implied_blocks(elements, scales)
-    if len(blocks) == 1:
-        return blocks[0]
-    shapes = f"{str(path)!r} has elements of shape {elements.shape} and scales of shape {scales.shape}, {scales.dtype}"
-    which = f"so that a block may have {' or '.join(map(str, blocks))} elements" if blocks else "which fit no block"
-    raise UserError(stated.block_parameter, f"{shapes}, {which}; state the number of elements per block")
 
 
 def _safetensors_bytes(tensor: MxTensor, scales: NDArray[np.generic]) -> bytes:
