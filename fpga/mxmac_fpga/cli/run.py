@@ -64,7 +64,7 @@ def run(
     With A and B, those of all rows of A with all rows of B; their formats and block must be the board's. Without, random ones.
     Exit status 1 if any result or flag differs.
     """
-    _check_options(board, port, a_argument, b_argument, digits, dots, synthesized)
+    _check_options(board, port, a_argument, b_argument, digits, dots, seed, synthesized)
     tensors = None
     if a_argument is not None and b_argument is not None:
         tensors = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
@@ -74,7 +74,7 @@ def run(
             port = stack.enter_context(_simulation(work, synthesized, console))
         assert port is not None
         patience = _SIMULATION_PATIENCE if board == _SIMULATION else PATIENCE
-        unit = stack.enter_context(Board(port, baud=baud or _rate(board), patience=patience))
+        unit = stack.enter_context(Board(port, baud=_rate(board) if baud is None else baud, patience=patience))
         console.print(_facts(unit, board, port))
         try:
             if digits is not None:
@@ -109,13 +109,15 @@ def _rate(board: str) -> int:
     return board_named(board).baud
 
 
-def _check_options(board, port, a_argument, b_argument, digits, dots, synthesized):
+def _check_options(board, port, a_argument, b_argument, digits, dots, seed, synthesized):
     if (a_argument is None) != (b_argument is None):
         raise UserError("B", "Two matrices are multiplied; give both of them, or none for random dot products")
     if a_argument is not None and digits is not None:
         raise UserError("digits", "The digits bring their own matrices; give either these or A and B")
     if dots < 1:
         raise UserError("dots", f"At least one dot product is needed, not {dots}")
+    if seed < 0:
+        raise UserError("seed", f"must be 0 or more, not {seed}")
     if board != _SIMULATION:
         board_named(board)
     if board == _SIMULATION and port is not None:

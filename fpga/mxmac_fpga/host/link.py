@@ -24,6 +24,8 @@ _NONCE = 8
 _GREETINGS = (1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 #: Seconds that the port may take to accept a frame.
 _WRITE_TIMEOUT = 10.0
+#: Rates that serial adapters have, in bits per second.
+_BAUDS = (1_200, 20_000_000)
 #: Bytes of the description that a board gives of itself.
 _FACTS_MAX = 1024
 #: Bytes of an unknown answer that a message quotes, and the length of the reason that it gives.
@@ -100,8 +102,10 @@ def open_port(port: str, baud: int) -> serial.Serial:
     Raises
     ------
     UserError
-        If there is no such port, or it cannot be used.
+        If there is no such port, it cannot be used, or no serial port has this rate.
     """
+    if not _BAUDS[0] <= baud <= _BAUDS[1]:
+        raise UserError("baud", f"must be {_BAUDS[0]} to {_BAUDS[1]}, not {baud}")
     try:
         return serial.Serial(port, baud, timeout=_LOOK, write_timeout=_WRITE_TIMEOUT, exclusive=True)
     except (serial.SerialException, OSError, ValueError) as error:
