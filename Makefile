@@ -53,7 +53,7 @@ prove: $(READY) ## Prove units and all multipliers formally, about a quarter of 
 mutate: $(READY) ## Change the hardware a thousand times, to see whether tests and proofs tell, about half an hour
 	.venv/bin/python -m mxmac_sim.campaigns.mutation.campaign
 
-gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and hold the netlists against the golden model, about half an hour
+gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and compare the netlists with the golden model, about half an hour
 	.venv/bin/python -m mxmac_sim.campaigns.gates.campaign
 
 area: $(READY) ## Record LUTs and speed of a few units, after a change that is meant to change them
@@ -68,7 +68,7 @@ report: $(READY) ## Measure area and speed of the units and parts of docs/area.m
 soak: $(READY) ## Keep ten units busy with pauses and resets, and measure functional coverage, about twenty minutes
 	.venv/bin/python -m mxmac_sim.campaigns.soak.campaign
 
-oracles: $(READY) $(OUTSIDE)/ready ## Hold the golden model against integers, MPFR, ml_dtypes and MLX on millions of inputs
+oracles: $(READY) $(OUTSIDE)/ready ## Compare the golden model with integers, MPFR, ml_dtypes and MLX on millions of inputs
 	PYTHONPATH=$(OUTSIDE) .venv/bin/python tests/oracles_at_scale.py
 
 faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
@@ -88,11 +88,12 @@ wheel: $(READY) ## Build the wheel, install it outside the clone, generate and v
 	.venv/bin/python -m hatchling build -t wheel -d $(CURDIR)/build/wheel
 	PYTHON=$(PYTHON) .ci/use-wheel build/wheel/*.whl
 
-lint: $(READY) ## Check style, types and the levels that modules import from
+lint: $(READY) ## Check style, types, the levels that modules import from, and the English
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache --no-logo
+	.venv/bin/python tests/words.py
 
 COMPILE := build/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
   --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
@@ -115,7 +116,7 @@ $(OUTSIDE)/ready: | $(READY)
 	$(PIP) --only-binary :all: --upgrade --target $(OUTSIDE) '$(MLX)'
 	@touch $@
 
-# `venv --clear` removes the stamps too: whatever interrupts the set-up, the next make begins it anew.
+# `venv --clear` removes the stamps too: after an interrupted set-up the next make begins it anew.
 $(PACKAGES): $(LOCK)
 	$(if $(VERSION),,$(error Python 3.11 or newer is needed, which $(PYTHON) is not: name another with PYTHON=))
 	$(if $(shell command -v c++ 2>&1),,$(error A C++ compiler is needed, and there is no c++ on the PATH))

@@ -75,7 +75,7 @@ CASES = {
         ),
         ("scale_applier", "mac"),
     ),
-    "window accumulator: a limit lacks a bit": Case(
+    "window accumulator: a limit is one bit too narrow": Case(
         WINDOW,
         Mutant(
             "accumulator.window.parallel:WindowAccumulator._sum",

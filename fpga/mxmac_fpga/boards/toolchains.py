@@ -271,7 +271,7 @@ class Tools:
         ]
         self._run(name, self._toolchain.programs[name].call, arguments)
         report = json.loads((self._folder / "report.json").read_text())
-        # The unit's clock is the one with the constraint that was asked for, whatever its net is called.
+        # The unit's clock is the one with the requested constraint; the name of its net may differ.
         clock = min(report["fmax"].values(), key=lambda clock: abs(clock["constraint"] * 1e6 - self._clock_hz))
         cells = report["utilization"]
         used = {
@@ -297,7 +297,7 @@ class Tools:
 
 
 def run_program(name: str, program: str, arguments: Sequence[str], folder: Path, processes: Processes):
-    """Run a program in a process of its own, in a folder: the tools are told no other paths.
+    """Run a program in a process of its own, in a folder: the tools get no other paths.
 
     Parameters
     ----------

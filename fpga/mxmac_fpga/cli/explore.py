@@ -167,7 +167,7 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[str], object]]
 
 @contextmanager
 def _client(scheduler: str | None, processes: int):
-    """Have a client of the scheduler, or of so many processes on this machine."""
+    """Provide a client of the scheduler, or of ``processes`` processes on this machine."""
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if scheduler is None:
         # The processes inherit this: at Ctrl-C they are ended from here, and have nothing to say to it.

@@ -59,7 +59,7 @@ def run(
     max_size: MaxSizeOption = MAX_SIZE,
     work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/fpga"),
 ) -> int:
-    """Compute dot products on a board, and hold every result against the golden model.
+    """Compute dot products on a board, and compare every result with the golden model.
 
     With A and B, those of all rows of A with all rows of B; their formats and block must be the board's. Without, random ones.
     Exit status 1 if any result or flag differs.

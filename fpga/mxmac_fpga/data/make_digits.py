@@ -3,7 +3,7 @@
 Usage: ``python make_digits.py``, with scikit-learn installed beside mxmac. It takes seconds.
 
 The same images give the same weights on every machine: what is multiplied are multiples of powers of two with so few bits that
-every sum of products is exact in float64, whatever the order in which a BLAS adds. All else is arithmetic of single numbers,
+every sum of products is exact in float64, in any order in which a BLAS adds. All else is arithmetic of single numbers,
 which IEEE 754 defines. So the loss, a squared hinge, needs no logarithm or exponential.
 """
 

@@ -23,7 +23,7 @@ class Device:
     Members
     -------
     title : str
-        For people.
+        Name to show.
     options : tuple of str
         Of nextpnr.
     constraints : str

@@ -124,7 +124,7 @@ def gates(text: str, top: str, folder: Path, liberty: Path | None) -> Gates:
         transistors = int(re.sub(r"\D", "", str(found["estimated_num_transistors"])))
         figures = {"gates": found["num_cells"] - flip_flops, "flip_flops": flip_flops, "transistors": transistors}
         return Gates(figures, {"area": commands})
-    # Read in the folder, so that no path of the machine gets into what is told of the commands.
+    # Read in the folder, so that no path of the machine appears in the commands that are shown.
     (folder / "cells.lib").write_bytes(liberty.read_bytes())
     common = ["read_liberty -lib cells.lib", f"synth -flatten -top {top}", "dfflibmap -liberty cells.lib"]
     small, fast = ([*common, f"abc -liberty cells.lib -script {_abc(script)}", "clean"] for script in (_SMALL, _FAST))

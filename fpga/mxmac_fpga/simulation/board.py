@@ -141,7 +141,7 @@ class SimulatedBoard:
             self._stack.close()
 
     def reset(self, after_bytes: int = 0):
-        """Reset the board once it has got so many more bytes, in the middle of the next; if none comes, at once."""
+        """Reset the board after ``after_bytes`` more bytes, in the middle of the next; if none comes, at once."""
         self._command("r", after_bytes)
 
     def glitch(self, after_bytes: int = 0):

@@ -32,7 +32,7 @@ def datapath_latency(config: MacConfig) -> tuple[int, int]:
 class Datapath(wiring.Component):
     """From beats to rounded sums, without any back-pressure: it takes a beat whenever one is valid.
 
-    Before an accumulator that may let blocks wait, whoever offers beats must leave room for them: see ``block_taken``.
+    Before an accumulator that may stall blocks, the source of the beats must leave room for them: see ``block_taken``.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class MacTop(wiring.Component):
                     f"format of {side}: {names}; read on the first beat of a block",
                 )
         return ports | {
-            "in_last": (In(1), "this beat ends the dot product; what its block still lacks counts as zeros"),
+            "in_last": (In(1), "last beat of the dot product; missing elements of the block are zero"),
             "out_valid": (Out(1), "a result is offered, and held until it is taken"),
             "out_ready": (In(1), "the result is taken at the next rising edge if both are high"),
             "out_data": (Out(config.output.width), f"the dot product in {config.output.name}"),

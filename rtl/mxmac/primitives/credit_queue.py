@@ -44,7 +44,7 @@ def queue_depth(depth: int) -> int:
 
 
 class CreditQueue(wiring.Component):
-    """First in, first out, through a memory of a power of two places. Whoever writes has made sure that there is room.
+    """First in, first out, through a memory of a power of two places. The writer makes sure that there is room.
 
     Parameters
     ----------

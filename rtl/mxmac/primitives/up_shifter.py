@@ -20,7 +20,7 @@ def ones_layout(width: int) -> data.StructLayout:
     Members
     -------
     ones : signed(width + 1), as bits
-        The integer, or its one's complement if it is negative: what it lacks to two's complement is ``neg``.
+        The integer, or its one's complement if it is negative; ``neg`` completes the two's complement.
     neg : 1
     """
     return data.StructLayout({"ones": width + 1, "neg": 1})
@@ -48,13 +48,13 @@ class UpShifter(wiring.Component):
     ----------
     sig_bits, exp_bits : int
     zeros : int
-        Least significant bits to leave out: whatever comes in, they are zeros.
+        Number of least significant output bits that are always zero, and omitted.
     width : int
         Bits of the largest magnitude that comes out.
     levels_per_clock : int
         Levels of the fine shift between two registers.
     signed : bool
-        Whether there is a sign: if not, ``i`` lacks ``neg``, and ``o`` is the magnitude alone.
+        Whether there is a sign: if not, ``i`` has no ``neg``, and ``o`` is the magnitude alone.
 
     Members
     -------

@@ -19,8 +19,8 @@ def product_layout(config: MacConfig) -> data.StructLayout:
     Members
     -------
     ones : signed(config.product_bits + 1)
-        The product, or its one's complement if it is negative: what it lacks to two's complement is ``neg``, left to the
-        carry inputs of the adders behind.
+        The product, or its one's complement if it is negative; ``neg`` completes the two's complement, as a carry-in of
+        the adders behind.
     neg : 1
         Whether the product is negative (or a negative zero).
     """

@@ -58,7 +58,7 @@ def _register_after(levels: Sequence[int], clocks: int) -> list[int]:
 
 
 def rounder_clocks(output: Format, *, width: int, exp_min: int, levels_per_clock: int) -> int:
-    """Latency with which a :class:`Rounder` has no more than so many levels of logic between two registers."""
+    """Latency of a :class:`Rounder` with at most ``levels_per_clock`` levels of logic between two registers."""
     count = _shift_levels(output, width, exp_min)
     levels = [_BEGIN_LEVELS]
     for level in reversed(range(count)):
@@ -73,7 +73,7 @@ class Rounder(wiring.Component):
     smallest normal number, so that a subnormal result ends up in place without a second shift: as long as the levels taken
     so far spell the same number as the limit, a level may only be taken if the limit's bit is set.
 
-    A negative value is only complemented. What its one's complement lacks to the magnitude, one in the lowest place, is the
+    A negative value is only complemented. The one in the lowest place that completes its magnitude is the
     same as ones without end below that place: they follow when it is moved up. If all that is cut off is ones, then the
     rounding addition makes up for it.
 
@@ -247,7 +247,7 @@ class Rounder(wiring.Component):
         }
 
     def _round(self, m: Module, state: dict) -> dict:
-        """Add the rounding bit to exponent and fraction at once: a carry out of the fraction is what the exponent lacks."""
+        """Add the rounding bit to exponent and fraction at once: a carry out of the fraction increments the exponent."""
         man_bits = self.output.man_bits
         exp, sig = state.pop("exp"), state.pop("sig")
         code = Signal(man_bits + max(len(exp) + 1, self.output.exp_bits + 1), name="code")

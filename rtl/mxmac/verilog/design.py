@@ -38,7 +38,7 @@ class Design:
     manifest : dict
         Configuration, ports, latency, rate and version, ready for JSON.
     note : str
-        What whoever asked for this configuration may not have meant; empty if there is nothing.
+        Warning about a consequence of the configuration that may not be meant; empty if there is none.
     """
 
     text: str

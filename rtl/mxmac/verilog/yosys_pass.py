@@ -1,4 +1,4 @@
-"""RTLIL to Verilog text for people: the one pass through Yosys. Run as a program, by path: RTLIL file, Verilog file, top.
+"""RTLIL to readable Verilog text: the one pass through Yosys. Run as a program, by path: RTLIL file, Verilog file, top.
 
 It is a program, so that nothing done before in the same process can change the order of what Yosys writes.
 """

@@ -20,7 +20,7 @@ from .kit.testbench import Agent, Testbench
 _SUM = ("value", "exp", "inexact", "overflow", *(f"specials_{name}" for name in SPECIALS))
 _RESULT = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")
 _FLAGS = (golden.NX, golden.UF, golden.OF, golden.DZ, golden.NV)
-#: Blocks that a dot product may have at least, whatever they are.
+#: Blocks that a dot product may have at least, of any values.
 _MOST_BLOCKS = 1 << 16
 #: Of them, those that a report of a mismatch shows.
 _SHOWN_BLOCKS = 16
@@ -68,7 +68,7 @@ async def random_dot_products(dut, idle):
 
 @cocotb.test()
 async def alone(dut):
-    """Dot products that nothing comes before or after: their latency is in its limits whatever they are."""
+    """Dot products that nothing comes before or after: their latency is always within its limits."""
     async with Testbench(dut, "alone") as bench:
         config, rng = bench.config, bench.rng
         ends = [ScaledBlock.random(config, rng, scale) for scale in (0, config.scale_sum_max)]

@@ -171,7 +171,7 @@ class Coverage:
         return sample
 
     def sample(self, cross: str, *found: str):
-        """Note a bin of a cross. The package goes through all bins of a cross for that, so each is told to it once."""
+        """Note a bin of a cross. The package goes through all bins of a cross for that, so it gets each once."""
         if (cross, *found) not in self._seen:
             self._seen.add((cross, *found))
             self._samplers[cross](*found)

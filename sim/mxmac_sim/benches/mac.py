@@ -58,7 +58,7 @@ async def one_beat_a_clock(dut):
 
 @cocotb.test()
 async def alone(dut):
-    """Dot products that nothing comes before or after: their latency is in its limits whatever they are."""
+    """Dot products that nothing comes before or after: their latency is always within its limits."""
     async with Testbench(dut, "alone") as bench:
         for dot in _within(bench.settings.effort.scaled(_BEATS) // 8, _random(bench), bench):
             await Passage(bench, [dot], alone=True).run()
@@ -84,7 +84,7 @@ def _random(bench: Testbench, *, blocks: Sequence[int] | None = None, last_beats
 
 
 def _within(budget: int, dots: Iterable[Dot], bench: Testbench) -> Iterator[Dot]:
-    """Dot products until they have taken so many beats."""
+    """Dot products until they have taken ``budget`` beats."""
     for dot in dots:
         yield dot
         budget -= dot.beats(bench.config)

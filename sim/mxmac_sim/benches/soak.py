@@ -1,4 +1,4 @@
-"""Bench that keeps a whole unit busy: random dot products, pauses and resets, for as many clocks as it is told."""
+"""Bench that keeps a whole unit busy: random dot products, pauses and resets, for a given number of clocks."""
 
 import itertools
 import json
@@ -68,7 +68,7 @@ class _Soak(Testbench):
         return self.settings.parameters["clocks"]
 
     def note(self, done: float):
-        """Tell how many of the clocks are over, whatever is done of the episode."""
+        """Report how many of the clocks are over; the progress of an episode does not count."""
         super().note(min(1.0, self.clock / self.budget))
 
 

@@ -1,4 +1,4 @@
-"""The vectors that whatever claims to be a unit has to pass: netlists after synthesis, but not units with a mistake.
+"""Vectors that every correct unit passes, such as a netlist after synthesis, and a unit with a mistake does not.
 
 Directed and random dot products, with and without pauses, right after reset and after a reset at work.
 """
@@ -37,7 +37,7 @@ class Passage:
 
 #: Dot products whose scales lie far apart: enough to fill queues.
 _FAR_APART = 160
-#: Resets at work, one clock later each, so that whatever is under way is at every place once; a few results tell.
+#: Resets at work, one clock later each, so that data under way is at every place once; a few results show it.
 _RESETS = tuple(Passage(work=work, dots=12) for work in range(401, 441))
 #: The ways that vectors are run, in this order. In one of them results wait until there is no more room for them.
 PASSAGES = (
@@ -69,7 +69,7 @@ class Vectors:
     status: NDArray[np.uint8]
 
     def first(self, count: int, config: MacConfig) -> "Vectors":
-        """Return so many of them, or all if that is 0."""
+        """Return the first ``count`` of them, or all if that is 0."""
         if not count or count >= len(self.dots):
             return self
         beats, every = (sum(dot.beats(config) for dot in dots) for dots in (self.dots[:count], self.dots))
@@ -91,7 +91,7 @@ def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> 
 
 
 def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
-    """Make all directed dot products and so many random ones, in random order.
+    """Make all directed dot products and ``randoms`` random ones, in random order.
 
     Of these, some are plain, some biased towards what is rare, and the others sums of powers of two: any, next to a tie, and
     what is left when larger ones cancel. One is a sum of as many blocks. Then come as many of a beat or two each, one after the

@@ -1,1 +1,1 @@
-"""Formal proofs of the generated Verilog: what is claimed, the specifications it is held against, and how it is proved."""
+"""Formal proofs of the generated Verilog: properties, their specifications, and how they are proved."""

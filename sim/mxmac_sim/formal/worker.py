@@ -22,8 +22,8 @@ TOP = "prove"
 
 
 def main(file: str, method: str, depth: str, seen_within: str, seconds: str) -> int:
-    """Prove what is in a Verilog file, in so many seconds or not at all."""
-    # The alarm ends the process, whatever the solver is at.
+    """Prove the claim of a Verilog file within a time limit."""
+    # The alarm ends the process, even within the solver.
     signal.setitimer(signal.ITIMER_REAL, float(seconds))
     verilog = Path(file)
     progress, btor = verilog.with_suffix(".progress"), verilog.with_suffix(".btor")

@@ -36,7 +36,7 @@ _COLUMNS = 256
 
 @dataclass(frozen=True)
 class Batch:
-    """Dot products of so many whole blocks each.
+    """Dot products of whole blocks.
 
     Members
     -------
@@ -55,7 +55,7 @@ class Batch:
     format_b: _Codes
 
     def cut(self, lengths: NDArray[np.integer]) -> "Batch":
-        """Return the same with zeros from so many elements of each last block on: what follows an early end."""
+        """Return the same with zeros after the first ``lengths`` elements of each last block, as after an early end."""
         past = np.arange(self.a.shape[-1]) >= np.asarray(lengths)[:, None]
         a, b = self.a.copy(), self.b.copy()
         a[:, -1][past] = b[:, -1][past] = 0

@@ -82,7 +82,7 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
 
 
 def long_sum(config: MacConfig, rng: _Rng, blocks: int) -> Dot:
-    """Make a sum of so many blocks of the largest numbers that it grows far beyond a single one of them."""
+    """Make a sum of ``blocks`` blocks of the largest numbers, far beyond a single one of them."""
     kit = kits_of(config, rng)[0]
     sides = [[np.full(config.block, each.largest.min())] * blocks for each in (kit.a, kit.b)]
     # Right below a multiple of the width of any word of an accumulator.
@@ -102,7 +102,7 @@ def far_apart(config: MacConfig, rng: _Rng, count: int) -> list[Dot]:
 
 
 def _copies(rng: _Rng, sign: int, exp: int) -> list[_Term]:
-    """A power of two as a sum of so many equal ones that a block's sum comes to where no product does."""
+    """A power of two as a sum of equal ones, enough for a block's sum to reach beyond every product."""
     doublings = int(rng.choice([0, 0, 1, 2, 3]))
     return [(sign, exp - doublings)] * (1 << doublings)
 

@@ -30,7 +30,7 @@ class Dot:
     format_a, format_b : ndarray of int, shape (blocks,)
         Indices into the formats of the configuration.
     last_beats : int
-        Beats of the last block. What it lacks of a whole block must be code 0.
+        Beats of the last block. Its missing elements must be code 0.
     """
 
     kind: str

@@ -23,7 +23,7 @@ class Choices:
 
     @classmethod
     def random(cls, config: QuantizerConfig, blocks: int, rng: np.random.Generator) -> "Choices":
-        """Choose them for so many blocks."""
+        """Choose them for a number of blocks."""
         return cls(rng.integers(len(config.rules), size=blocks), rng.integers(len(config.overflows), size=blocks))
 
 
@@ -50,7 +50,7 @@ def values_of(config: QuantizerConfig, codes: NDArray[np.integer]) -> NDArray[np
 
 
 def mixed_blocks(config: QuantizerConfig, rng: np.random.Generator, blocks: int) -> NDArray[np.float32]:
-    """Return at least so many blocks of all kinds in random order, shape (blocks, config.block)."""
+    """Return at least ``blocks`` blocks of all kinds in random order, shape (blocks, config.block)."""
     makers: tuple[Callable[[QuantizerConfig, np.random.Generator, int], _Codes], ...] = (
         _spread, _tiny, _edges, _ties, _specials, _zeros
     )  # fmt: skip

@@ -69,7 +69,7 @@ def scales_of_tiles(rows: _Codes) -> _Codes | None:
 
 
 def packed_length(blocks: int) -> int:
-    """Number of words that the scales of so many blocks take."""
+    """Return the number of words that the scales of ``blocks`` blocks take."""
     return -(-blocks // _WORD.itemsize)
 
 
@@ -93,7 +93,7 @@ def pack_scales(scales: _Codes) -> NDArray[np.int32]:
 
 
 def unpack_scales(words: NDArray[np.integer], blocks: int) -> _Codes:
-    """Scales of so many blocks from words: the reverse of :func:`pack_scales`.
+    """Return the scales of ``blocks`` blocks from words: the reverse of :func:`pack_scales`.
 
     Parameters
     ----------

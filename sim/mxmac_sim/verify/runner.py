@@ -118,7 +118,7 @@ class Runner:
     Parameters
     ----------
     work : Path
-        Made if it does not exist. What is told of files starts with it as it is given.
+        Made if it does not exist. Names of files in messages start with it as it is given.
     simulator : str
         One of ``SIMULATORS``.
     processes : Processes, optional

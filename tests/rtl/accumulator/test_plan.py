@@ -158,7 +158,7 @@ def test_results_queue_up_for_as_long_as_the_latency(kind):
 )
 def test_a_window_states_its_headroom_and_warns_if_bits_are_missing(headroom, parameters):
     plan = planned(accumulator=WINDOW, **parameters)
-    said = f"has {headroom} bits above" if headroom >= 0 else f"lacks {-headroom} bits for"
+    said = f"has {headroom} bits above" if headroom >= 0 else f"is {-headroom} bits too narrow for"
     assert f"The window {said} the largest sum" in text_of(plan.range)
     assert bool(plan.note) == (headroom < 0)
     if plan.note:

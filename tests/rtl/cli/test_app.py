@@ -305,7 +305,7 @@ WIDE = ("--a", "E5M2", "--b", "E5M2", "--accumulator", "window")
 def test_a_window_that_may_not_hold_the_first_block_is_noted(capsys, choice, noted):
     status, out, err = run(capsys, "generate", *choice, "--lanes", "1", *OUT)
     assert (status, err) == (0, "")
-    assert ("Note: the window lacks" in out) == noted
+    assert ("bits too narrow" in out) == noted
 
 
 # Help.

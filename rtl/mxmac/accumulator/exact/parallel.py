@@ -70,7 +70,7 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
 
 
 class ExactAccumulator(wiring.Component):
-    """Adds blocks up exactly, whatever their scales and order. One block a clock.
+    """Exact sum of blocks, for any scales and any order. Throughput: one block per cycle.
 
     A dot product whose blocks fell into ``w`` words takes ``w + 1`` clocks to be carried out; shorter ones that follow each
     other have to wait for it, in a queue before the addition.

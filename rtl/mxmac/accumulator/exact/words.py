@@ -8,7 +8,7 @@ from ...stages.layouts import total_layout
 __all__ = ["EXACT_RANGE", "GROWTH", "below_bits", "exact_total_exp_min", "exact_total_layout", "exact_words", "word_bits"]
 
 #: Range of an exact sum in words, as lines of the header.
-EXACT_RANGE = (f"A dot product may have {EXACT_BLOCKS} blocks, whatever their values. A longer one may overflow unnoticed.",)
+EXACT_RANGE = (f"A dot product may have {EXACT_BLOCKS} blocks of any values. A longer one may overflow unnoticed.",)
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 GROWTH = 17
 

@@ -24,7 +24,7 @@ _CHUNK_BITS = (4, 8, 16, 32)
 SCALE_CLOCKS = 3
 #: Clocks from the index of a chunk to what is to be added to it: index in the block, its chunk there, that in its place.
 _ADDEND_CLOCKS = 3
-#: Index of the highest bit that is not as the sign, in a sum of -1: bits are held against those below them.
+#: Index of the highest bit that differs from the sign, in a sum of -1: each bit is compared with the one below.
 _MSB_MIN = -1
 
 

@@ -29,7 +29,7 @@ def window_range(config: MacConfig) -> tuple[str, ...]:
     if config.window_lsb is not None:
         return ()
     headroom = _headroom(config)
-    has = f"has {headroom} bits above" if headroom >= 0 else f"lacks {-headroom} bits for"
+    has = f"has {headroom} bits above" if headroom >= 0 else f"is {-headroom} bits too narrow for"
     return (f"The window {has} the largest sum of the block that anchors it. A sum beyond it saturates and raises OF.",)
 
 
@@ -38,6 +38,6 @@ def window_note(config: MacConfig) -> str:
     if config.window_lsb is not None or _headroom(config) >= 0:
         return ""
     return (
-        f"the window lacks {-_headroom(config)} bits for the largest sum of a block above its guard bits; "
+        f"the window is {-_headroom(config)} bits too narrow for the largest sum of a block above its guard bits; "
         "sums that do not fit saturate and raise OF (--window, --window-guard)"
     )

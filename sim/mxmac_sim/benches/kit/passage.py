@@ -49,7 +49,7 @@ class Passage:
         return [self.source, self.sink]
 
     async def run(self, *, clocks: int | None = None, until: Callable[[], bool] = lambda: False):
-        """Let all of them pass, and a while longer; or only so many clocks, or fewer if something is reached ``until`` then."""
+        """Let all of them pass, and a while longer; or only ``clocks`` clocks, or fewer if ``until`` holds before."""
         bench, total = self.bench, len(self.source) + len(self.dots)
         agents = self.agents()
         start = bench.clock

@@ -1,4 +1,4 @@
-"""What a bench is told: it runs inside the simulator, in a process of its own."""
+"""Settings of a bench, which runs inside the simulator, in a process of its own."""
 
 import json
 import os

@@ -178,12 +178,12 @@ class Testbench:
             raise _TooManyMissesError(f"{self.report.misses} mismatches, giving up")
 
     def note(self, done: float):
-        """Tell whoever waits how much of the test is done, from 0 to 1."""
+        """Report the progress of the test, from 0 to 1."""
         now = time.perf_counter()
         if now - self._noted > _PROGRESS_INTERVAL:
             self._noted = now
             file = progress_file(self.settings.folder)
-            # Whoever reads it shall not find half of it.
+            # A reader never finds half of it.
             whole = file.with_suffix(".whole")
             whole.write_text(f"{self.test} {done:.3f}")
             whole.replace(file)

@@ -138,7 +138,7 @@ class Subject:
         return synthesized(self.design.text, _CORE, target, self.folder / target, liberty=liberty)
 
     def check(self, netlist: Netlist, changes: int) -> GateResult:
-        """Run the vectors through a netlist as it is, and with one of so many cells changed."""
+        """Run the vectors through a netlist as it is, and with ``changes`` cells changed, one at a time."""
         start = time.monotonic()
         changeable, cells = with_changes(netlist, changes)
         folder = self.folder / f"{netlist.target}-simulation"

@@ -26,7 +26,7 @@ class Target:
     Members
     -------
     title : str
-        For people.
+        Name to show.
     commands : sequence of str
         Of Yosys; ``{top}`` and ``{liberty}`` stand for the top module and the library of cells, ``{dsp}`` for what decides on
         multipliers.
@@ -201,7 +201,7 @@ def with_changes(netlist: Netlist, count: int) -> tuple[Netlist, list[str]]:
     Raises
     ------
     ValueError
-        If there are not so many cells.
+        If there are fewer cells.
     """
     outputs = TARGETS[netlist.target].luts or _gate_outputs(netlist.models)
     pattern = rf"^  (?P<type>{'|'.join(map(re.escape, outputs))}) (?:#\([^;]*?\) )?(?P<name>\S+) +\(\n(?P<ports>[^;]*?)  \);\n"

@@ -2,7 +2,7 @@
 
 The model is all-MiniLM-L6-v2: six encoder layers of six linear ones. Weights and what the layers receive for a text are
 quantized to E4M3, in MX blocks of 32 and as DeepSeek has it, and multiplied by a unit with an exact accumulator. Every result
-and status flag is held against the golden model.
+and status flag is compared with the golden model.
 """
 
 import argparse
@@ -42,7 +42,7 @@ _OTHERS = (Accumulator.FP32, Accumulator.WINDOW)
 
 @dataclass(frozen=True)
 class Scheme:
-    """A way to share scales: a block of a row of activations, and of so many rows of weights."""
+    """A way to share scales: a block of a row of activations, and of several rows of weights."""
 
     name: str
     block: int
@@ -120,7 +120,7 @@ def layers_of(model: Model, text: str = TEXT) -> list[Layer]:
 def check_layer(
     simulation: BulkUnit, layer: Layer, scheme: Scheme, advance: Callable[[int], object] = lambda macs: None
 ) -> LayerResult:
-    """Run a layer through the hardware and hold the results against the golden model.
+    """Run a layer through the hardware and compare the results with the golden model.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def _table(units: Sequence[dict]) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign; return 1 if fewer mutants than ``--score`` are told or equivalent, 2 on a mistake in what was given."""
+    """Run the campaign; return 1 if fewer mutants than ``--score`` are killed or equivalent, 2 on a mistake."""
     parser = argparse.ArgumentParser(
         prog="python -m mxmac_sim.campaigns.mutation.campaign", description=(__doc__ or "").splitlines()[0]
     )

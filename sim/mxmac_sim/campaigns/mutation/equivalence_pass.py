@@ -1,7 +1,7 @@
 """Yosys' part of telling mutants that are no mistakes. Run as a program, by path: ``equivalence_pass.py MUTANTS.v NUMBER...``.
 
 A mutant is equivalent if it goes from the same state, with the same inputs, to the same outputs and the same next state as the
-unit, whatever state and inputs these are. What a memory is given to write does not count if it does not write. Prints the
+unit, for all states and inputs. What a memory is given to write does not count if it does not write. Prints the
 numbers of those that are proved to be.
 """
 

@@ -1,7 +1,7 @@
 """Yosys' part of proofs about sequences of states. Run as a program, by path: ``sequence_pass.py MUTANTS.v OUT.aag``.
 
 Writes the unit that holds all mutants as an and-inverter graph with the names of its ports. Memories are left out: what is read
-from them are inputs, and what they are given outputs, both named ``memory…``. So whoever compares two such units may let them
+from them are inputs, and what they are given outputs, both named ``memory…``. So a comparison of two such units may let them
 read the same, as long as they have read from and written to the same places the same.
 """
 
@@ -72,7 +72,7 @@ def _open(module, cell, name: str):
 
 
 def _each(bits, count: int):
-    """Return every bit so many times."""
+    """Return every bit ``count`` times."""
     found = ys.SigSpec()
     for bit in bits.bits():
         for _ in range(count):

@@ -18,7 +18,7 @@ from .aiger import Graph, Netlist
 __all__ = ["SequenceError", "SequentialUnit"]
 
 _ABC = Path(pyosys.__file__).parent / "yosys-abc"
-#: Signals that are alike are looked for over so many clocks, one number after the other.
+#: Numbers of clocks over which equal signals are searched for, one after the other.
 _CLOCKS = (1, 5)
 #: Proofs that are tried, of more and more registers.
 _ROUNDS = 5
@@ -33,7 +33,7 @@ class SequentialUnit:
 
     After the reset, registers that it reaches have the values that it gives them. All others hold anything, but the same in
     either version. What is read from memories is anything, but the same, for which they have to be given the same. A register
-    that nothing ever gives another value than a constant has that value, as for whatever synthesizes the unit.
+    that nothing ever gives another value than a constant has that value, as synthesis assumes, too.
 
     Parameters
     ----------

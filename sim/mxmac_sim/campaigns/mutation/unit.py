@@ -117,7 +117,7 @@ class MutatedUnit:
         return [Mutant.parse(line) for line in (self._folder / "mutations.txt").read_text().splitlines()]
 
     def use_vectors(self, *, randoms: int, seed: int):
-        """Use other vectors from now on: the directed ones, and so many random ones of each kind.
+        """Use other vectors from now on: the directed ones, and ``randoms`` random ones of each kind.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class MutatedUnit:
             raise SimulationError(str(error)) from error
 
     def proof(self, mutant: Mutant, *, timeout: float) -> bool | None:
-        """Hold a mutant against the specification of the innermost module around it that has one.
+        """Check a mutant against the specification of the innermost module around it that has one.
 
         Return whether it satisfies that, or None if there is none.
 

@@ -1,7 +1,7 @@
 """Long random runs of whole units, with stalls and resets: ``python -m mxmac_sim.campaigns.soak.campaign``.
 
 Each unit runs twice. In cocotb, pauses, resets and in_last come at any time, and functional coverage is measured; driven from
-compiled code, it computes many more dot products with pauses. Every result and status flag is held against the golden model.
+compiled code, it computes many more dot products with pauses. Every result and status flag is compared with the golden model.
 """
 
 import argparse
@@ -50,7 +50,7 @@ UNITS: dict[str, MacConfig] = {
 }
 #: Bins, and beats of a block, that the clocks which are asked for are meant for.
 _BINS, _BEATS = 500, 8
-#: The clock whose time simulated clocks are told in.
+#: Clock frequency at which the time of simulated clocks is shown.
 _HERTZ = 100e6
 #: Columns that the table takes where no terminal says how many there are.
 _WIDTH = 120

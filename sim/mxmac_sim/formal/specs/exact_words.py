@@ -170,7 +170,7 @@ module prove (
   wire [{edge_bits - 1}:0] lowest = {chosen("lowest")};
   wire [{edge_bits - 1}:0] highest = {chosen("highest")};
 
-  // Blocks as they leave the queue, dot product after dot product in the next slot; added so many clocks later.
+  // Blocks as they leave the queue, dot product after dot product in the next slot; added a fixed number of clocks later.
   reg [{slot_bits - 1}:0] slot;
   reg first;
   wire block_last = unit_queue_o__payload[{last_at}];
@@ -215,7 +215,7 @@ module prove (
   assign want_word = sum;
   assign got_word = $signed(content);
   assign ok_word = !in_use || (touched[the_word] == hit && (!hit || got_word == want_word));
-  // Helps: so many blocks make no more of it.
+  // Helps: a bound for this number of blocks.
   wire signed [{ref + 1}:0] most = {{blocks, {word}'d0}};
   assign ok_range = !in_use || (blocks >= 1 && blocks <= {EXACT_BLOCKS} && (!hit || (sum <= most && sum >= -most)));
   assign ok_edges = !in_use || (lowest <= highest && (!hit || (lowest <= the_word && the_word <= highest + {word_number}'d1)));
@@ -240,7 +240,7 @@ module prove (
     && (!unit_reading || unit_next_slot == (unit_drain_slot == {slots - 1} ? 0 : unit_drain_slot + 1))
     && unit_free_left == (unit_free_count != 0) && unit_waiting_left == (unit_waiting_count != 0)
     && (!unit_queue_o__ready || unit_free_left) && (!unit_last_word || unit_reading);
-  // Help: so many clocks on, what came in is what came in here, and none of a slot is on its way when that is read.
+  // Help: a fixed number of clocks on, the input is what came in here, and none of a slot is on its way when that is read.
   assign ok_flow = {flow}
     && (!unit_read_valid_d1 || unit_slot_read < {slots})
     && !(unit_read_valid_d1 && unit_slot_read == the_slot && (ended || !in_use))

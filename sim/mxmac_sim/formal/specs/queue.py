@@ -62,7 +62,7 @@ module prove (
   wire out_valid;
   wire [{bits - 1}:0] look_at;
 {instance(text, module, "unit", connections)}{registers}
-  // Entries that are in the queue: no more than {places + 1}, as whoever writes has to see to.
+  // Entries that are in the queue: no more than {places + 1}, as the writer makes sure.
   reg [{bits + 1}:0] number;
   assign given_room = !valid || number <= {places};
   wire taken = out_valid && ready;

@@ -14,7 +14,7 @@ def rounding(output: Format, *, width: int, exp_bits: int, exp_min: int) -> str:
     The quantum, the weight of the result's last bit, follows from it, and from how small a quantum may be at all.
     """
     man, lsb = output.man_bits, output.emin - output.man_bits
-    # Exponents are signed numbers of so many bits; magnitudes have room for being moved up by man + 1.
+    # Exponents are signed numbers of this many bits; magnitudes have room for being moved up by man + 1.
     bits = max(12, exp_bits + 3)
     wide = width + man + 3
     return f"""

@@ -121,7 +121,7 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
     config : MacConfig
     text, top : str
     fixed : bool
-        Whether the latency is always the same, so that a result belongs to what went in so many clocks before.
+        Whether the latency is always the same, so that a result belongs to the input that many clocks before.
     within : int
         Cycles after a reset in which there can be an answer; the depth of the proof, unless the latency is fixed.
     """

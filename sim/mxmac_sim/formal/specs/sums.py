@@ -81,7 +81,7 @@ module prove (
   wire [{out}:0] beat;
 {instance(text, module, "unit", connections)}
 {"".join(delayed(f"product{lane}", own, clocks) for lane in range(lanes))}{numbers}{assigned}
-  // In units of the least product. The "+ 1" that one's complement lacks comes as a bit of its own.
+  // In units of the least product. The "+ 1" that completes the two's complement comes as a bit of its own.
   assign given_products = {given};
   assign want_sum = {total};
   wire signed [{wide - 1}:0] sum = $signed(beat[{out - 1}:0]);
@@ -170,7 +170,7 @@ module prove (
   assign got_specials = payload[{bits + 3}:{bits}];
   assign ok_sum = !begun || got_sum == want_sum;
   assign ok_specials = !begun || got_specials == want_specials;
-  // Helps: no more than so many beats make the sum.
+  // Helps: the sum has at most this number of beats.
   wire signed [{wide + number - 1}:0] limit = $signed({{1'b0, beats}}) * {largest};
   assign ok_range = !begun || beats >= 1 && beats <= {config.beats} && total <= limit && total >= -limit;
   assign ok_last = !ended || payload[{bits + 4}] == last;
