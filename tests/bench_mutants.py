@@ -122,7 +122,7 @@ CASES = {
         ("accumulator", "mac"),
     ),
     "narrower: subnormals are half as large": Case(
-        NARROW, Mutant("accumulator.fp32:Fp32Narrower.elaborate", "exp - normal", "exp - 1"), ("narrower", "mac")
+        NARROW, Mutant("accumulator.narrower:Fp32Narrower.elaborate", "exp - normal", "exp - 1"), ("narrower", "mac")
     ),
     "exact accumulator: a borrow becomes a carry": Case(
         EXACT,

@@ -7,31 +7,26 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
-from ..formats import RESULT_FORMATS, Format
 from ..primitives.bits import add_with_carry, delay, delay_valid, register
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..stages.layouts import SPECIALS, STATUS, result_layout, scaled_block_layout
 from ..stages.rounder import Rounder
 from ..stages.scale_sum import specials_of_block
+from .narrower import FP32, NARROW_CLOCKS, Fp32Narrower
 from .plan import Kind, Plan, block_queue_depth
 
 __all__ = [
-    "NARROW_CLOCKS",
     "Fp32Accumulator",
-    "Fp32Narrower",
     "fp32_add_clocks",
     "fp32_latency",
     "fp32_plan",
     "fp32_round_clocks",
 ]
 
-FP32 = RESULT_FORMATS["FP32"]
 #: Levels of the block's normalisation between two registers.
 NORMALISE_LEVELS_PER_CLOCK = 2
 #: Clocks of the addition before its rounding: compare, align, add.
 ADD_CLOCKS = 3
-#: Clocks of the rounding from binary32 to a narrower format.
-NARROW_CLOCKS = 3
 
 
 def fp32_add_clocks(config: MacConfig) -> int:
@@ -248,59 +243,6 @@ class Fp32Accumulator(wiring.Component):
             self.o.payload.data.eq(rounder.o.payload.data),
             self.o.payload.status.eq(status),
         ]
-
-
-class Fp32Narrower(wiring.Component):
-    """Rounds a binary32 sum once more, to a narrower output format, and adds the flags of that.
-
-    Parameters
-    ----------
-    output : Format
-    clocks : int
-        Latency, as of :class:`~mxmac.stages.rounder.Rounder`.
-
-    Members
-    -------
-    i : In(stream.Signature(result_layout(FP32), always_ready=True))
-    o : Out(stream.Signature(result_layout(output), always_ready=True))
-    """
-
-    def __init__(self, output: Format, *, clocks: int):
-        self.output, self.clocks = output, clocks
-        super().__init__(
-            {
-                "i": In(stream.Signature(result_layout(FP32), always_ready=True)),
-                "o": Out(stream.Signature(result_layout(output), always_ready=True)),
-            }
-        )
-
-    def elaborate(self, platform):
-        """Build the narrower."""
-        m = Module()
-        code, status = self.i.payload.data, self.i.payload.status
-        man, exp, neg = code[: FP32.man_bits], code[FP32.man_bits : -1], code[-1]
-        normal, special = exp.any(), exp.all()
-        sig = Cat(man, normal, Const(0, 1))
-        m.submodules.rounder = rounder = Rounder(
-            self.output, width=FP32.sig_bits + 1, exp_bits=FP32.exp_bits, exp_min=FP32.lsb_exp, clocks=self.clocks
-        )
-        total = rounder.i.payload
-        # A sum that was rounded to zero has kept its sign, which an integer cannot.
-        negative_zero = delay(m, neg & ~code[:-1].any(), self.clocks, name="negative_zero")
-        m.d.comb += [
-            rounder.i.valid.eq(self.i.valid),
-            total.value.eq((sig ^ neg.replicate(len(sig))) + neg),
-            total.exp.eq(exp - normal),
-            total.specials.nan.eq(special & man.any()),
-            total.specials.pos_inf.eq(special & ~man.any() & ~neg),
-            total.specials.neg_inf.eq(special & ~man.any() & neg),
-            self.o.valid.eq(rounder.o.valid),
-            self.o.payload.data.eq(rounder.o.payload.data | (negative_zero << (self.output.width - 1))),
-            self.o.payload.status.as_value().eq(
-                rounder.o.payload.status.as_value() | delay(m, status.as_value(), self.clocks, name="status")
-            ),
-        ]
-        return m
 
 
 def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:

@@ -11,7 +11,8 @@ from mxmac.accumulator import Kind, accumulator_plan
 from mxmac.accumulator.exact.parallel import exact_latency
 from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS
 from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
-from mxmac.accumulator.fp32 import FP32, fp32_latency
+from mxmac.accumulator.fp32 import fp32_latency
+from mxmac.accumulator.narrower import FP32
 from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
 from mxmac.accumulator.window.scale_applier import scale_applier_latency
 from mxmac.config import MacConfig

@@ -12,54 +12,27 @@ from ...primitives.bits import delay, delay_valid, exceeds, funnel_up, register
 from ...stages.layouts import SPECIALS, block_layout, result_layout, scale_sum_layout
 from ...stages.scale_sum import specials_of_block
 from ..plan import Kind, Plan
-from ..serial_rounder import SerialRounder, chunk_count, serial_rounder_clocks
+from ..serial_rounder import SerialRounder, chunk_count
+from .serial_sizes import ADDEND_CLOCKS, block_clocks, serial_window_chunk_bits, serial_window_latency
 from .sizes import window_exp_min, window_note, window_range
 
-__all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_chunk_bits", "serial_window_latency", "serial_window_plan"]
-
-#: Bits per cycle that a serial window may work on.
-_CHUNK_BITS = (4, 8, 16, 32)
+__all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_plan"]
 
 #: Clocks in which a scale becomes a place in the window.
 SCALE_CLOCKS = 3
-#: Clocks from the index of a chunk to what is to be added to it: index in the block, its chunk there, that in its place.
-_ADDEND_CLOCKS = 3
 #: Index of the highest bit that differs from the sign, in a sum of -1: each bit is compared with the one below.
 _MSB_MIN = -1
 
 
-def serial_window_chunk_bits(config: MacConfig) -> int | None:
-    """Return the bits per cycle of a serial window: the fewest that a block has time for; None if it has too few beats.
-
-    Another block may come, and another dot product be rounded, as soon as the beats of a block have passed.
-    """
-    for bits in _CHUNK_BITS:
-        rest = max(chunk_count(config.block_sum_bits, bits) + 1, serial_rounder_clocks(config.output, bits) - 2)
-        if chunk_count(config.window_bits, bits) + rest <= config.beats:
-            return bits
-    return None
-
-
-def _block_clocks(config: MacConfig, chunk_bits: int) -> int:
-    """Return the cycles of a block: chunks below the window, inside it, and the carry out of it."""
-    return chunk_count(config.block_sum_bits, chunk_bits) + chunk_count(config.window_bits, chunk_bits) + 1
-
-
-def serial_window_latency(config: MacConfig, chunk_bits: int) -> int:
-    """Clocks from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
-    read = chunk_count(config.window_bits, chunk_bits) + 1
-    return _block_clocks(config, chunk_bits) + _ADDEND_CLOCKS + read + serial_rounder_clocks(config.output, chunk_bits)
-
-
 class _Sweep:
-    """Where in the window the chunk is whose addend comes now: what the index said ``_ADDEND_CLOCKS`` ago."""
+    """Where in the window the chunk is whose addend comes now: what the index said ``ADDEND_CLOCKS`` ago."""
 
     def __init__(self, m: Module, *, chunks: int, index, **signals):
         def late(value, name):
-            return delay(m, value, _ADDEND_CLOCKS, name=f"sweep_{name}")
+            return delay(m, value, ADDEND_CLOCKS, name=f"sweep_{name}")
 
         self.running, self.begins, self.ends, self.dot_last = (
-            delay_valid(m, signals[name], _ADDEND_CLOCKS, name=f"sweep_{name}")
+            delay_valid(m, signals[name], ADDEND_CLOCKS, name=f"sweep_{name}")
             for name in ("running", "begins", "ends", "dot_last")
         )
         above, below = exceeds(index, chunks - 1), index[-1]
@@ -129,10 +102,10 @@ class SerialWindow(wiring.Component):
         # A sweep: the index of the chunk in the window, and a count, which does not depend on where it begins.
         running = Signal()
         ends = Signal()
-        block_clocks = _block_clocks(config, width)
-        step = Signal(range(block_clocks))
+        turn = block_clocks(config, width)
+        step = Signal(range(turn))
         chunk = Signal(range(-block_chunks, window_chunks + block_chunks + 1), reset_less=True)
-        m.d.comb += ends.eq(running & (step == block_clocks - 1))
+        m.d.comb += ends.eq(running & (step == turn - 1))
         m.d.sync += [chunk.eq(chunk + 1), step.eq(step + 1)]
         with m.If(self.i.valid):
             m.d.sync += [running.eq(1), step.eq(0), chunk.eq(Mux(below, -block_chunks, 0))]
@@ -185,7 +158,7 @@ class SerialWindow(wiring.Component):
         return place
 
     def _addend(self, m: Module, window_chunk, place):
-        """The block's chunk at that of the window, ``_ADDEND_CLOCKS`` later: zeros below the block, its sign above."""
+        """The block's chunk at that of the window, ``ADDEND_CLOCKS`` later: zeros below the block, its sign above."""
         width, chunks = self._width, self._block_chunks
         held_sum = Signal.like(self.i.payload.sum, reset_less=True)
         held_place = Signal.like(place, reset_less=True)
@@ -259,7 +232,7 @@ class SerialWindow(wiring.Component):
         forgets = sweep.begins & sweep.dot_last
         nan = delay(m, self.scale.nan, SCALE_CLOCKS, name="scale_nan")
         of_block = specials_of_block(self.i.payload.specials, nan).as_value()
-        of_block = delay(m, of_block, _ADDEND_CLOCKS, name="block_specials")
+        of_block = delay(m, of_block, ADDEND_CLOCKS, name="block_specials")
         m.d.sync += lost.eq(Mux(forgets, 0, lost | (sweep.running & sweep.below & addend.any())))
         with m.If(sweep.begins):
             m.d.sync += specials.as_value().eq((specials.as_value() & (~forgets).replicate(SPECIALS.size)) | of_block)
@@ -269,7 +242,7 @@ class SerialWindow(wiring.Component):
         overflow = Signal()
         m.d.sync += overflow.eq((overflow & ~forgets) | (swept & ~settled & limited))
 
-        exp = delay(m, anchor, _ADDEND_CLOCKS, name="anchor")
+        exp = delay(m, anchor, ADDEND_CLOCKS, name="anchor")
         msb, nonzero = self._msb(m, shift, sweep, sum_chunk)
         held = Signal.like(rounder.total, name="sum", reset_less=True)
         cut_off = Signal(reset_less=True)
