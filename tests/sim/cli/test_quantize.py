@@ -66,7 +66,7 @@ def test_an_mx_name_is_an_element_format_in_blocks_of_32(tmp_path, name, element
         assert {key: value.tolist() for key, value in first.items()} == {key: value.tolist() for key, value in second.items()}
 
 
-def test_an_mx_name_requantizes_to_blocks_of_32_whatever_they_were(tmp_path):
+def test_an_mx_name_requantizes_to_blocks_of_32(tmp_path):
     elements, scales = np.full((2, 128), 0x38, np.uint8), np.full((2, 1), 3.0, np.float32)
     np.savez(tmp_path / "x.npz", elements=elements, scales=scales, format="E4M3", block=128)
     for name, block in (("MXFP8", 32), ("E4M3", 128)):
