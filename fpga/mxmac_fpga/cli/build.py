@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mxmac.cli.choices import one_of
-from mxmac.errors import UserError
+from mxmac.errors import ToolError, UserError
 
 from ..boards import build as builder
 from ..boards import flash as flasher
 from ..boards.table import BOARDS, board_named
-from ..boards.toolchains import BuildError
 from ..report.console import luts_line
 
 __all__ = ["build", "flash"]
@@ -35,7 +34,7 @@ def build(
 ) -> int:
     """Build the bitstream of a board, and a report of what it takes and how fast it may run.
 
-    Exit status 1 if a board cannot be built, or does not meet its clock.
+    Exit status 3 if a tool fails, or the clock is not met.
     """
     if (board is None) != every:
         raise UserError("board", f"Name a board, one of {', '.join(BOARDS)}; or all of them with --all")
@@ -43,17 +42,19 @@ def build(
     for name in names:
         board_named(name)
     console = Console(highlight=False)
-    failed = 0
+    failed: list[str] = []
     for name in names:
         try:
             built = _build(name, folder, baud, seeds, console)
-        except BuildError as error:
-            Console(stderr=True, highlight=False).print(f"mxmac: {name}: {error}", soft_wrap=True)
-            failed += 1
+        except ToolError as error:
+            # With --all, the other boards are still built.
+            failed.append(f"{name}: {error}")
             continue
         console.print(_report(built.report))
         console.print(f"Wrote {builder.bitstream_path(name, folder)} and {builder.report_path(name, folder)}", soft_wrap=True)
-    return 1 if failed else 0
+    if failed:
+        raise ToolError("; ".join(failed))
+    return 0
 
 
 def _build(name: str, folder: Path, baud: int | None, seeds: int, console: Console):
@@ -114,18 +115,14 @@ def flash(
 ) -> int:
     """Put a bitstream on a board, with openFPGALoader.
 
-    Exit status 1 if the board cannot be flashed; a line then says what to install or plug in.
+    Exit status 3 if the board cannot be flashed; a line then says what to install or plug in.
     """
     if board is None:
         raise UserError("board", f"Missing; name a board, one of {', '.join(BOARDS)}")
     name = board.lower()
     kind = board_named(name)
     console = Console(highlight=False)
-    try:
-        flasher.flash(name, bitstream or builder.bitstream_path(name, _FOLDER), permanent=permanent)
-    except flasher.FlashError as error:
-        Console(stderr=True, highlight=False).print(f"mxmac: {error}", soft_wrap=True)
-        return 1
+    flasher.flash(name, bitstream or builder.bitstream_path(name, _FOLDER), permanent=permanent)
     lasts = permanent or not kind.flash_permanently
     console.print(f"{kind.title} is flashed{'' if lasts else ', until its power goes off'}.", soft_wrap=True)
     console.print(

@@ -1,6 +1,6 @@
 """Measure all combinations of lanes, formats, accumulators and targets, and draw area against rate.
 
-Results that OUT.csv has already are not measured again, unless the tools, the generator or the seeds differ. Exit status 1 if
+Results that OUT.csv has already are not measured again, unless the tools, the generator or the seeds differ. Exit status 3 if
 a measurement fails.
 """
 
@@ -23,7 +23,7 @@ from mxmac.cli.choices import list_of
 from mxmac.cli.mac_options import config_from
 from mxmac.cli.sharing import with_options_of
 from mxmac.config import ACCUMULATOR_PARAMETERS, Accumulator, MacConfig
-from mxmac.errors import UserError
+from mxmac.errors import ToolError, UserError
 from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.parameters import checked_choice
@@ -128,7 +128,9 @@ def explore(
         with written_whole(picture) as temporary:
             temporary.write_text(draw(rows))
         console.print(f"Wrote {output_file} and {picture}", soft_wrap=True)
-    return 1 if failed else 0
+    if failed:
+        raise ToolError(f"{failed} of {len(lacking)} units could not be measured; the lines above say why")
+    return 0
 
 
 def _words(text: str) -> list[str]:

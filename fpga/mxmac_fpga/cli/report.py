@@ -1,6 +1,6 @@
 """Measure the area and speed of a unit, or of a part of it, with open tools.
 
-Synthesis of the unit alone gives its area. For its speed it is placed and routed between registers. Exit status 1 if a tool
+Synthesis of the unit alone gives its area. For its speed it is placed and routed between registers. Exit status 3 if a tool
 fails.
 """
 
@@ -20,9 +20,7 @@ from mxmac.cli.sharing import refuse_options_before, with_options_of
 from mxmac.config import MacConfig
 from mxmac.files import check_writable, written_whole
 from mxmac.quantizer.config import QuantizerConfig
-from mxmac_sim.simulators.yosys import YosysError
 
-from ..boards.toolchains import BuildError
 from ..report.console import described, table
 from ..report.measure import Settings, measure
 from ..report.options import PartOption, settings_from, stored_for
@@ -84,17 +82,14 @@ def _measure_and_show(name: str, part: Part, config: Any, settings: Settings, as
         def told(step: str):
             progress.print(f"{step} ({time.perf_counter() - started:.0f} s)", soft_wrap=True)
 
-        try:
-            result = measure(name, part, config, settings, told)
-        except (YosysError, BuildError) as error:
-            progress.print(f"mxmac: {error}", soft_wrap=True, markup=False)
-            return 1
+        result = measure(name, part, config, settings, told)
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     if output_file is not None:
         with written_whole(output_file) as temporary:
             temporary.write_text(text)
     if as_json:
-        sys.stdout.write(text)
+        # In ASCII, because standard output may have another encoding than JSON.
+        sys.stdout.write(json.dumps(result, indent=2) + "\n")
     else:
         console.print(table(result))
     return 0

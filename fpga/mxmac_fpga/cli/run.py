@@ -13,6 +13,7 @@ from serial.tools import list_ports
 
 from mxmac.cli.choices import one_of
 from mxmac.errors import UserError
+from mxmac.files import check_folder
 from mxmac_sim.cli.operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
 from mxmac_sim.tensors.archives import MAX_SIZE
 
@@ -133,6 +134,7 @@ def _check_options(board, port, a_argument, b_argument, digits, dots, seed, synt
 def _simulation(work: Path, synthesized: bool, console: Console):
     from ..simulation.board import SimulatedBoard, accelerator_verilog, synthesized_ice40
 
+    check_folder("work", work)
     folder = work / ("netlist" if synthesized else "simulation")
     with console.status(f"Building the simulation in {folder}"):
         text = accelerator_verilog()

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.errors import UserError
 from mxmac.files import written_whole
 from mxmac_fpga.digits.network import BLOCK, FILE, FORMAT, LAYERS, WHITE, held_out, with_constant
@@ -122,18 +123,16 @@ def load_images() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return images, labels
 
 
+@with_exit_status("make_digits")
 def main() -> None:
     """Make the file beside this script, or where --output says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=FILE)
     arguments = parser.parse_args()
-    try:
-        arrays = contents(*load_images())
-        with written_whole(arguments.output) as path:
-            np.savez_compressed(path, allow_pickle=False, **arrays)
-    except UserError as error:
-        sys.exit(f"{error.parameter}: {error.message}")
+    arrays = contents(*load_images())
+    with written_whole(arguments.output) as path:
+        np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.errors import UserError
-from mxmac.files import check_writable, written_whole
+from mxmac.files import check_folder, check_writable, written_whole
+from mxmac.processes import Finished, failure, start
 from mxmac_sim.campaigns.gates.netlists import LIBERTY
 from mxmac_sim.campaigns.record import write_record
 
@@ -66,20 +68,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@with_exit_status("report")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return 1 if something cannot be, 2 on a mistake in what was given."""
+    """Measure, and return the exit status of the first measurement that fails."""
     words = sys.argv[1:] if arguments is None else arguments
     given = _parser().parse_args(words)
     console = Console(highlight=False)
     folder = given.json.with_suffix("")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        check_writable(given.json)
-        if not (given.liberty or LIBERTY).is_file():
-            raise UserError("liberty", "There is no library of standard cells; install qflow-tech-osu018, or name one")
-    except UserError as error:
-        print(f"report: {error.parameter}: {error.message}", file=sys.stderr)
-        return 2
+    check_folder("json", folder)
+    check_writable(given.json)
+    if not (given.liberty or LIBERTY).is_file():
+        raise UserError("liberty", "There is no library of standard cells; install qflow-tech-osu018, or name one")
     more = ["--jobs", str(given.jobs)] if given.jobs else []
     if given.liberty:
         more += ["--liberty", str(given.liberty)]
@@ -91,9 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"{name}: mxmac report {MEASUREMENTS[name]}", soft_wrap=True, markup=False)
             command = [*shlex.split(MEASUREMENTS[name]), "--seeds", given.seeds, *more, "-o", str(file), "--json"]
             started = time.monotonic()
-            done = subprocess.run([sys.executable, "-m", "mxmac", "report", *command], stdout=subprocess.DEVNULL, check=False)
-            if done.returncode:
-                return 130 if done.returncode == 130 else 1
+            if status := _report(command):
+                return status
             facts = {"arguments": MEASUREMENTS[name], "seconds": round(time.monotonic() - started, 1)}
             found = facts | json.loads(file.read_text())
             with written_whole(file) as temporary:
@@ -105,6 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measured = {f"report {found['arguments']}": found["sha256"] for found in results.values()}
     write_record(given.json, "python -m mxmac_fpga.report.campaign", options, began, {"results": results}, measured)
     return 0
+
+
+def _report(arguments: Sequence[str]) -> int:
+    """Run ``mxmac report``, and return its exit status; it says itself why it fails."""
+    command = [sys.executable, "-m", "mxmac", "report", *arguments]
+    with start("mxmac report", command, stdout=subprocess.DEVNULL) as child:
+        status = child.wait()
+    if status < 0:
+        raise failure("mxmac report", Finished(status))
+    return status
 
 
 def _kept(file: Path, name: str, seeds: str) -> dict | None:
@@ -122,7 +130,4 @@ def _kept(file: Path, name: str, seeds: str) -> dict | None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -15,9 +14,10 @@ from typing import Any
 import mxmac
 from mxmac import __version__
 from mxmac.config import MultiplierKind
+from mxmac.files import private_folder
+from mxmac.processes import Processes
 from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
 from mxmac_sim.campaigns.record import digest
-from mxmac_sim.simulators.processes import Processes
 
 from ..boards.toolchains import TOOLCHAINS
 from .harness import HARNESS, harnessed
@@ -107,7 +107,7 @@ def measure(
 
     Raises
     ------
-    YosysError, BuildError
+    ToolError
         If one of the tools fails.
     """
     subject = part.make(config)
@@ -124,10 +124,10 @@ def measure(
         "sha256": digest(subject.text),
     }
     told("Generated")
-    with tempfile.TemporaryDirectory(prefix="mxmac-") as work:
+    with private_folder() as work:
         if settings.target in CELLS:
-            return result | _in_fpga(subject, uses_dsp(config), settings, Path(work), told)
-        return result | _in_gates(subject, settings, Path(work), told, result["lanes"])
+            return result | _in_fpga(subject, uses_dsp(config), settings, work, told)
+        return result | _in_gates(subject, settings, work, told, result["lanes"])
 
 
 def _in_gates(subject: Subject, settings: Settings, work: Path, told: Callable[[str], object], lanes: int) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxmac_sim.simulators.processes import Processes
+from mxmac.errors import ToolError
+from mxmac.processes import Processes
 
-from ..boards.toolchains import TOOLCHAINS, BuildError, run_program
+from ..boards.toolchains import TOOLCHAINS, run_program
 from .harness import INPUT, INSIDE, OUTPUT, frame_cells
 
 __all__ = ["DEVICES", "Device", "NoRoomError", "Speed", "place_and_route"]
@@ -51,7 +52,7 @@ DEVICES = {
 DEVICES |= {(target, True): DEVICES[target, False] for target in ("ecp5", "gowin")}
 
 
-class NoRoomError(BuildError):
+class NoRoomError(ToolError):
     """The device is too small."""
 
 
@@ -104,7 +105,7 @@ def place_and_route(
     ------
     NoRoomError
         If it does not fit.
-    BuildError
+    ToolError
         If it cannot be done otherwise.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def place_and_route(
     arguments = ["--json", "netlist.json", *options(device, freq_mhz), "--seed", str(seed), "--report", "report.json"]
     try:
         run_program(name, TOOLCHAINS[family].programs[name].call, arguments, folder.resolve(), processes)
-    except BuildError as error:
+    except ToolError as error:
         for kind, used, available in _USED.findall((folder / f"{name}.log").read_text(errors="replace")):
             if int(used) > int(available):
                 raise NoRoomError(f"{int(used):,} {kind} do not fit in {device.title}, which has {int(available):,}") from error

@@ -47,7 +47,7 @@ def netlist(text: str, top: str, target: str, folder: Path, *, dsp: bool) -> dic
 
     Raises
     ------
-    YosysError
+    ToolError
         If Yosys fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def gates(text: str, top: str, folder: Path, liberty: Path | None) -> Gates:
 
     Raises
     ------
-    YosysError
+    ToolError
         If Yosys fails.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
-import tempfile
 import tty
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from mxmac.config import Accumulator, MacConfig
+from mxmac.errors import ToolError
+from mxmac.files import private_folder
+from mxmac.processes import run_tool, start
 from mxmac.verilog.emit import component_verilog
-from mxmac_sim.simulators.bulk import SimulationError
-from mxmac_sim.simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from mxmac_sim.simulators.builds import verilated
 
 from ..gateware.accelerator import Accelerator
 
@@ -29,6 +30,8 @@ SIMULATED_TICK = 1 << 15
 _PATIENCE = 60.0
 
 _TOP = "accelerator"
+_DRIVER = Path(__file__).with_name("board.cpp")
+_OPTIONS = ("-Wno-fatal", "-CFLAGS", "-O2 -std=c++17")
 _ICE40_CELLS = "ice40/cells_sim.v"
 
 
@@ -46,7 +49,7 @@ def synthesized_ice40(verilog: str) -> str:
     verilog : str
         Of a top module ``accelerator``.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with private_folder() as folder:
         source, netlist, models = (Path(folder, name) for name in ("source.v", "netlist.v", "cells.v"))
         source.write_text(verilog)
         script = "\n".join(
@@ -59,10 +62,7 @@ def synthesized_ice40(verilog: str) -> str:
                 f"shutil.copy(os.path.join(os.path.dirname(pyosys.__file__), 'share', '{_ICE40_CELLS}'), 'cells.v')",
             ]
         )
-        # In a process of its own: what Yosys prints goes nowhere, and Ctrl-C ends it.
-        done = subprocess.run([sys.executable, "-P", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SimulationError(f"Yosys could not synthesize the accelerator:\n{done.stderr}")
+        run_tool("Yosys", [sys.executable, "-P", "-c", script], cwd=folder)
         return netlist.read_text() + models.read_text()
 
 
@@ -73,7 +73,7 @@ class SimulatedBoard:
     ----------
     config : MacConfig
     folder : Path
-        Where to build; what was built there of the same text is used again.
+        Folder of builds, which other processes may use at the same time; made if it does not exist.
     verilog : str, optional
         Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.gateware.accelerator.Accelerator`, instead
         of that of ``config``.
@@ -89,8 +89,8 @@ class SimulatedBoard:
 
     Raises
     ------
-    SimulationError
-        If it does not compile.
+    ToolError
+        If a tool is missing or fails.
     """
 
     def __init__(
@@ -102,11 +102,15 @@ class SimulatedBoard:
         library: Sequence[Path] = (),
     ):
         self.port, self.clocks = "", 0
-        self._program = folder.resolve() / f"V{_TOP}"
         self._child: subprocess.Popen[str] | None = None
         self._stack = ExitStack()
         text = accelerator_verilog(config) if verilog is None else verilog
-        _build(text, folder.resolve(), library)
+        self._program = verilated(text, _TOP, _DRIVER, _OPTIONS, folder, library=library)
+
+    @property
+    def library(self) -> list[Path]:
+        """Object files of Verilator's own library, for other builds."""
+        return sorted(self._program.parent.glob("verilated*.o"))
 
     def __enter__(self) -> "SimulatedBoard":
         master, slave = os.openpty()
@@ -116,8 +120,13 @@ class SimulatedBoard:
             tty.setraw(slave)
             arguments = [str(self._program), str(master), str(SIMULATED_BIT_CLOCKS), str(3 * SIMULATED_TICK)]
             # In a group of its own it hears of Ctrl-C from us alone; and it ends with us, as its standard input does.
-            self._child = subprocess.Popen(
-                arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[master], process_group=0, text=True
+            self._child = start(
+                "The simulation of the board",
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=[master],
+                process_group=0,
             )
             self.port = os.ttyname(slave)
         except BaseException:
@@ -150,26 +159,5 @@ class SimulatedBoard:
 
     def _command(self, letter: str, after_bytes: int):
         if self._child is None or self._child.stdin is None:
-            raise SimulationError("The simulation does not run")
+            raise ToolError("The simulation of the board does not run")
         os.write(self._child.stdin.fileno(), letter.encode() + after_bytes.to_bytes(2, "little"))
-
-
-def _build(text: str, folder: Path, library: Sequence[Path]):
-    driver = Path(__file__).with_name("board.cpp")
-    program, stamp, source = folder / f"V{_TOP}", folder / "built", folder / f"{_TOP}.v"
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = text + driver.read_text()
-    if stamp.exists() and program.exists() and stamp.read_text() == wanted:
-        return
-    stamp.unlink(missing_ok=True)
-    source.write_text(text)
-    arguments = [
-        str(VERILATOR), "--cc", "--exe", "--build", "-O3", "-Wno-fatal", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
-        "--top-module", _TOP, "--Mdir", ".", "-CFLAGS", "-O2 -std=c++17", source.name, str(driver.resolve()),
-    ]  # fmt: skip
-    if library:
-        arguments += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(str(file.resolve()) for file in library)]
-    done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SimulationError(f"Verilator could not build the board in {folder}:\n{done.stderr}{done.stdout}")
-    stamp.write_text(wanted)

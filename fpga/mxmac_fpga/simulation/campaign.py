@@ -1,14 +1,17 @@
 """Many faults on the link to the simulated board, as a table: ``python -m mxmac_fpga.simulation.campaign``."""
 
+import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from mxmac.cli.exit_status import with_exit_status
+from mxmac.files import check_folder
 
 from .board import SIMULATED_CONFIG, SimulatedBoard
 from .faults import Fault, Tally, campaign
@@ -31,27 +34,32 @@ def fault_table(tallies: dict[Fault, Tally]) -> Table:
     return table
 
 
-def main(
-    faults: Annotated[int, typer.Option(help="How many to inject.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of operands, faults and places.")] = 1,
-    work: Annotated[Path, typer.Option(help="Where the simulation is built.")] = Path("build/fpga/simulation"),
-):
-    """Inject faults into the link to the simulated board. Exit status 1 on a wrong result, or if it has not recovered."""
+@with_exit_status("faults")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Inject faults into the link to the simulated board; return 1 on a wrong result, or if it has not recovered."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mxmac_fpga.simulation.campaign", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--faults", type=int, default=10_000, help="number of faults (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed for operands, faults and their places (%(default)s)")
+    parser.add_argument("--work", type=Path, default=Path("build/fpga/simulation"), help="folder of the build (%(default)s)")
+    given = parser.parse_args(arguments)
+    check_folder("work", given.work)
     console = Console(highlight=False)
-    with console.status(f"Building the simulation in {work}"):
-        simulation = SimulatedBoard(folder=work)
+    with console.status(f"Building the simulation in {given.work}"):
+        simulation = SimulatedBoard(folder=given.work)
     start = time.monotonic()
     columns = (TextColumn("Faults"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with simulation, Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("faults", total=faults)
-        tallies = campaign(simulation, SIMULATED_CONFIG, faults, seed=seed, progress=lambda: bar.advance(task))
+        task = bar.add_task("faults", total=given.faults)
+        tallies = campaign(simulation, SIMULATED_CONFIG, given.faults, seed=given.seed, progress=lambda: bar.advance(task))
     console.print(fault_table(tallies))
     for fault, tally in tallies.items():
         for failure in tally.failures:
             console.print(f"[red]Not recovered[/] from {fault.value}: {failure}")
     console.print(f"{time.monotonic() - start:.0f} s, {simulation.clocks:,} clocks; the board was never started anew")
-    sys.exit(any(tally.wrong or tally.recovered != tally.injected for tally in tallies.values()))
+    return int(any(tally.wrong or tally.recovered != tally.injected for tally in tallies.values()))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(main())

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
@@ -10,7 +9,8 @@ import typer
 
 from .. import __version__
 from ..errors import UserError
-from ..interrupt import INTERRUPTED, INTERRUPTED_MESSAGE
+from ..interrupt import INTERRUPTED
+from .exit_status import exit_status
 from .plugins import PluginGroup
 
 __all__ = ["app", "main"]
@@ -38,28 +38,23 @@ def _common(
 
 
 def main(arguments: list[str] | None = None):
-    """Run the command and exit: 0 if all is well, 1 on a miscompare, 2 on a mistake in what was given, 130 on Ctrl-C."""
+    """Run the command and exit with its status; :func:`~mxmac.cli.exit_status.exit_status` lists them."""
     arguments = sys.argv[1:] if arguments is None else arguments
     command = typer.main.get_command(app)
     assert isinstance(command, PluginGroup)
+    sys.exit(exit_status("mxmac", lambda: _run(command, arguments), lambda error: _in_options(error, command.loaded)))
+
+
+def _run(command: PluginGroup, arguments: list[str]) -> object:
     try:
         status = command.main(arguments or ["--help"], standalone_mode=False, prog_name="mxmac")
-    except UserError as error:
-        _fail(_in_options(error, command.loaded))
     except typer.TyperException as error:
-        _fail(" ".join(error.format_message().split()))
-    except (typer.Abort, KeyboardInterrupt):
-        _interrupted()
+        raise UserError("", error.format_message()) from error
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     if status == INTERRUPTED:
-        _interrupted()
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def _interrupted():
-    # Such as those about what was being elaborated, which is thrown away on purpose.
-    warnings.simplefilter("ignore")
-    typer.echo(INTERRUPTED_MESSAGE, err=True)
-    sys.exit(INTERRUPTED)
+        raise KeyboardInterrupt
+    return status
 
 
 def _in_options(error: UserError, commands: Iterable[Any]) -> str:
@@ -70,15 +65,10 @@ def _in_options(error: UserError, commands: Iterable[Any]) -> str:
         options |= {parameter.name: option, option.lstrip("-"): option}
     # In the message, only names with an underscore are not words.
     message = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda match: options.get(match[0], match[0]), error.message)
-    return f"{options.get(error.parameter, error.parameter)}: {message}"
+    return f"{options.get(error.parameter, error.parameter)}: {message}" if error.parameter else message
 
 
 def _parameters(commands: Iterable[Any]) -> Iterator[Any]:
     for command in commands:
         yield from command.params
         yield from _parameters(getattr(command, "commands", {}).values())
-
-
-def _fail(message: str):
-    typer.echo(f"mxmac: {message}", err=True)
-    sys.exit(2)

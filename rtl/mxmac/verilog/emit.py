@@ -5,13 +5,14 @@ names lose what is no identifier, operands get the width of their result, and mo
 """
 
 import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.lib import wiring
+
+from ..files import private_folder
+from ..processes import run_tool
 
 __all__ = ["component_verilog", "tidied"]
 
@@ -61,12 +62,11 @@ def _through_yosys(source: str, top: str) -> str:
 
     The order in which Yosys writes things depends on what the same process has done with it before.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with private_folder() as folder:
         rtlil_file, verilog_file = Path(folder, "design.il"), Path(folder, "design.v")
         rtlil_file.write_text(source)
         command = [sys.executable, "-P", str(_YOSYS_SCRIPT), str(rtlil_file), str(verilog_file), top]
-        # In a group of its own it hears of Ctrl-C from us alone, and has nothing to say to it.
-        subprocess.run(command, check=True, process_group=0)
+        run_tool("Yosys", command)
         return verilog_file.read_text()
 
 

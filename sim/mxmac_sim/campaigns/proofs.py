@@ -9,14 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError
-from mxmac.files import check_writable
+from mxmac.files import check_folder, check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
 from ..formal.console import prove_and_show, rows
 from ..formal.properties import all_pairings, unit_properties
-from ..formal.prover import Prover
+from ..formal.prover import Outcome, Prover, all_hold
 from ..verify.runner import config_slug
 from .record import measured_units, write_record
 
@@ -31,8 +31,9 @@ CONFIGS = [
 ]
 
 
+@with_exit_status("prove")
 def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | None = None) -> int:
-    """Prove all units and all pairings; return 1 if anything is refuted or not decided, 2 on a mistake in what was given."""
+    """Prove all units and all pairings; return 1 if anything is refuted."""
     parser = argparse.ArgumentParser(prog="python -m mxmac_sim.campaigns.proofs", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="proofs at a time (%(default)s)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds after which a proof is given up (%(default)s)")
@@ -43,14 +44,11 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
     given = parser.parse_args(words)
     console = Console(highlight=False)
     began = time.monotonic()
-    units, all_proved = [], True
-    try:
-        given.work.mkdir(parents=True, exist_ok=True)
-        check_writable(given.json)
-        subjects = [(config_slug(config), config.as_dict(), unit_properties(config)) for config in configs or CONFIGS]
-    except UserError as error:
-        print(f"prove: {error.parameter}: {error.message}", file=sys.stderr)
-        return 2
+    units: list[dict] = []
+    every: list[Outcome] = []
+    check_folder("work", given.work)
+    check_writable(given.json)
+    subjects = [(config_slug(config), config.as_dict(), unit_properties(config)) for config in configs or CONFIGS]
     if not given.units_only:
         subjects.append(("pairings", {}, dict(all_pairings(MacConfig()))))
     for name, parameters, makers in subjects:
@@ -60,10 +58,10 @@ def main(arguments: Sequence[str] | None = None, configs: Sequence[MacConfig] | 
         outcomes = prove_and_show(Prover(folder, jobs=given.jobs, timeout=given.timeout), makers, name, console)
         seconds = round(time.monotonic() - start, 1)
         units.append({"unit": name, "config": parameters, "seconds": seconds, "properties": rows(outcomes)})
-        all_proved = all_proved and all(outcome.proved for outcome in outcomes)
+        every += outcomes
     figures = {"jobs": given.jobs, "units": units}
     write_record(given.json, "python -m mxmac_sim.campaigns.proofs", words, began, figures, measured_units(configs or CONFIGS))
-    return 0 if all_proved else 1
+    return 0 if all_hold(every) else 1
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
+from mxmac.errors import HardwareError
 from mxmac.verilog import Design
 
-from ..simulators.bulk import BulkRun, BulkUnit, SimulationError
+from ..simulators.bulk import BulkRun, BulkUnit
 from ..stimulus.batches import random_batch
 from ..stimulus.close_dots import far_apart, long_sum, near_ties, remainders
 from ..stimulus.directed_dots import directed_dots, sums_of_powers
@@ -136,7 +137,7 @@ def clocks_of(unit: BulkUnit, vectors: Vectors) -> list[int]:
 
     Raises
     ------
-    SimulationError
+    HardwareError
         If it gets stuck.
     """
     passages = enumerate(PASSAGES)
@@ -162,7 +163,7 @@ def first_mismatch(unit: BulkUnit, vectors: Vectors, clocks: Sequence[int], *, p
         where = f"pauses {passage.idle:.0%} and {passage.stall:.0%}, {passage.work} clocks of work before the reset"
         try:
             run = _run(unit, vectors, number, plusargs)
-        except SimulationError as error:
+        except HardwareError as error:
             return f"{where}: {error}"
         wrong = np.flatnonzero((run.data != vectors.data) | (run.status != vectors.status))
         if wrong.size:

@@ -19,7 +19,7 @@ from mxmac.cli.mac_options import config_from
 from mxmac.cli.sharing import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
-from mxmac.files import check_writable, written_whole
+from mxmac.files import check_folder, check_writable, written_whole
 
 from ..golden import model as golden
 from ..golden.quantize import dequantize, sqnr_db
@@ -64,6 +64,7 @@ def dot(
         if output_file.suffix != ".npz":
             raise UserError("output_file", f"must end in .npz, not {output_file.suffix!r}")
         check_writable(output_file)
+    check_folder("work", work)
 
     console = Console(highlight=False)
     name = "-".join([a.format.name, b.format.name, *(str(value) for value in list(config.as_dict().values())[2:])])
@@ -74,6 +75,9 @@ def dot(
     with console.status("Computing the golden results"):
         expected_data, expected_status = golden.matmul(a, b, config)
 
+    if output_file is not None:
+        with written_whole(output_file) as path:
+            np.savez(path, data=run.data, status=run.status)
     wrong = np.argwhere((run.data != expected_data) | (run.status != expected_status))
     console.print(_summary(config, a, b, run, len(wrong), expected_data, originals))
     for row, column in wrong[:_SHOWN]:
@@ -84,8 +88,6 @@ def dot(
         _write_waves(config, a, b, int(row), int(column), waves)
         console.print(f"Waveform of the dot product at [{row}, {column}]: [bold]{waves}[/]")
     if output_file is not None:
-        with written_whole(output_file) as path:
-            np.savez(path, data=run.data, status=run.status)
         console.print(f"Wrote [bold]{output_file}[/]")
     return 1 if len(wrong) else 0
 
@@ -102,6 +104,8 @@ def _load_originals(argument: str | None, tensor: MxTensor, option: str, max_siz
 
 
 def _simulate(simulation: BulkUnit, a: MxTensor, b: MxTensor, console: Console) -> ProductRun:
+    if not console.is_terminal:
+        return simulate_product(simulation, a, b)
     columns = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("rows", total=len(a.elements))
@@ -163,4 +167,5 @@ def _show_mismatch(
 def _write_waves(config: MacConfig, a: MxTensor, b: MxTensor, row: int, column: int, path: Path):
     unit = BulkUnit(config, path.parent / "waves", waves=True)
     a_codes, b_codes = (x.elements[i].reshape(1, -1, config.block) for x, i in ((a, row), (b, column)))
-    unit.run(a_codes, a.scales[row : row + 1], b_codes, b.scales[column : column + 1], waves=path)
+    with written_whole(path) as temporary:
+        unit.run(a_codes, a.scales[row : row + 1], b_codes, b.scales[column : column + 1], waves=temporary)

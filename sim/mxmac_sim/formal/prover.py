@@ -1,18 +1,20 @@
 """Proofs, some at a time, each in a process of its own."""
 
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..simulators.processes import Processes
+from mxmac.errors import ToolError
+from mxmac.files import private_folder, publish
+from mxmac.processes import Processes, failure
+
 from .properties import Property
 
-__all__ = ["Outcome", "Prover"]
+__all__ = ["Outcome", "Prover", "all_hold"]
 
 #: Seconds between two looks at what is being done.
 _INTERVAL = 0.2
@@ -52,13 +54,28 @@ class Outcome:
         return self.verdict["counterexample"] if self.verdict else None
 
 
+def all_hold(outcomes: Iterable[Outcome]) -> bool:
+    """Whether all properties hold.
+
+    Raises
+    ------
+    ToolError
+        If none is refuted, but some are not decided.
+    """
+    left = [outcome for outcome in outcomes if not outcome.proved]
+    undecided = [outcome for outcome in left if outcome.verdict is None]
+    if left and len(undecided) == len(left):
+        raise ToolError("; ".join(f"{outcome.claim.name}: {outcome.problem}" for outcome in undecided))
+    return not left
+
+
 class Prover:
     """Proves properties.
 
     Parameters
     ----------
     folder : Path
-        Where everything is written to.
+        Folder for the files of the proofs, which other processes may use at the same time; made if it does not exist.
     jobs : int
         Proofs at a time.
     timeout : float
@@ -67,6 +84,7 @@ class Prover:
 
     def __init__(self, folder: Path, *, jobs: int, timeout: float):
         self._folder, self._jobs, self._timeout = folder, jobs, timeout
+        self._place = folder
         self._processes = Processes()
         self._began: dict[str, float] = {}
 
@@ -87,6 +105,17 @@ class Prover:
         KeyboardInterrupt
             On Ctrl-C, when all child processes have ended.
         """
+        with private_folder(self._folder, "proving") as self._place:
+            outcomes = self._run(makers, on_progress)
+            for name in makers:
+                # Of an earlier run: this one may have none.
+                (self._folder / f"{name}.vcd").unlink(missing_ok=True)
+            publish(self._place, self._folder)
+        return outcomes
+
+    def _run(
+        self, makers: Mapping[str, Callable[[], Property]], on_progress: Callable[[str, str, Outcome | None], None]
+    ) -> list[Outcome]:
         executor = ThreadPoolExecutor(self._jobs)
         futures: dict[str, Future[Outcome]] = {}
         told: set[str] = set()
@@ -114,23 +143,22 @@ class Prover:
                 on_progress(name, progress.read_text() if progress.exists() else "reading", None)
 
     def _file(self, name: str, suffix: str) -> Path:
-        return self._folder / f"{name}{suffix}"
+        return self._place / f"{name}{suffix}"
 
     def _prove(self, claim: Property) -> Outcome:
-        for suffix in (".progress", ".json", ".vcd"):
-            self._file(claim.name, suffix).unlink(missing_ok=True)
         verilog, log = self._file(claim.name, ".v"), self._file(claim.name, ".log")
         verilog.write_text(claim.text)
         began = self._began[claim.name] = time.monotonic()
         command = [sys.executable, "-P", "-m", "mxmac_sim.formal.worker", verilog.name, claim.method.value]
         command += [str(claim.depth), str(claim.seen_within), str(self._timeout)]
         with log.open("w") as file:
-            status = self._processes.run(command, cwd=self._folder, env=os.environ, log=file)
+            done = self._processes.run("The proof", command, cwd=self._place, log=file, check=False)
         seconds = time.monotonic() - began
         result, waves = self._file(claim.name, ".json"), self._file(claim.name, ".vcd")
-        if status or not result.exists():
-            late = seconds >= self._timeout
-            problem = f"not decided in {self._timeout:.0f} s" if late else f"not decided: exit status {status}, see {log}"
-            return Outcome(claim, seconds, None, problem)
+        if done.status or not result.exists():
+            if seconds >= self._timeout:
+                return Outcome(claim, seconds, None, f"not decided in {self._timeout:.0f} s; allow more with --timeout")
+            why = failure("the proof", done, log.read_text(errors="replace"))
+            return Outcome(claim, seconds, None, f"not decided: {why}; see {self._folder / log.name}")
         verdict = json.loads(result.read_text())
-        return Outcome(claim, seconds, verdict, verdict["problem"] or "", waves if waves.exists() else None)
+        return Outcome(claim, seconds, verdict, verdict["problem"] or "", self._folder / waves.name if waves.exists() else None)

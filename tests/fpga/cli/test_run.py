@@ -138,7 +138,7 @@ def parent_of(process):
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_program_that_ends_leaves_no_simulation_behind(simulation, stop):
-    folder = simulation._program.parent
+    folder = simulation._program.parent.parent
     program = (
         "import sys, time; from pathlib import Path; from mxmac_fpga.simulation.board import SimulatedBoard\n"
         "with SimulatedBoard(folder=Path(sys.argv[1])) as board: print(board.port, flush=True); time.sleep(600)"

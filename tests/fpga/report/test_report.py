@@ -15,12 +15,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mxmac.processes import ENDS_WITH_PARENT, Processes
 from mxmac.verilog.emit import component_verilog
 from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
 from mxmac_fpga.report.synthesis import CELLS, luts_by_module, netlist
-from mxmac_sim.simulators.processes import ENDS_WITH_PARENT, Processes
 from report_command import SMALL, WINDOW, report
 
 

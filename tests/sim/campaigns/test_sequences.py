@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mxmac.errors import ToolError
 from mxmac_sim.campaigns.mutation import sequences
 from mxmac_sim.campaigns.mutation.aiger import Graph, Netlist
-from mxmac_sim.campaigns.mutation.sequences import SequenceError, SequentialUnit
+from mxmac_sim.campaigns.mutation.sequences import SequentialUnit
 
 PASS = Path(sequences.__file__).with_name("sequence_pass.py")
 
@@ -78,7 +79,7 @@ def test_what_a_sequence_tells_is_not(unit, number, why):
 def test_a_failure_of_abc_is_no_proof(unit, monkeypatch):
     sequential, folder = unit
     monkeypatch.setattr(sequences, "_ABC", Path("/bin/false"))
-    with pytest.raises(SequenceError, match="ABC failed"):
+    with pytest.raises(ToolError, match="ABC failed"):
         sequential.same(1, folder / "failed.aig", timeout=600)
 
 

@@ -70,9 +70,10 @@ def test_the_text_of_a_file_is_proved_whatever_its_top_is_called(capsys, folder,
 
 
 def test_what_is_not_decided_in_time_is_no_success(capsys):
-    status, out, _ = prove(capsys, "--lanes", 1, "--accumulator", "window", "--property", "answers", "--timeout", 1)
-    assert status == 1
-    assert "answers: not decided in 1 s" in out
+    status, out, err = prove(capsys, "--lanes", 1, "--accumulator", "window", "--property", "answers", "--timeout", 1)
+    assert status == 3
+    assert "answers: NOT DECIDED" in out
+    assert err == "mxmac: answers: not decided in 1 s; allow more with --timeout\n"
 
 
 # The engine.

@@ -17,14 +17,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError
-from mxmac.files import check_writable
+from mxmac.errors import HardwareError, UserError
+from mxmac.files import check_folder, check_writable
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 
-from ...simulators.bulk import BulkUnit, SimulationError
-from ...simulators.yosys import YosysError
+from ...simulators.bulk import BulkUnit
 from ..record import measured_units, write_record
 from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
 from .netlists import LIBERTY, TARGETS, Netlist, check_liberty, synthesized, with_changes
@@ -117,7 +117,7 @@ class Subject:
 
     Raises
     ------
-    SimulationError
+    HardwareError
         If the unit before synthesis fails.
     """
 
@@ -131,7 +131,7 @@ class Subject:
         self._clocks = clocks_of(unit, self.vectors)
         problem = first_mismatch(unit, self.vectors, self._clocks)
         if problem:
-            raise SimulationError(f"{name} before synthesis: {problem}")
+            raise HardwareError(f"{name} before synthesis: {problem}")
 
     def netlist(self, target: str, liberty: Path) -> Netlist:
         """Synthesize the unit."""
@@ -195,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@with_exit_status("gates")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all netlists; return 1 if one fails, or one with a changed cell does not, 2 on a mistake in what was given."""
     words = sys.argv[1:] if arguments is None else arguments
@@ -204,20 +205,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.width = max(console.width, _WIDTH)
     began = time.monotonic()
     units, targets = given.unit or list(UNITS), given.target or list(TARGETS)
-    try:
-        liberty, skipped = given.liberty or LIBERTY, {}
-        if not liberty.is_file():
-            missing = f"There is no file {str(liberty)!r}; install qflow-tech-osu018, or name another library with --liberty"
-            skipped = {target: missing for target in targets if TARGETS[target].needs_liberty}
-            if skipped and (given.liberty or given.target):
-                raise UserError("liberty", missing)
-        elif given.liberty:
-            check_liberty(given.liberty)
-        given.work.mkdir(parents=True, exist_ok=True)
-        check_writable(given.json)
-    except UserError as error:
-        print(f"gates: {error.parameter}: {error.message}", file=sys.stderr)
-        return 2
+    liberty, skipped = given.liberty or LIBERTY, {}
+    if not liberty.is_file():
+        missing = f"There is no file {str(liberty)!r}; install qflow-tech-osu018, or name another library with --liberty"
+        skipped = {target: missing for target in targets if TARGETS[target].needs_liberty}
+        if skipped and (given.liberty or given.target):
+            raise UserError("liberty", missing)
+    elif given.liberty:
+        check_liberty(given.liberty)
+    check_folder("work", given.work)
+    check_writable(given.json)
     for target, reason in skipped.items():
         console.print(f"[yellow]{target} skipped[/]: {escape(reason)}")
         targets.remove(target)
@@ -231,18 +228,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     results: list[GateResult] = []
     library: Sequence[Path] = ()
-    try:
-        for number, name in enumerate(units):
-            for storage in dict.fromkeys(TARGETS[target].storage for target in targets):
-                own = [target for target in targets if TARGETS[target].storage is storage]
-                config, folder = replace(UNITS[name], storage=storage), given.work / f"{number}-{storage.value}"
-                with console.status(f"{name}, storage {storage.value}"):
-                    subject = Subject(name, config, folder, randoms=given.random, library=library)
-                    library = subject.library
-                    results += check_unit(subject, own, liberty, say)
-    except (SimulationError, YosysError) as error:
-        console.print(f"[red]{escape(str(error))}[/]")
-        return 1
+    for number, name in enumerate(units):
+        for storage in dict.fromkeys(TARGETS[target].storage for target in targets):
+            own = [target for target in targets if TARGETS[target].storage is storage]
+            config, folder = replace(UNITS[name], storage=storage), given.work / f"{number}-{storage.value}"
+            with console.status(f"{name}, storage {storage.value}"):
+                subject = Subject(name, config, folder, randoms=given.random, library=library)
+                library = subject.library
+                results += check_unit(subject, own, liberty, say)
     console.print(_table(results, targets))
     figures = {
         "skipped": skipped,

@@ -152,7 +152,7 @@ def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: P
 
     Raises
     ------
-    YosysError
+    ToolError
         If Yosys cannot do it, or can make nothing of the library.
     """
     what, place = TARGETS[target], liberty.resolve()

@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError
+from mxmac.files import check_folder
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.campaigns.layers.minilm import LAYERS, Model, opened
 from mxmac_sim.golden import model as golden
@@ -206,6 +207,7 @@ def _table(results: Sequence[LayerResult], scheme: Scheme, config: MacConfig) ->
     return table
 
 
+@with_exit_status("layers")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check both schemes; return 1 if anything differs, 2 on a mistake in what was given."""
     parser = argparse.ArgumentParser(
@@ -218,17 +220,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
+    check_folder("work", given.work)
     wrong = 0
-    try:
-        configs = [MacConfig(block=scheme.block, lanes=given.lanes) for scheme in SCHEMES]
-        with opened(given.wheel) as model, console.status("Running the model"):
-            layers = layers_of(model)
-        for scheme, config in zip(SCHEMES, configs, strict=True):
-            folder = given.work / f"{config.block}-{config.lanes}"
-            wrong += sum(result.mismatches for result in check_layers(layers, scheme, config, folder, console))
-    except UserError as error:
-        print(f"layers: {error.parameter}: {error.message}", file=sys.stderr)
-        return 2
+    configs = [MacConfig(block=scheme.block, lanes=given.lanes) for scheme in SCHEMES]
+    with opened(given.wheel) as model, console.status("Running the model"):
+        layers = layers_of(model)
+    for scheme, config in zip(SCHEMES, configs, strict=True):
+        folder = given.work / f"{config.block}-{config.lanes}"
+        wrong += sum(result.mismatches for result in check_layers(layers, scheme, config, folder, console))
     verdict = "Every result and flag is the golden model's" if not wrong else f"{wrong:,} results or flags differ"
     console.print(f"{verdict}.", style="green" if not wrong else "red")
     return 1 if wrong else 0

@@ -18,12 +18,11 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError
-from mxmac.files import check_writable
+from mxmac.files import check_folder, check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
-from ...simulators.bulk import SimulationError
 from ...verify.runner import config_slug
 from ..record import measured_units, write_record
 from .unit import Mutant, MutatedUnit
@@ -57,8 +56,10 @@ def campaign(config: MacConfig, folder: Path, *, count: int, seed: int, jobs: in
 
     Raises
     ------
-    SimulationError
-        If the unit is wrong without a mutation, or a tool fails.
+    HardwareError
+        If the unit is wrong without a mutation.
+    ToolError
+        If a tool fails.
     """
     task = progress.add_task(f"{config_slug(config)}: building", total=None)
     unit = MutatedUnit(config, folder, count=count, seed=seed)
@@ -107,6 +108,7 @@ def _table(units: Sequence[dict]) -> Table:
     return table
 
 
+@with_exit_status("mutate")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaign; return 1 if fewer mutants than ``--score`` are killed or equivalent, 2 on a mistake."""
     parser = argparse.ArgumentParser(
@@ -122,22 +124,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     console, began = Console(highlight=False), time.monotonic()
     units = []
-    try:
-        given.work.mkdir(parents=True, exist_ok=True)
-        check_writable(given.json)
-        shares = sum(share for _, share in UNITS)
-        with Progress(console=console) as progress:
-            for config, share in UNITS:
-                count = given.mutants * share // shares
-                folder = given.work / config_slug(config)
-                units.append(campaign(config, folder, count=count, seed=given.seed, jobs=given.jobs, progress=progress))
-                console.print(_table(units[-1:]))
-    except UserError as error:
-        print(f"mutate: {error.parameter}: {error.message}", file=sys.stderr)
-        return 2
-    except SimulationError as error:
-        print(f"mutate: {error}", file=sys.stderr)
-        return 1
+    check_folder("work", given.work)
+    check_writable(given.json)
+    shares = sum(share for _, share in UNITS)
+    with Progress(console=console) as progress:
+        for config, share in UNITS:
+            count = given.mutants * share // shares
+            folder = given.work / config_slug(config)
+            units.append(campaign(config, folder, count=count, seed=given.seed, jobs=given.jobs, progress=progress))
+            console.print(_table(units[-1:]))
     console.print(_table(units))
     for unit in units:
         for survivor in unit["survivors"]:

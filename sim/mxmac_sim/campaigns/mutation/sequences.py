@@ -6,26 +6,23 @@ signals that are always alike (van Eijk's method, over several clocks), and inva
 """
 
 import re
-import subprocess
 import time
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import pyosys
 
+from mxmac.processes import failure, run_tool
+
 from .aiger import Graph, Netlist
 
-__all__ = ["SequenceError", "SequentialUnit"]
+__all__ = ["SequentialUnit"]
 
 _ABC = Path(pyosys.__file__).parent / "yosys-abc"
 #: Numbers of clocks over which equal signals are searched for, one after the other.
 _CLOCKS = (1, 5)
 #: Proofs that are tried, of more and more registers.
 _ROUNDS = 5
-
-
-class SequenceError(RuntimeError):
-    """ABC failed; the message says how."""
 
 
 class SequentialUnit:
@@ -57,7 +54,7 @@ class SequentialUnit:
 
         Raises
         ------
-        SequenceError
+        ToolError
             If ABC fails.
         """
         end = time.monotonic() + timeout
@@ -101,23 +98,15 @@ def _proved(file: Path, timeout: float) -> bool:
     alike = "; ".join(f"scorr -F {clocks}" for clocks in _CLOCKS)
     script = f"read_aiger {file.name}; {alike}; write_aiger {reduced.name}; pdr -T {timeout:.0f}; print_status"
     try:
-        done = subprocess.run(
-            [str(_ABC), "-c", script],
-            cwd=file.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-            process_group=0,
-            timeout=timeout + 1,
-        )
-    except subprocess.TimeoutExpired:
+        done = run_tool("ABC", [str(_ABC), "-c", script], cwd=file.parent, timeout=timeout + 1)
+    except TimeoutError:
         return False
-    if done.returncode or not reduced.exists():
-        raise SequenceError(f"ABC failed: {done.stderr.strip() or done.stdout.strip() or done.returncode}")
+    if not reduced.exists():
+        raise failure("ABC", done)
     # No gates left, and an output that is the constant 0: what was alike was all of it.
     header, _, rest = reduced.read_bytes().partition(b"\n")
     nothing_left = header.split()[3:] == [b"0", b"1", b"0"] and rest.split(b"\n")[0] == b"0"
-    return nothing_left or bool(re.search(r"^Status = 1 ", done.stdout, re.M))
+    return nothing_left or bool(re.search(r"^Status = 1 ", done.output, re.M))
 
 
 class _Comparison:

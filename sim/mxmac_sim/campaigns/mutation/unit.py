@@ -5,7 +5,6 @@ Many mutants are in one simulation, told apart by a number, so that they are com
 """
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,16 +13,17 @@ from functools import cached_property
 from pathlib import Path
 
 from mxmac.config import MacConfig
-from mxmac.errors import UserError
+from mxmac.errors import HardwareError, ToolError, UserError
+from mxmac.processes import run_tool
 from mxmac.verilog import generate
 from mxmac.verilog.emit import tidied
 
 from ...formal.engine import INDUCTION_STEP
 from ...formal.properties import TOP, specified_by, unit_properties
 from ...formal.prover import Prover
-from ...simulators.bulk import BulkUnit, SimulationError
+from ...simulators.bulk import BulkUnit
 from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
-from .sequences import SequenceError, SequentialUnit
+from .sequences import SequentialUnit
 
 __all__ = ["Mutant", "MutatedUnit"]
 
@@ -96,8 +96,8 @@ class MutatedUnit:
 
     Raises
     ------
-    SimulationError
-        If it does not compile.
+    ToolError
+        If a tool is missing or fails.
     """
 
     def __init__(self, config: MacConfig, folder: Path, *, count: int, seed: int):
@@ -121,13 +121,13 @@ class MutatedUnit:
 
         Raises
         ------
-        SimulationError
+        HardwareError
             If the unit does not pass them itself.
         """
         vectors = make_vectors(self._config, randoms=randoms, seed=seed)
         clocks = clocks_of(self._unit, vectors)
         if mismatch := first_mismatch(self._unit, vectors, clocks):
-            raise SimulationError(f"The unit is not golden even without a mutation: {mismatch}")
+            raise HardwareError(f"The unit is not golden even without a mutation: {mismatch}")
         self._vectors = [(vectors, clocks)]
 
     def killed_by_vectors(self, mutant: Mutant) -> str | None:
@@ -167,10 +167,7 @@ class MutatedUnit:
 
         In the ``timeout``, in seconds, invariants are looked for.
         """
-        try:
-            return self._sequences.same(mutant.number, self._folder / f"mutant{mutant.number}.aig", timeout=timeout)
-        except SequenceError as error:
-            raise SimulationError(str(error)) from error
+        return self._sequences.same(mutant.number, self._folder / f"mutant{mutant.number}.aig", timeout=timeout)
 
     def proof(self, mutant: Mutant, *, timeout: float) -> bool | None:
         """Check a mutant against the specification of the innermost module around it that has one.
@@ -189,7 +186,7 @@ class MutatedUnit:
         folder.mkdir(exist_ok=True)
         try:
             self._yosys(_MUTATE, "text.v", TOP, f"{folder.name}/text.v", mutant.command)
-        except SimulationError:
+        except ToolError:
             return None
         makers = unit_properties(self._config, [name], tidied((folder / "text.v").read_text(), TOP))
         try:
@@ -205,7 +202,4 @@ class MutatedUnit:
 
     def _yosys(self, program: Path, *arguments: str) -> str:
         command = [sys.executable, "-P", str(program), *arguments]
-        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False, process_group=0)
-        if done.returncode:
-            raise SimulationError(f"Yosys failed: {done.stderr.strip() or done.returncode}")
-        return done.stdout
+        return run_tool("Yosys", command, cwd=self._folder).output

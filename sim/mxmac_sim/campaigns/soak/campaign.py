@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from mxmac.cli.exit_status import with_exit_status
 from mxmac.config import Accumulator, MacConfig
-from mxmac.errors import UserError
+from mxmac.files import check_folder
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
 from ...benches.coverage import EXCLUSIONS, reachable
 from ...benches.kit.report import progress_file
-from ...simulators.bulk import BulkUnit, SimulationError
+from ...simulators.bulk import BulkUnit
 from ...verify.runner import config_slug
 from ..record import measured_units, write_record
 from .runs import ENOUGH, UnitResult, soak_bulk, soak_clocks
@@ -134,6 +135,7 @@ def _figures(results: dict[str, UnitResult]) -> dict[str, object]:
     }
 
 
+@with_exit_status("soak")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak all units; return 1 on a mismatch or if less than 99 % is covered, 2 on a mistake in what was given."""
     parser = argparse.ArgumentParser(
@@ -152,24 +154,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.width = max(console.width, _WIDTH)
     start, results = time.monotonic(), {}
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
-    try:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        with Progress(*columns, console=console, transient=True) as progress:
-            units = given.unit or list(UNITS)
-            task = progress.add_task("all units", total=len(units))
-            for name in units:
-                results[name] = _soak_unit(
-                    name, UNITS[name], given.clocks, given.dots, given.work, given.seed, progress, console
-                )
-                progress.advance(task)
-        measured = measured_units(UNITS[name] for name in results)
-        write_record(given.json, "python -m mxmac_sim.campaigns.soak.campaign", words, start, _figures(results), measured)
-    except UserError as error:
-        print(f"soak: {error.parameter}: {error.message}", file=sys.stderr)
-        return 2
-    except SimulationError as error:
-        console.print(f"[red]{error}[/]")
-        return 1
+    check_folder("json", given.json.parent)
+    check_folder("work", given.work)
+    with Progress(*columns, console=console, transient=True) as progress:
+        units = given.unit or list(UNITS)
+        task = progress.add_task("all units", total=len(units))
+        for name in units:
+            results[name] = _soak_unit(name, UNITS[name], given.clocks, given.dots, given.work, given.seed, progress, console)
+            progress.advance(task)
+    measured = measured_units(UNITS[name] for name in results)
+    write_record(given.json, "python -m mxmac_sim.campaigns.soak.campaign", words, start, _figures(results), measured)
     console.print(_table(results))
     for name, result in results.items():
         for cross, covered in result.coverage.items():

@@ -101,17 +101,13 @@ def soak_clocks(
     """
     whole = unit_subject(config).benches["mac"]()
     design = replace(whole, modules=("soak",), parameters=whole.parameters | {"clocks": clocks})
-    runner, folders = Runner(work), [work]
-
-    def started(folder: Path):
-        folders.append(folder)
-        on_start(folder)
-
-    run = runner.run("soak", design, config, seed=seed, on_start=started)
     coverage: dict[str, Covered] = {}
-    file = coverage_file(folders[-1])
-    if file.exists():
-        coverage = {cross: Covered(**found) for cross, found in json.loads(file.read_text()).items()}
+
+    def read_coverage(folder: Path):
+        if (file := coverage_file(folder)).exists():
+            coverage.update((cross, Covered(**found)) for cross, found in json.loads(file.read_text()).items())
+
+    run = Runner(work).run("soak", design, config, seed=seed, on_start=on_start, on_end=read_coverage)
     report = run.report
     return UnitResult(report.clocks, report.dots, report.misses, run.problem, coverage), run
 

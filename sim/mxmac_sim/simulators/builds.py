@@ -1,0 +1,150 @@
+"""Builds of simulations, which any number of processes may make and use in one folder at the same time.
+
+A build is made in a private folder and renamed when it is complete, to a name that is a digest of its ingredients. So a build
+that exists is complete, belongs to these ingredients, and never changes; an interrupted one leaves nothing that is used.
+"""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mxmac.errors import HardwareError, ToolError
+from mxmac.files import private_folder, written_whole
+from mxmac.processes import Finished, failure, run_tool
+
+from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+
+__all__ = ["LOG", "build_failure", "built", "check_compiler", "verilated"]
+
+#: Name of the output of a build that failed.
+LOG = "build.log"
+
+#: Programs that Verilator calls, and how to install them.
+_COMPILER = {
+    "make": "GNU make (Debian and Ubuntu: apt install make; macOS: xcode-select --install)",
+    "c++": "a C++ compiler (Debian and Ubuntu: apt install g++; macOS: xcode-select --install)",
+}
+#: The tool that failed, by the last complaint in the output of a build.
+_FAILED_TOOLS = (
+    (re.compile(r"\*\*\* \[.*\] "), "the C++ compiler"),
+    (re.compile(r"Command failed|'make .*' exited with"), "make"),
+)
+
+
+def built(folder: Path, ingredients: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder of a build, and make it unless it exists.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of builds that differ in their ingredients; made if it does not exist.
+    ingredients : str
+        All that the build depends on.
+    build : callable
+        Makes the build in the empty folder that it is given.
+
+    Raises
+    ------
+    ToolError
+        If a tool fails.
+    """
+    target = folder / hashlib.sha256(ingredients.encode()).hexdigest()[:16]
+    if not target.is_dir():
+        with private_folder(folder, "building") as place:
+            fresh = place / "build"
+            fresh.mkdir()
+            build(fresh)
+            try:
+                fresh.rename(target)
+            except OSError:
+                # Another process has made the same build meanwhile.
+                if not target.is_dir():
+                    raise
+    return target
+
+
+def check_compiler():
+    """Check that the programs that Verilator calls are installed.
+
+    Raises
+    ------
+    ToolError
+        If one of them is missing.
+    """
+    path = environment()["PATH"]
+    for program, package in _COMPILER.items():
+        if shutil.which(program, path=path) is None:
+            raise ToolError(f"{program} is not installed, which Verilator needs to build a simulation; install {package}")
+
+
+def build_failure(tool: str, done: Finished, text: str, log: Path) -> Exception:
+    """Describe why a build failed, and leave its output in a file.
+
+    Parameters
+    ----------
+    tool : str
+        Name of the program that ended with ``done``.
+    done : Finished
+    text : str
+        Output of the program.
+    log : Path
+        File for the output.
+
+    Returns
+    -------
+    HardwareError or ToolError
+        The first if Verilator rejects the Verilog.
+    """
+    with suppress(OSError), written_whole(log) as temporary:
+        temporary.write_text(text)
+    if rejected := re.search(r"^%Error: \S+\.v:\d+.*", text, re.M):
+        return HardwareError(f"Verilator rejects the Verilog: {rejected[0]}; see {log}")
+    tool = next((name for pattern, name in _FAILED_TOOLS if pattern.search(text)), tool)
+    return ToolError(f"{failure(tool, done, text)}; see {log}")
+
+
+def verilated(text: str, top: str, driver: Path, options: Sequence[str], folder: Path, *, library: Sequence[Path] = ()) -> Path:
+    """Build a program from Verilog and a driver in C++, unless it exists, and return its path.
+
+    Parameters
+    ----------
+    text : str
+        Verilog.
+    top : str
+        Name of the top module.
+    driver : Path
+        C++ file with ``main``.
+    options : sequence of str
+        More options of Verilator.
+    folder : Path
+        Folder of the builds; made if it does not exist.
+    library : sequence of Path
+        Object files of Verilator's own library, from another build. Without them the library is compiled.
+
+    Raises
+    ------
+    HardwareError
+        If Verilator rejects the Verilog.
+    ToolError
+        If a tool is missing or fails.
+    """
+
+    def build(place: Path):
+        check_compiler()
+        (place / f"{top}.v").write_text(text)
+        command = [
+            str(VERILATOR), "--cc", "--exe", "--build", "-O3", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
+            "--top-module", top, "--Mdir", ".", *options, f"{top}.v", str(driver.resolve()),
+        ]  # fmt: skip
+        if library:
+            # Copies, because make takes no names with spaces.
+            command += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(Path(shutil.copy(file, place)).name for file in library)]
+        done = run_tool("Verilator", command, cwd=place, env=environment(), check=False)
+        if done.status:
+            raise build_failure("Verilator", done, done.errors + done.output, folder / LOG)
+
+    ingredients = repr((text, driver.read_text(), top, options))
+    return built(folder, ingredients, build).resolve() / f"V{top}"
