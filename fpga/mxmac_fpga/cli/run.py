@@ -67,6 +67,9 @@ def run(
     """
     _check_options(board, port, a_argument, b_argument, digits, dots, seed, synthesized)
     tensors = None
+    for parameter, fact in (("format_a", format_a), ("format_b", format_b), ("block", block)):
+        if fact is not None and a_argument is None:
+            raise UserError(parameter, "is a fact about the matrices A and B; give them, or leave it out")
     if a_argument is not None and b_argument is not None:
         tensors = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
     console = Console(highlight=False)

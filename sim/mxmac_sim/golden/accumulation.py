@@ -1,8 +1,7 @@
 """Accumulation of exact block sums, by the rules of each accumulator.
 
-Each rule is there twice: for all dot products at once in 64-bit integers or float64, and for one dot product in Python
-integers, which is used where the former might not hold the numbers. Both know finite numbers only; what infinities
-and NaN make of the result is put on top.
+Each rule is written twice: for all dot products at once in 64-bit integers or float64, and for one dot product in Python
+integers, for numbers beyond the range of those. Both assume finite numbers; a last step applies infinities and NaN.
 """
 
 import math
@@ -153,7 +152,7 @@ def _window_one(values: Sequence[int], exps: Sequence[int], config: MacConfig) -
 
 
 def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, _Ints]:
-    """Also give the block at which each accumulator overflowed (as many as there are blocks, if it did not)."""
+    """Return results, flags, and the block at which each accumulator overflowed; the number of blocks if it did not."""
     values, fitting = sums.fitting()
     floats = values.astype(np.float64)
     done = (fitting & (floats.astype(np.int64) == values)).all(0)
@@ -198,7 +197,7 @@ def _round_to_odd_sum(acc: _Floats, addend: _Floats, finite: _Bools) -> _Floats:
 
 
 def _convert(acc: _Floats, output: Format) -> tuple[_Codes, _Status]:
-    """Round FP32 numbers, held as float64 and none of them NaN, to the output."""
+    """Round FP32 numbers, stored as float64 and not NaN, to the output."""
     if output == _FP32:
         return acc.astype(np.float32).view(np.uint32), np.zeros(acc.shape, np.uint8)
     infinite, precision = np.isinf(acc), _FP32.man_bits + 1
@@ -226,7 +225,7 @@ def _fp32_one(values: Sequence[int], exps: Sequence[int]) -> tuple[float, int, i
 def _with_specials(
     specials: Specials, data: _Codes, status: _Status, overflowed: _Ints, output: Format
 ) -> tuple[_Codes, _Status]:
-    """Replace what finite numbers gave; ``overflowed`` says at which block the accumulator became infinite, if it did."""
+    """Apply infinities and NaN to finite results; ``overflowed`` is the block that made an accumulator infinite."""
     pos, neg = specials.pos_inf.any(0), specials.neg_inf.any(0)
     # An accumulator that overflowed to an infinity meets the other one; a NaN before that hides it.
     infinite = specials.pos_inf | specials.neg_inf
@@ -243,5 +242,5 @@ def _with_specials(
 
 
 def _first(blocks: _Bools) -> _Ints:
-    """Index of the first True along the first axis; its length, if there is none."""
+    """Return the index of the first True along the first axis; its length if there is none."""
     return np.where(blocks.any(0), blocks.argmax(0), len(blocks))

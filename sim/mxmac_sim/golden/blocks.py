@@ -1,7 +1,7 @@
-"""Exact sums of products inside blocks, and what infinities and NaN make of them.
+"""Exact sums of products inside blocks, and their infinities and NaN.
 
 Everything here is integers: an element is one in units of its format's smallest subnormal. They are multiplied and
-added by float64 arithmetic where all partial sums provably stay below 2^53, in any order; wider operands are
+added by float64 arithmetic where all partial sums provably stay below 2^53 in any order; wider operands are
 cut into chunks for which that holds.
 """
 
@@ -120,7 +120,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Specials:
-    """Which blocks hold what is no finite number, shape (blocks, ...)."""
+    """Blocks with values that are not finite, shape (blocks, ...)."""
 
     #: There is a NaN, or a scale is one.
     nan: _Bools

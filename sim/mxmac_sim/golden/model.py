@@ -1,4 +1,4 @@
-"""The golden model: what the hardware has to compute, bit for bit, status flags included.
+"""The golden model: specified results of the hardware, bit for bit, status flags included.
 
 Independent of the hardware: elements are decoded by ml_dtypes, sums are exact integers, and rounding happens where the
 definition of the accumulator has it, once. Special values, flags and accumulators are as the numerics page of the
@@ -43,7 +43,7 @@ class ExactSums(NamedTuple):
 
 
 def product(a_codes: _Codes, b_codes: _Codes, fmt_a: Format, fmt_b: Format) -> ExactSums:
-    """Exact products of elements.
+    """Multiply elements exactly.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def product(a_codes: _Codes, b_codes: _Codes, fmt_a: Format, fmt_b: Format) -> E
 
 
 def block_sums(a: _Codes, b: _Codes, fmt_a: Format, fmt_b: Format) -> ExactSums:
-    """Exact sums of products along the last axis, without a scale.
+    """Sum products along the last axis exactly, without a scale.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def dot(
     format_a: NDArray[np.integer] | None = None,
     format_b: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Dot products of sequences of blocks (MX v1.0, 6.2). Leading axes of all arrays broadcast.
+    """Compute dot products of sequences of blocks (MX v1.0, 6.2). Leading axes of all arrays broadcast.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def dot(
 
 
 def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Dot product of every row of ``a`` with every row of ``b``: what a layer with the weights ``b`` computes.
+    """Compute the dot product of every row of ``a`` with every row of ``b``, as a layer with the weights ``b`` does.
 
     Works in tiles, in memory that does not grow with the tensors.
 
@@ -161,7 +161,7 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
     Raises
     ------
     UserError
-        If a tensor is no matrix.
+        If a tensor is not a matrix.
     ValueError
         If K differs, or a format or block is not that of the configuration.
     """

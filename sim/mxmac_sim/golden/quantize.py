@@ -19,7 +19,7 @@ __all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "en
 
 
 def block_scales(amax: ArrayLike, fmt: Format, rule: ScaleRule = ScaleRule.RCEIL) -> NDArray[np.uint8]:
-    """UE8M0 codes of blocks with these largest magnitudes.
+    """Return the UE8M0 codes of blocks with these largest magnitudes.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def block_scales(amax: ArrayLike, fmt: Format, rule: ScaleRule = ScaleRule.RCEIL
 
 
 def encode(values: ArrayLike, fmt: Format, overflow: Overflow = Overflow.SAT) -> NDArray[np.uint8]:
-    """Element codes nearest to these values, ties to the even code (MX v1.0, 6.3; OFP8 v1.0).
+    """Return the element codes nearest to these values, ties to the even code (MX v1.0, 6.3; OFP8 v1.0).
 
     Rounded once, from the float64 (ml_dtypes 0.6 goes through FP32 and so rounds twice). Overflow is what is beyond the
     largest element after rounding: 464 is a tie that goes down to 448 in E4M3.
@@ -132,8 +132,8 @@ def quantize(
     -------
     MxTensor
         With a scale for every row and block, also where rows share it. If a block holds a NaN or Inf, its scale is 0xFF and
-        all its elements are NaN, or 0 in a format without NaN: so even what overlooks the scale finds NaN where the format
-        has it.
+        all its elements are NaN, or 0 in a format without NaN: so a reader that ignores the scale also gets NaN where the
+        format has it.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def quantize(
 
 
 def dequantize(tensor: MxTensor) -> NDArray[np.float64]:
-    """Exact values of an MX tensor: each element times the scale of its block (MX v1.0, 5.1).
+    """Return the exact values of an MX tensor: each element times the scale of its block (MX v1.0, 5.1).
 
     Returns
     -------
@@ -179,7 +179,7 @@ def dequantize(tensor: MxTensor) -> NDArray[np.float64]:
 
 
 def clipped(x: ArrayLike, tensor: MxTensor) -> NDArray[np.bool_]:
-    """Which values of ``x`` lie beyond the largest element times the scale of their block.
+    """Return which values of ``x`` lie beyond the largest element times the scale of their block.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def clipped(x: ArrayLike, tensor: MxTensor) -> NDArray[np.bool_]:
 
 
 def sqnr_db(reference: ArrayLike, approximation: ArrayLike) -> float:
-    """Signal-to-quantization-noise ratio in dB: 10 log10(Σ r² / Σ (r - a)²), in float64.
+    """Return the signal-to-quantization-noise ratio in dB: 10 log10(Σ r² / Σ (r - a)²), in float64.
 
     Returns
     -------

@@ -66,7 +66,7 @@ def _nearest_even(magnitude: int, shift: int) -> tuple[int, bool]:
 def round_array(
     values: NDArray[np.int64], exps: NDArray[np.int64], output: Format, inexact: NDArray[np.bool_] | bool = False
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """What :func:`round_to` does, for arrays of one shape; magnitudes must be below 2^62.
+    """Round as :func:`round_to` does, for arrays of one shape; magnitudes must be below 2^62.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def _nearest_even_array(
 
 
 def bit_length(magnitudes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Bits that each of these numbers takes; 0 for zero."""
+    """Return the bit length of each number; 0 for zero."""
     # The exponent of a float64, taken from 32 bits at a time: a conversion of more than 53 could round up.
     high = magnitudes >> np.uint64(32)
     low = magnitudes & np.uint64(0xFFFFFFFF)

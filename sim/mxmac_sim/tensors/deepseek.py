@@ -1,8 +1,8 @@
-"""How DeepSeek's checkpoints and DeepGEMM lay out block scales.
+"""Layouts of block scales in DeepSeek's checkpoints and in DeepGEMM.
 
 Elements are E4M3. A scale belongs to 128 elements along K of one row of activations (1x128), or to a tile of 128 rows by
-128 elements of weights (128x128). The hardware knows neither layout: it takes a scale for each row and block, so the scale
-of a tile is given to each of its rows.
+128 elements of weights (128x128). The hardware takes a scale for each row and block, so the scale
+of a tile is repeated for each of its rows.
 """
 
 from typing import Any
@@ -27,8 +27,7 @@ _WORD = np.dtype("<i4")
 def padded(x: NDArray[Any], block: int) -> NDArray[Any]:
     """Append zeros to the last axis, until its length is a multiple of ``block``.
 
-    Element code 0 is zero in every format, and a block that is short of elements counts as one with zeros. So this changes no
-    dot product.
+    Element code 0 is zero in every format, and missing elements of a block count as zeros. So this changes no dot product.
     """
     missing = -x.shape[-1] % block
     if not missing:
@@ -37,7 +36,7 @@ def padded(x: NDArray[Any], block: int) -> NDArray[Any]:
 
 
 def scales_of_rows(tiles: _Codes, rows: int) -> _Codes:
-    """Give the scale of each tile to all of its rows.
+    """Repeat the scale of each tile for all of its rows.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def scales_of_rows(tiles: _Codes, rows: int) -> _Codes:
 
 
 def scales_of_tiles(rows: _Codes) -> _Codes | None:
-    """Scales of tiles, from those of their rows: the reverse of :func:`scales_of_rows`.
+    """Return the scales of tiles, from those of their rows: the inverse of :func:`scales_of_rows`.
 
     Parameters
     ----------
@@ -69,7 +68,7 @@ def scales_of_tiles(rows: _Codes) -> _Codes | None:
 
 
 def packed_length(blocks: int) -> int:
-    """Return the number of words that the scales of ``blocks`` blocks take."""
+    """Return the number of words for the scales of ``blocks`` blocks."""
     return -(-blocks // _WORD.itemsize)
 
 
@@ -84,8 +83,7 @@ def pack_scales(scales: _Codes) -> NDArray[np.int32]:
     Returns
     -------
     ndarray of int32, shape (..., ceil(blocks / 4))
-        Byte j of word p, the lowest first, is the scale of block 4p + j; what is missing in the last word is 0x7F, which is a
-        scale of one.
+        Byte j of word p, the lowest first, is the scale of block 4p + j. The last word is filled with 0x7F, a scale of one.
     """
     missing = -scales.shape[-1] % _WORD.itemsize
     ones = np.full((*scales.shape[:-1], missing), SCALE_BIAS, np.uint8)
@@ -93,12 +91,12 @@ def pack_scales(scales: _Codes) -> NDArray[np.int32]:
 
 
 def unpack_scales(words: NDArray[np.integer], blocks: int) -> _Codes:
-    """Return the scales of ``blocks`` blocks from words: the reverse of :func:`pack_scales`.
+    """Unpack scales from words: the inverse of :func:`pack_scales`.
 
     Parameters
     ----------
     words : ndarray of int32, shape (..., ceil(blocks / 4))
-        Of either byte order. What the last word has beyond the last block does not count.
+        Of either byte order. Bytes after the last block are ignored.
     blocks : int
 
     Returns

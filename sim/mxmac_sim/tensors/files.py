@@ -101,15 +101,15 @@ def load_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE)
 
 
 def scales_to_store(tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> NDArray[np.generic]:
-    """Scales of a tensor as a file shall hold them.
+    """Return the scales of a tensor in the layout of a file.
 
     Parameters
     ----------
     tensor : MxTensor
     tiles : bool
-        One for each tile of 128 rows, which must have it in common.
+        One for each tile of 128 rows, whose scales must be equal.
     pack : bool
-        Four in a word, for each row even if ``tiles`` is set: that is what DeepGEMM's kernels take.
+        Four in a word, for each row even if ``tiles`` is set, as DeepGEMM's kernels take them.
 
     Returns
     -------

@@ -95,7 +95,7 @@ def check_matrix(tensor: MxTensor, what: str) -> None:
 
 
 def element_values(codes: NDArray[np.uint8], fmt: Format) -> NDArray[np.float64]:
-    """Values of element codes, without a scale.
+    """Return the values of element codes, without a scale.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def element_values(codes: NDArray[np.uint8], fmt: Format) -> NDArray[np.float64]
 
 
 def result_values(data: NDArray[np.unsignedinteger], fmt: Format) -> NDArray[np.float64]:
-    """Values of results.
+    """Return the values of results.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Quantized tensors as files hold them.
+"""Quantized tensors in the layouts of files.
 
 The hardware takes UE8M0 codes, one for each row and block. Files also have scales as floats, as DeepGEMM's words of four, and
 one for a tile of 128 rows; and rows whose last block is shorter than the others.
@@ -42,7 +42,7 @@ class StoredTensor:
     block : int
         Elements per block.
     name : str
-        What the file calls the scales, for messages.
+        Name of the scales in the file, for messages.
     """
 
     elements: NDArray[np.uint8]
@@ -103,7 +103,7 @@ class StoredTensor:
             If the arrays do not make a tensor, or the scales are of no type that scales have.
         """
         scales = self._of_rows(_scale_values(self.scales, self.name))
-        # Zeros for the scales, which the tensor only lends its checks of shapes.
+        # With zeros as scales, for the checks of shapes alone.
         tensor = MxTensor(self._whole(), np.zeros(scales.shape, np.uint8), self.format, self.block)
         with np.errstate(over="ignore", invalid="ignore"):
             values = element_values(tensor.elements, self.format).astype(np.float32)
@@ -111,7 +111,7 @@ class StoredTensor:
         return products[..., : self.elements.shape[-1]]
 
     def _whole(self) -> NDArray[np.uint8]:
-        """The elements in whole blocks, if the scales are as many."""
+        """Return the elements in whole blocks, if their number is that of the scales."""
         k, blocks = (array.shape[-1] if array.ndim else 0 for array in (self.elements, self.scales))
         fitting = self.block > 0 and k and blocks == -(-k // self.block)
         return deepseek.padded(self.elements, self.block) if fitting else self.elements
@@ -162,7 +162,7 @@ def _scale_values(scales: NDArray[Any], name: str) -> NDArray[np.float32]:
 
 
 def _scale_codes(scales: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """UE8M0 codes of scales that are stored as such, or as floats."""
+    """Return the UE8M0 codes of scales that are stored as codes or as floats."""
     if scales.dtype in (np.dtype(np.uint8), SCALE_DTYPE):
         codes = scales.view(np.uint8)
         nan = codes == SCALE_NAN

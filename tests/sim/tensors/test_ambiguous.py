@@ -105,6 +105,15 @@ def test_facts_about_a_quantized_file_are_refused_for_floats(tmp_path, capsys, o
     assert error.startswith(f"mxmac: {option.split('=')[0]}: ")
 
 
+@pytest.mark.parametrize("option", ["--format-a=E4M3", "--format-b=E4M3", "--block=32"])
+def test_facts_about_matrices_are_refused_without_them(capsys, option):
+    status, error = command(capsys, "fpga", "run", option)
+    assert (status, error) == (
+        2,
+        f"mxmac: {option.split('=')[0]}: is a fact about the matrices A and B; give them, or leave it out\n",
+    )
+
+
 # The block.
 
 
