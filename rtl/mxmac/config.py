@@ -1,4 +1,4 @@
-"""What a MAC unit is: its parameters, and every width and latency that follows from them."""
+"""Parameters of a MAC unit, and the widths and ranges that follow from them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ACCUMULATOR_PARAMETERS", "EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage"]
 
-#: Blocks of the largest value that the exact accumulator has to hold in one dot product.
+#: Blocks of the largest value that one dot product of the exact accumulator holds without overflow.
 EXACT_BLOCKS = 1 << 16
-#: Width of a window and bits below the block that anchors it, by default; and the greatest width.
+#: Default width of a window, its default guard bits, and its greatest width, in bits.
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
-#: For each depth of pipelining: levels of a shifter between two registers, and levels of logic of the rounding.
+#: Levels of a barrel shifter and of logic of the rounder between two registers, for each pipeline depth.
 _PIPELINES = {1: (4, 12), 2: (2, 4), 3: (1, 3)}
 
 
 class Accumulator(Enum):
-    """How block sums are added up."""
+    """Accumulator across blocks."""
 
-    #: As if with unlimited precision, over the full range of scales.
+    #: Unlimited precision over the full range of scales, rounded once per dot product.
     EXACT = "exact"
-    #: Fixed point of a chosen width, anchored by the first non-zero block or at a fixed place.
+    #: Fixed point of a chosen width, anchored by the first non-zero block, or with a fixed least significant bit.
     WINDOW = "window"
     #: Binary32, rounded once per block.
     FP32 = "fp32"
@@ -41,20 +41,20 @@ ACCUMULATOR_PARAMETERS: Mapping[Accumulator, tuple[str, ...]] = {
 
 
 class MultiplierKind(Enum):
-    """What elements are multiplied with."""
+    """Kind of multiplier."""
 
-    #: Significands in LUTs or gates, and the product is shifted into place.
+    #: Significands are multiplied in LUTs or gates, and the product is shifted.
     LUT = "lut"
-    #: Elements as integers, by what synthesis makes of a multiplication: a DSP block, where there is one.
+    #: Elements are multiplied as integers, which synthesis maps to DSP blocks.
     DSP = "dsp"
 
 
 class Storage(Enum):
-    """What words and entries are kept in, which decides how many of them there should be."""
+    """Kind of memory for accumulator words and queue entries; their numbers depend on it."""
 
-    #: Small memories, as FPGAs make them of LUTs: 16 places or 32 cost about the same.
+    #: Small memories made of LUTs: depths of 16 and 32 cost about the same.
     LUTRAM = "lutram"
-    #: Flip-flops, as of an ASIC, each of which costs.
+    #: Flip-flops, as in an ASIC: every entry costs area.
     REGISTERS = "registers"
 
 
@@ -248,28 +248,28 @@ class MacConfig:
 
     @property
     def product_lsb_exp(self) -> int:
-        """Every finite product of elements is an integer times 2^product_lsb_exp."""
+        """Exponent of the least significant bit of a product: every finite product is an integer times 2^product_lsb_exp."""
         return self.operand_a.lsb_exp + self.operand_b.lsb_exp
 
     @property
     def product_bits(self) -> int:
-        """Bits of the largest magnitude of a product."""
+        """Width of the largest magnitude of a product."""
         return self.sum_bits(1) - 1
 
     def sum_bits(self, products: int) -> int:
-        """Bits of the sum of that many products, with its sign."""
+        """Width of the sum of ``products`` products, with its sign."""
         return (products * self.operand_a.max_integer * self.operand_b.max_integer).bit_length() + 1
 
     @property
     def block_sum_bits(self) -> int:
-        """Bits of the sum of a block, with its sign."""
+        """Width of the sum of a block, with its sign."""
         return self.sum_bits(self.block)
 
     # Scales
 
     @property
     def scale_sum_max(self) -> int:
-        """Largest sum of two scale codes that are no NaN."""
+        """Largest sum of two scale codes that are not NaN."""
         return 2 * (SCALE_NAN - 1)
 
     @property
@@ -279,12 +279,12 @@ class MacConfig:
 
     @property
     def window_bits(self) -> int:
-        """Width of the window, of a unit that has one."""
+        """Width of the window. Raises ValueError if the unit has none."""
         return _present("window", self.window)
 
     @property
     def window_guard_bits(self) -> int:
-        """Bits of an anchored window below the block that anchors it."""
+        """Guard bits of an anchored window. Raises ValueError if the unit has none."""
         return _present("window_guard", self.window_guard)
 
     # Pipeline
@@ -296,5 +296,5 @@ class MacConfig:
 
     @property
     def round_levels(self) -> int:
-        """Levels of logic between two registers of the rounding."""
+        """Levels of logic between two registers of the rounder."""
         return _PIPELINES[self.pipeline][1]

@@ -14,7 +14,7 @@ __all__ = ["check_folder", "check_writable", "private_folder", "publish", "writt
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a path that no file can be written to, before any work is done.
+    """Check that a file can be written to a path, before any work is done.
 
     Raises
     ------

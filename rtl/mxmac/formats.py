@@ -30,7 +30,7 @@ SCALE_WIDTH, SCALE_BIAS, SCALE_NAN = 8, 127, 0xFF
 
 
 class Specials(Enum):
-    """Which codes with all exponent bits set are no finite numbers."""
+    """Special values among the codes with all exponent bits set."""
 
     NONE = "none"
     #: Only the code with all exponent and mantissa bits set is NaN; there is no Inf (OFP8 E4M3, "FN").
@@ -46,14 +46,14 @@ class Format:
     Parameters
     ----------
     name : str
-        As the specifications write it.
+        Name in the specifications: capital letters and digits.
     exp_bits : int
         Width of the biased exponent. With 0 the code is a two's complement integer of ``1 + man_bits`` bits, of which all
         but two are fraction bits (INT8: times 2^-6).
     man_bits : int
         Width of the stored fraction.
     specials : Specials
-        Which codes are NaN or Inf.
+        Codes for NaN and Inf.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class Format:
 
     @property
     def width(self) -> int:
-        """Bits of a code."""
+        """Width of a code in bits."""
         return 1 + self.exp_bits + self.man_bits
 
     @property
@@ -148,7 +148,7 @@ class Format:
 
     @property
     def lsb_exp(self) -> int:
-        """Every finite value is an integer times 2^lsb_exp; for floating point that is the smallest subnormal."""
+        """Exponent of the least significant bit: every finite value is an integer times 2^lsb_exp, the smallest subnormal."""
         return 1 - self.man_bits if self.is_integer else self.emin - self.man_bits
 
     @property
@@ -181,7 +181,7 @@ class Format:
         return self.inf_code | mantissa
 
 
-#: What a and b may be, by name.
+#: Formats of elements, by name.
 ELEMENT_FORMATS = {
     fmt.name: fmt
     for fmt in (
@@ -194,7 +194,7 @@ ELEMENT_FORMATS = {
     )
 }
 
-#: What a result may be, by name.
+#: Formats of results, by name.
 RESULT_FORMATS = {
     fmt.name: fmt
     for fmt in (
@@ -211,7 +211,7 @@ SOURCE_FORMATS = {name: RESULT_FORMATS[name] for name in ("FP32", "BF16")}
 MX_BLOCK = 32
 
 #: Element formats that an MX name stands for, in blocks of ``MX_BLOCK``; a name of several formats needs to be more precise.
-#: MXFP8 is read as its E4M3 variant, which is what is meant where nothing else is said.
+#: MXFP8 alone is its E4M3 variant.
 MX_FORMATS = {
     name: tuple(ELEMENT_FORMATS[element] for element in elements)
     for name, elements in {
@@ -230,7 +230,7 @@ MX_FORMATS = {
 
 @dataclass(frozen=True)
 class Operand:
-    """What one side of the multiplier may be given: the formats to choose from, brought to one grid.
+    """Formats of one side of the multiplier, on a common grid.
 
     A finite element of any of the formats is ``significand * 2^(exponent + grid)``: significands are aligned at their
     hidden bit, so that a narrower format only has zeros below, and a biased exponent is the same for all formats.
@@ -240,12 +240,12 @@ class Operand:
 
     @property
     def width(self) -> int:
-        """Bits of the widest code."""
+        """Width of the widest code."""
         return max(fmt.width for fmt in self.formats)
 
     @property
     def sig_bits(self) -> int:
-        """Bits of the significand, with the hidden bit."""
+        """Width of the significand, with the hidden bit."""
         return max(fmt.sig_bits for fmt in self.formats)
 
     @property
@@ -255,7 +255,7 @@ class Operand:
 
     @property
     def exp_bits(self) -> int:
-        """Bits of the common exponent; 0 if there is nothing to shift by."""
+        """Width of the common exponent; 0 if all significands have one exponent."""
         return max(1 + self.bias if fmt.is_integer else fmt.exp_max + self.bias - fmt.bias for fmt in self.formats).bit_length()
 
     @property
@@ -265,7 +265,7 @@ class Operand:
 
     @property
     def lsb_exp(self) -> int:
-        """Every finite element of any of the formats is an integer times 2^lsb_exp."""
+        """Exponent of the least significant bit: every finite element is an integer times 2^lsb_exp."""
         return min(fmt.lsb_exp for fmt in self.formats)
 
     @property

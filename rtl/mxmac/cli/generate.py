@@ -75,7 +75,7 @@ def _put_out(make: Callable[[str], Design], output_file: Path | None, top: str |
     Raises
     ------
     UserError
-        If that is no place to write to, or no name.
+        If the file or the name of the top is not accepted.
     """
     if output_file is None:
         raise UserError("output_file", "Missing; give the name of the Verilog file to write, or - for standard output")

@@ -1,4 +1,4 @@
-"""What a quantizer is: its parameters, and every width and latency that follows from them."""
+"""Parameters of a quantizer, and the widths and latencies that follow from them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -143,44 +143,44 @@ class QuantizerConfig:
 
     @property
     def limit_ones(self) -> int:
-        """Ones below the hidden bit of the largest element's significand, which is nothing but ones."""
+        """Ones below the hidden bit of the largest element's significand, which has no zeros."""
         largest = self.to.max_integer - self.to.is_integer
         return (largest // (largest & -largest)).bit_length() - 1
 
-    # A value on its way
+    # Values between the stages
 
     @cached_property
     def norm_levels(self) -> int:
-        """Levels of the shifter that moves up the significands of the source's subnormals.
+        """Levels of the left shifter that normalises subnormals of the source.
 
-        With scale code 0 they stand one position above 2^0, so ``1 - emin`` positions are all that can count, and no more
-        than the source has bits.
+        With scale code 0 they are one position above 2^0, so at most ``1 - emin`` positions affect an element, and at most
+        the mantissa bits of the source.
         """
         return min((1 - self.emin).bit_length(), self.source.man_bits.bit_length())
 
     @property
     def exp_min(self) -> int:
-        """Smallest exponent of a value, biased as in the source, once its significand is moved up."""
+        """Smallest exponent of a normalised value, biased as in the source."""
         return 2 - (1 << self.norm_levels)
 
     @property
     def distance_max(self) -> int:
-        """Largest exponent of a quotient, counted from ``emin``: no scale is so small that there would be a larger one."""
+        """Largest exponent of a quotient above ``emin``; no scale makes a larger one."""
         return self.to.emax - self.emin
 
-    # Latencies, in clocks
+    # Latencies, in cycles
 
     @property
     def prepare_clocks(self) -> int:
-        """From a source code to a significand and an exponent: its class, then a level of the shifter at a time."""
+        """Cycles from a source code to its significand and exponent: classification, then one per level of the shifter."""
         return 1 + self.norm_levels
 
     @property
     def scale_clocks(self) -> int:
-        """From the last beat of a block to its scale: keys, a tree of maxima, the maximum of the beats, the scale."""
+        """Cycles from the last beat of a block to its scale: keys, a tree of maxima, the maximum of the beats, the scale."""
         return 1 + (self.lanes - 1).bit_length() + (self.beats > 1) + 1
 
     @property
     def align_clocks(self) -> int:
-        """From the last beat of a block until both it and its scale are there."""
+        """Cycles from the last beat of a block until both the beat and the scale are ready."""
         return max(self.prepare_clocks, self.scale_clocks)

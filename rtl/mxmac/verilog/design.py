@@ -29,7 +29,7 @@ __all__ = ["Design", "generate", "generate_quantizer", "manifest_path", "write"]
 
 @dataclass(frozen=True)
 class Design:
-    """Verilog text and what there is to know about it.
+    """Verilog text and its description.
 
     Members
     -------
@@ -159,13 +159,13 @@ def _design(
     config : MacConfig or QuantizerConfig
     top : str
     what : str
-        What it does, in a few words.
+        Purpose of the unit, in a few words.
     facts : dict
-        What the manifest says of its latency and rate.
+        Latency and rate, for the manifest.
     timing : list of str
         The same in words, as lines of the header.
     block : list of str
-        What a block is, and what else there is to know, as lines of the header.
+        Description of a block and of a transfer, as lines of the header.
     note : str
         As in ``Design``.
     """
@@ -214,7 +214,7 @@ def _design(
 
 
 def manifest_path(verilog: Path) -> Path:
-    """Where the manifest of a Verilog file is: beside it, with the suffix ``.json``."""
+    """Return the path of the manifest of a Verilog file: beside it, with the suffix ``.json``."""
     return verilog.with_suffix(".json")
 
 
