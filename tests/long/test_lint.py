@@ -5,11 +5,12 @@ from itertools import product
 
 import pytest
 
+from drawn_units import drawn_quantizer, drawn_unit
 from linters import assert_only_waivers_with_a_reason, everyone_says, verilator_says, written
 from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
 from mxmac.errors import UserError
-from mxmac.formats import ELEMENT_FORMATS
-from mxmac.verilog import generate
+from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+from mxmac.verilog import generate, generate_quantizer
 
 LANES = (1, 2, 4, 8, 16, 32)
 PAIRINGS = (("E4M3", "E4M3"), ("E5M2", "E5M2"), ("E4M3", "E5M2"))
@@ -72,6 +73,46 @@ def test_units_cover_every_two_of_lanes_pairing_and_accumulator():
     assert {(lanes, kind) for lanes, _, kind in regular} == set(product(LANES, Accumulator))
     assert {(pairing, kind) for _, pairing, kind in regular} == set(product(PAIRINGS, Accumulator))
     assert {(lanes, pairing) for lanes, pairing, _ in regular} == set(product(LANES, PAIRINGS))
+
+
+DRAWN = range(100, 180)
+DRAWN_QUANTIZERS = range(100, 120)
+#: Of units: more make the text long, and no linter has found anything there that it does not find with fewer.
+LANES_MAX = 16
+
+
+@pytest.mark.parametrize("seed", DRAWN)
+def test_no_linter_has_anything_to_say_about_random_options(tmp_path, capfd, seed):
+    config = drawn_unit(seed, lanes_max=LANES_MAX)
+    text = generate(config, "unit").text
+    assert_only_waivers_with_a_reason(text)
+    assert everyone_says(written(tmp_path, text), capfd) == {}, config.as_dict()
+
+
+@pytest.mark.parametrize("seed", DRAWN_QUANTIZERS)
+def test_no_linter_has_anything_to_say_about_a_random_quantizer(tmp_path, capfd, seed):
+    config = drawn_quantizer(seed, lanes_max=LANES_MAX)
+    text = generate_quantizer(config, "unit").text
+    assert_only_waivers_with_a_reason(text)
+    assert everyone_says(written(tmp_path, text), capfd) == {}, config.as_dict()
+
+
+def test_random_options_include_the_ends_of_their_ranges():
+    units = [drawn_unit(seed, lanes_max=LANES_MAX) for seed in DRAWN]
+    windows = [config for config in units if config.accumulator is Accumulator.WINDOW]
+    assert {1, 1024} <= {config.block for config in units}
+    assert {1, LANES_MAX} <= {config.lanes for config in units}
+    assert any(config.lanes == config.block > 1 for config in units)
+    assert {(config.accumulator, config.output.name) for config in units} == set(product(Accumulator, RESULT_FORMATS))
+    assert {(config.storage, config.multiplier) for config in units} == set(product(Storage, MultiplierKind))
+    assert {config.pipeline for config in units} == {1, 2, 3}
+    assert {fmt.name for config in units for fmt in config.a} == set(ELEMENT_FORMATS)
+    assert {len(config.a) for config in units} >= {1, 2, len(ELEMENT_FORMATS)}
+    assert 1024 in {config.window for config in windows}
+    assert any(config.window == config.block_sum_bits for config in windows)
+    assert any(config.window_guard == 0 for config in windows if config.window_lsb is None)
+    assert any(config.window_guard == config.window - 1 for config in windows if config.window_lsb is None)
+    assert {-1024, 1024} <= {config.window_lsb for config in windows}
 
 
 @pytest.mark.parametrize("top", ["mac", "X", "in_a"])

@@ -1,6 +1,6 @@
 """Exact value to floating point, a few bits a clock: the small rounder of units that have the time for it."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -92,6 +92,8 @@ class SerialRounder(wiring.Component):
         # How far the bits, counted by their exponents, lie above those of subnormal results.
         self._least = msb_min + exp_min - output.emin
         self._most_above_min = max(1, self._least + (1 << msb_bits) + (1 << exp_bits) - 2)
+        # Bits of the result's exponent, which rounding may increase by two.
+        self._exp_bits = (self._most_above_min + 2).bit_length()
         self._start_min = msb_min - (output.man_bits + 2)
         self._start_max = self._start_min + max((1 << msb_bits) - 1, -self._least)
         super().__init__(
@@ -145,7 +147,12 @@ class SerialRounder(wiring.Component):
     def _start(self, m: Module, total):
         """Index of the bit two below the result's significand; exponent above that of subnormals; whether it is one."""
         above_min = Signal(range(min(0, self._least), self._most_above_min + 1), reset_less=True)
-        m.d.sync += above_min.eq(total.msb + total.exp + self._least)
+        exp = total.msb + total.exp + self._least
+        # Far below the normal results, more bits than their exponents have would only ever repeat that it is negative.
+        if len(above_min) > 1 + self._exp_bits:
+            above_min = Signal(signed(1 + self._exp_bits), name="above_min", reset_less=True)
+            exp = Cat(exp[: self._exp_bits], exp[-1])
+        m.d.sync += above_min.eq(exp)
         start = Signal(range(self._start_min, self._start_max + 1), reset_less=True)
         # A subnormal result starts where all of them do: total.msb - above_min leaves nothing but the exponent, negated.
         of_subnormals = self._start_min - self._least + 1
@@ -209,8 +216,8 @@ class SerialRounder(wiring.Component):
                 m.d.sync += [inexact.eq(half | quarter), just_half.eq(half & ~quarter)]
 
         hidden = result[2 + output.man_bits :][:2]
-        exp_below = Signal(range(self._most_above_min + 3), reset_less=True)
-        top = Signal(range(self._most_above_min + 3), name="exp_field", reset_less=True)
+        exp_below = Signal(self._exp_bits, reset_less=True)
+        top = Signal(self._exp_bits, name="exp_field", reset_less=True)
         m.d.sync += [exp_below.eq(above_min), top.eq(exp_below + hidden)]
         with m.If(subnormal | total.zero):
             m.d.sync += exp_below.eq(0)
