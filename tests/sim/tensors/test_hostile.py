@@ -187,6 +187,42 @@ def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):
         assert load_floats(tmp_path / "a.npy").shape == (1, 32)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_only_compression_that_numpy_writes_is_unpacked(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as file:
+        file.writestr("x.npy", npy("(1, 32)", bytes(128)))
+    refused(load_floats, tmp_path / "a.npz", "compressed in another way than NumPy does")
+
+
+def test_an_archive_in_an_archive_is_not_an_array(tmp_path):
+    inner = archive(tmp_path / "inner.npz", x=npy("(1, 32)", bytes(128)))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.write(inner, "x.npz")
+    refused(load_floats, tmp_path / "a.npz", r"its member 'x\.npz' is not an array")
+    archive(tmp_path / "a.npz", x=inner.read_bytes())
+    refused(load_floats, tmp_path / "a.npz", "It cannot be read")
+
+
+def test_headers_of_version_3_are_refused(tmp_path):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ones((1, 32), np.float32), version=(3, 0))
+    (tmp_path / "a.npy").write_bytes(stream.getvalue())
+    refused(load_floats, tmp_path / "a.npy", r"it has version \(3, 0\) of NumPy's format")
+
+
+@pytest.mark.parametrize("offsets", [[0, 4], [2, 6], [8, 12], [4, 2], [0, 1 << 62]])
+def test_tensors_of_overlapping_or_missing_bytes_are_refused(tmp_path, offsets):
+    header = {"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "y": {"dtype": "I32", "shape": [1]}}
+    header["y"]["data_offsets"] = offsets
+    refused(load_floats, tensors(tmp_path / "a.safetensors", json.dumps(header), bytes(8)), "It cannot be read", "x")
+
+
+@pytest.mark.parametrize("size", [1 << 28, (1 << 63) - 1, (1 << 64) - 1])
+def test_a_header_that_is_longer_than_its_file_is_refused(tmp_path, size):
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", size) + b"{}" * 64)
+    refused(load_floats, tmp_path / "a.safetensors", "It cannot be read")
+
+
 # Names.
 
 
