@@ -6,14 +6,14 @@ import re
 import subprocess
 import sys
 from importlib import import_module
-from importlib.metadata import distribution, entry_points
+from importlib.metadata import EntryPoint, distribution, entry_points
 from pathlib import Path
 
 import pytest
 
 import mxmac
 from mxmac.cli import app as cli
-from mxmac.cli.plugins import GROUP
+from mxmac.cli.plugins import GROUP, _Unloaded
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = {entry.name: entry for entry in entry_points(group=GROUP)}
@@ -86,6 +86,23 @@ def test_the_docstring_of_a_module_is_the_help_of_its_command(capsys, monkeypatc
     assert f" {name} {summary} " in help_of(capsys) + " "
     own = help_of(capsys, name)
     assert all(" ".join(paragraph.split()) in own for paragraph in (summary, *more))
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ('"""Do it.\n\nMore.\n"""\nraise RuntimeError\n', "Do it."),
+        ("#!/usr/bin/env python\n# A comment.\n\n'Do it.'\n", "Do it."),
+        ("import os\n'Nothing.'\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_command_is_listed_without_being_imported(tmp_path, monkeypatch, source, line):
+    (tmp_path / "someone_elses.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    command = _Unloaded(EntryPoint("theirs", "someone_elses:command", GROUP))
+    assert command.summary() == line
+    assert "someone_elses" not in sys.modules
 
 
 # A plain install.
