@@ -38,7 +38,9 @@ def flash_command(name: str, bitstream: Path, *, permanent: bool = False) -> lis
     Raises
     ------
     UserError
-        If there is no such board, or no openFPGALoader.
+        If there is no such board.
+    ToolError
+        If openFPGALoader is not installed.
     """
     board = board_named(name)
     options = board.flash_permanently if permanent else ()
@@ -51,7 +53,7 @@ def _program() -> str:
         found = shutil.which(name, path=beside) or shutil.which(name)
         if found:
             return found
-    raise UserError("fpga", f"openFPGALoader is needed for this; {_INSTALL}")
+    raise ToolError(f"openFPGALoader is not installed; {_INSTALL}")
 
 
 def flash(name: str, bitstream: Path, *, permanent: bool = False) -> None:

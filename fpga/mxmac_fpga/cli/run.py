@@ -12,7 +12,7 @@ from rich.table import Table
 from serial.tools import list_ports
 
 from mxmac.cli.choices import one_of
-from mxmac.errors import UserError
+from mxmac.errors import ToolError, UserError
 from mxmac.files import check_folder
 from mxmac_sim.cli.operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
 from mxmac_sim.tensors.archives import MAX_SIZE
@@ -97,7 +97,7 @@ def run(
                     outcome = products.matrix_product(unit, *tensors, progress)
                 seconds = time.perf_counter() - start
         except LinkError as error:
-            raise UserError("port", str(error)) from error
+            raise ToolError(f"{port}: {error}") from error
         console.print(_summary(unit, outcome, seconds))
         _show_mismatches(console, unit, outcome)
         return 1 if outcome.mismatches else 0

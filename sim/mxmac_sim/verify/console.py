@@ -1,6 +1,5 @@
 """What ``mxmac verify`` shows: progress, the table of its benches, and what went wrong."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +7,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-from mxmac.files import written_whole
 
 from ..benches.kit.report import Miss
 from .verification import Outcome, Verification
@@ -122,11 +119,9 @@ def _show_miss(console: Console, bench: str, miss: Miss):
 
 def _write_waves(verification: Verification, path: Path, console: Console) -> bool:
     with console.status("Simulating for the waveform"):
-        run = verification.waves()
+        run = verification.waves(path)
     if run.waves is None:
         console.print(f"[red]No waveform: {escape(str(run.problem))}[/]; see {escape(str(run.log))}", soft_wrap=True)
         return False
-    with written_whole(path) as temporary:
-        shutil.copyfile(run.waves, temporary)
     console.print(f"Wrote [bold]{escape(str(path))}[/]", soft_wrap=True)
     return run.passed

@@ -25,7 +25,7 @@ from ..simulators.builds import LOG, build_failure, built, check_compiler
 from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 from .catalogue import Design
 
-__all__ = ["SIMULATORS", "BenchRun", "Runner", "config_slug"]
+__all__ = ["SIMULATORS", "WAVES", "BenchRun", "Runner", "config_slug"]
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -37,7 +37,7 @@ _BENCHES = "mxmac_sim.benches"
 _TIMESCALE = ("1ns", "1ps")
 #: Names of the output of a bench, and of its waveform.
 _RUN_LOG = "log"
-_WAVES = {"verilator": "dump.vcd", "icarus": "dump.fst"}
+WAVES = {"verilator": "dump.vcd", "icarus": "dump.fst"}
 #: Verilator's own C++ depends on no module, and takes longer to compile than most of them.
 _RUNTIME = Design("runtime", "module runtime (input wire clk);\nendmodule\n")
 
@@ -208,7 +208,7 @@ class Runner:
                 problem = self._simulate(design, settings, program, shown / _RUN_LOG, waves)
                 report = Report.read(place) if report_file(place).exists() else Report()
                 on_end(place)
-                dump = place / _WAVES[self.simulator]
+                dump = place / WAVES[self.simulator]
                 return BenchRun(report, problem, shown / _RUN_LOG, shown / dump.name if waves and dump.exists() else None)
             finally:
                 publish(place, shown)
@@ -269,7 +269,7 @@ class Runner:
                 test_dir=place,
                 results_xml=str(results),
                 seed=settings.seed,
-                plusargs=plusargs if self.simulator == "verilator" else [f"+dumpfile_path={_WAVES['icarus']}"],
+                plusargs=plusargs if self.simulator == "verilator" else [f"+dumpfile_path={WAVES['icarus']}"],
                 extra_env=settings.environment(),
                 waves=waves,
                 log_file=log,

@@ -1,6 +1,7 @@
 """Verification of a unit or a quantizer: generate, lint, build, simulate and compare."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -14,7 +15,7 @@ from ..benches.kit.report import progress_file
 from ..benches.kit.settings import Effort
 from ..simulators.toolchain import VERILATOR, environment
 from .catalogue import Design, Subject
-from .runner import BenchRun, Runner, config_slug
+from .runner import WAVES, BenchRun, Runner, config_slug
 
 __all__ = ["Outcome", "Verification"]
 
@@ -129,10 +130,19 @@ class Verification:
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def waves(self) -> BenchRun:
-        """Run the bench of the whole in quick effort, for its waveform."""
+    def waves(self, path: Path) -> BenchRun:
+        """Run the bench of the whole in quick effort, and write its waveform."""
         name, config = self.subject.whole, self.subject.config
-        return self._runner.run(name, self.subject.benches[name](), config, seed=self.seed, effort=Effort.QUICK, waves=True)
+        dump = WAVES[self._runner.simulator]
+
+        def copy(folder: Path):
+            # Before another run in this folder can replace it.
+            if (folder / dump).exists():
+                with written_whole(path) as temporary:
+                    shutil.copyfile(folder / dump, temporary)
+
+        design = self.subject.benches[name]()
+        return self._runner.run(name, design, config, seed=self.seed, effort=Effort.QUICK, waves=True, on_end=copy)
 
     def stop(self):
         """End all child processes; from now on none starts."""

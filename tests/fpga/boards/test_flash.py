@@ -132,7 +132,6 @@ def test_a_board_that_cannot_be_flashed_is_told_what_to_do(loader, bits, name, s
         ([], "board", "Missing; name a board"),
         (["--board", "nothing"], "board", "no board"),
         (["--board", "icebreaker"], "BITSTREAM", "There is no build/fpga/icebreaker.bin; make it with"),
-        (["--board", "icebreaker", "bits.bin"], "fpga", "openFPGALoader is needed"),
     ],
 )
 def test_a_mistake_in_flashing_is_told(loader, bits, arguments, what, message, monkeypatch):
@@ -140,6 +139,11 @@ def test_a_mistake_in_flashing_is_told(loader, bits, arguments, what, message, m
     with pytest.raises(UserError, match=message) as caught:
         run("flash", *arguments)
     assert caught.value.parameter == what
+
+
+def test_a_loader_that_is_not_installed_is_named(loader, bits):
+    with pytest.raises(ToolError, match=r"^openFPGALoader is not installed; install it"):
+        run("flash", "--board", "icebreaker", bits)
 
 
 def test_the_programs_of_the_toolchains_are_there():

@@ -12,10 +12,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mxmac.errors import UserError
+from mxmac.errors import ToolError, UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_fpga.cli import run as commands_run
 from mxmac_fpga.host.board import Board
+from mxmac_fpga.host.link import LinkError
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, quantize
 from mxmac_sim.tensors.files import save_mx
 from shared_board import built_board
@@ -88,6 +89,15 @@ def test_a_wrong_result_gives_exit_status_1(simulation, monkeypatch, digits):
     result = run_at(simulation, *digits)
     assert result.return_value == 1
     assert "Mismatch" in result.output
+
+
+def test_a_board_that_stops_answering_is_no_wrong_hardware(simulation, monkeypatch):
+    def silent(*_arguments, **_options):
+        raise LinkError("There is no answer")
+
+    monkeypatch.setattr(Board, "dot", silent)
+    with pytest.raises(ToolError, match=f"^{simulation.port}: There is no answer$"):
+        run_at(simulation)
 
 
 @pytest.mark.parametrize(
