@@ -59,7 +59,7 @@ from mxmac import formats
 if sys.argv[1:]:
     known = dict(formats.ELEMENT_FORMATS)
     formats.ELEMENT_FORMATS.clear()
-    formats.ELEMENT_FORMATS["E3M4"] = formats.Format("E3M4", exp_bits=3, man_bits=4, specials=formats.Specials.IEEE)
+    formats.ELEMENT_FORMATS["E4M2"] = formats.Format("E4M2", exp_bits=4, man_bits=2, specials=formats.Specials.IEEE)
     formats.ELEMENT_FORMATS |= known
 from mxmac_fpga.boards.table import BOARDS
 from mxmac_fpga.simulation.board import accelerator_verilog
@@ -75,7 +75,7 @@ def test_a_new_element_format_changes_no_board():
         for words in ([], ["new"])
     ]
     (formats, units, text), (more, same_units, same_text) = (json.loads(process.communicate()[0]) for process in started)
-    assert more == ["E3M4", *formats]
+    assert more == ["E4M2", *formats]
     assert same_units == units
     assert same_text == text
     # The order is the meaning of in_format, for the host and in all bitstreams there are.
