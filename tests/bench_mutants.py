@@ -78,7 +78,7 @@ CASES = {
     "window accumulator: a limit is one bit too narrow": Case(
         WINDOW,
         Mutant(
-            "accumulator.window.parallel:WindowAccumulator._sum",
+            "accumulator.window.parallel:WindowAccumulator._add_high",
             "sum_pos.replicate(width - 1)",
             "(sum_pos.replicate(width - 1) << 1)[:-1]",
         ),
@@ -87,7 +87,9 @@ CASES = {
     "window accumulator: its lower half does not know of the limit before": Case(
         WINDOW,
         Mutant(
-            "accumulator.window.parallel:WindowAccumulator._sum", "Mux(outside_late | alone, twice_low", "Mux(alone, twice_low"
+            "accumulator.window.parallel:WindowAccumulator._add_low",
+            "Mux(outside_late | first.alone, first.twice_low",
+            "Mux(first.alone, first.twice_low",
         ),
         ("accumulator",),
     ),
@@ -103,7 +105,7 @@ CASES = {
     ),
     "serial window: what is lost below is forgotten": Case(
         SERIAL_WINDOW,
-        Mutant("accumulator.window.serial:SerialWindow._sum", "lost | (sweep.running", "lost & (sweep.running"),
+        Mutant("accumulator.window.serial:SerialWindow._track_losses", "lost | (sweep.running", "lost & (sweep.running"),
         ("accumulator", "mac"),
     ),
     "serial window: a limit of the block before the last is forgotten": Case(
@@ -113,12 +115,12 @@ CASES = {
     ),
     "fp32 accumulator: what has been added up counts twice": Case(
         FP32,
-        Mutant("accumulator.fp32:Fp32Accumulator._accumulate", "(FP32.emin - _exp_base", "(FP32.emin + 1 - _exp_base"),
+        Mutant("accumulator.fp32:Fp32Accumulator._compare", "(FP32.emin - _exp_base", "(FP32.emin + 1 - _exp_base"),
         ("accumulator", "mac"),
     ),
     "fp32 accumulator: what is shifted out is forgotten": Case(
         FP32,
-        Mutant("accumulator.fp32:Fp32Accumulator._accumulate", "sticky | (shamt[level]", "sticky & (shamt[level]"),
+        Mutant("accumulator.fp32:Fp32Accumulator._align", "sticky | (shamt[level]", "sticky & (shamt[level]"),
         ("accumulator", "mac"),
     ),
     "narrower: subnormals are half as large": Case(
@@ -126,23 +128,23 @@ CASES = {
     ),
     "exact accumulator: a borrow becomes a carry": Case(
         EXACT,
-        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "Mux(down, -1, up)", "Mux(down, 1, up)"),
+        Mutant("accumulator.exact.carry_out:CarryOut._add_carry", "Mux(down, -1, up)", "Mux(down, 1, up)"),
         ("accumulator", "mac"),
     ),
     "exact accumulator: a carry goes on through what is not all ones": Case(
-        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "more & no_zeros", "more"), ("accumulator",)
+        EXACT, Mutant("accumulator.exact.carry_out:CarryOut._add_carry", "more & no_zeros", "more"), ("accumulator",)
     ),
     "exact accumulator: what is cut off is forgotten": Case(
         EXACT,
-        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "(sticky | lost)", "(sticky & lost)"),
+        Mutant("accumulator.exact.carry_out:CarryOut._keep_highest", "(sticky | lost)", "(sticky & lost)"),
         ("accumulator", "mac"),
     ),
     "exact accumulator: what lies below a kept word is forgotten": Case(
-        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "low | high_below", "low"), ("accumulator", "mac")
+        EXACT, Mutant("accumulator.exact.carry_out:CarryOut._keep_highest", "low | high_below", "low"), ("accumulator", "mac")
     ),
     "exact accumulator: the upper word of a block does not count as used": Case(
         EXACT,
-        Mutant("accumulator.exact.parallel:ExactAccumulator._add", "Const(3, 2) << word", "Const(1, 2) << word"),
+        Mutant("accumulator.exact.parallel:ExactAccumulator._track_extent", "Const(3, 2) << word", "Const(1, 2) << word"),
         ("accumulator", "mac"),
     ),
     "serial exact accumulator: words between two blocks are not written": Case(

@@ -1,8 +1,9 @@
 """Accumulator in binary32, rounded once per block."""
 
 from functools import partial
+from typing import NamedTuple
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -53,6 +54,71 @@ def fp32_latency(config: MacConfig) -> int:
     return QUEUE_CLOCKS + 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + fp32_add_clocks(config)
 
 
+class _NormalBlock(NamedTuple):
+    """A block whose sum is normalised: ``value * 2^(exp + _exp_base(config))``, the sign being its highest bit.
+
+    Members
+    -------
+    valid, last : 1
+        Whether there is one, and whether it is the last of its dot product.
+    specials : SPECIALS
+    value : signed(config.block_sum_bits)
+    exp : range(config.scale_sum_max + config.block_sum_bits)
+        Exponent of the bit below the sign; the lowest, if the sum is zero.
+    """
+
+    valid: Value
+    last: Value
+    specials: data.View
+    value: Value
+    exp: Value
+
+
+class _Pair(NamedTuple):
+    """The two operands of an addition, ordered by their exponents.
+
+    Members
+    -------
+    larger, smaller : Value
+        The sum is a magnitude, the block is in two's complement.
+    neg_large, neg_small : 1
+        Whether it is the sum, and negative.
+    exp : Value
+        Exponent of the larger one.
+    shamt : Value or None
+        Distance between the exponents; None once they are aligned.
+    """
+
+    larger: Value
+    smaller: Value
+    neg_large: Value
+    neg_small: Value
+    exp: Value
+    shamt: Value | None
+
+
+class _Sum:
+    """Registers of the sum.
+
+    Attributes
+    ----------
+    code : Signal
+        In binary32.
+    flags : STATUS
+        Of all additions.
+    seen : SPECIALS
+        Of all blocks.
+    overflowed : Value
+        Whether it is an Inf that no block was.
+    """
+
+    def __init__(self):
+        self.code = Signal(FP32.width, name="acc")
+        self.flags = Signal(STATUS, name="flags")
+        self.seen = Signal(SPECIALS, name="seen")
+        self.overflowed = self.flags.of & ~self.seen.as_value().any()
+
+
 class Fp32Accumulator(wiring.Component):
     """Adds blocks up, starting from +0: ``acc = round(acc + block)``, each time with the exact value of the block.
 
@@ -79,6 +145,7 @@ class Fp32Accumulator(wiring.Component):
 
     def __init__(self, config: MacConfig, *, queue: int):
         self.config, self.queue = config, queue
+        self._field = max(config.block_sum_bits - 1, FP32.sig_bits) + 3
         super().__init__(
             {
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
@@ -98,7 +165,7 @@ class Fp32Accumulator(wiring.Component):
         specials = delay(m, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value(), front, name="specials")
         specials = data.View(SPECIALS, specials)
         value, exp = self._normalise(m, scaled)
-        self._accumulate(m, valid, last, specials, value, exp)
+        self._accumulate(m, _NormalBlock(valid=valid, last=last, specials=specials, value=value, exp=exp))
         return m
 
     def _next_block(self, m: Module) -> data.View:
@@ -144,45 +211,57 @@ class Fp32Accumulator(wiring.Component):
         m.d.sync += block_exp.eq(Mux(value[-2:].any(), exp + (width - 1) - Cat(taken), 0))
         return register(m, value.as_signed(), name="block_value"), block_exp
 
-    def _accumulate(self, m: Module, valid, last, specials, block_value, block_exp):
-        config = self.config
-        # The larger exponent's operand stands at the top of the field; three bits below both keep what rounding has to know.
-        field = max(config.block_sum_bits - 1, FP32.sig_bits) + 3
-        rounder = Rounder(
+    def _accumulate(self, m: Module, block: _NormalBlock):
+        """Add a normalised block to the sum, and round: ``fp32_add_clocks(config)`` in all."""
+        config, field = self.config, self._field
+        m.submodules.rounder = rounder = Rounder(
             FP32,
             width=field + 3,
-            exp_bits=len(block_exp),
+            exp_bits=len(block.exp),
             exp_min=_exp_base(config) - field,
             clocks=fp32_round_clocks(config),
         )
-        m.submodules.rounder = rounder
-
-        # What has been added up so far
-        acc = Signal(FP32.width)
-        flags = Signal(STATUS)
-        seen = Signal(SPECIALS)
-        acc_exp_field, acc_neg = acc[FP32.man_bits : -1], acc[-1]
-        normal = acc_exp_field.any()
-        acc_sig = Cat(acc[: FP32.man_bits], normal)
-        acc_exp = Signal(len(block_exp))
-        m.d.comb += acc_exp.eq(acc_exp_field - normal + (FP32.emin - _exp_base(config)))
-        overflowed = flags.of & ~seen.as_value().any()
-
-        # Clock 1: compare. An Inf that the sum has overflowed to is an Inf to what follows.
-        total_specials = Signal(SPECIALS)
-        opposite = Mux(acc_neg, specials.pos_inf, specials.neg_inf)
+        acc = _Sum()
+        total, exp = self._add(m, self._align(m, self._compare(m, block, acc)))
+        round_in, seen, neg = rounder.i.payload, acc.seen, acc.code[-1]
+        infinite = Signal()
+        was_over = delay(m, acc.overflowed & block.valid, ADD_CLOCKS, name="overflowed")
         m.d.comb += [
-            total_specials.as_value().eq(
-                seen.as_value() | specials.as_value() | Cat(Const(0, 1), overflowed & opposite & ~specials.nan, Const(0, 2))
-            ),
+            infinite.eq(was_over & ~seen.as_value().any()),
+            rounder.i.valid.eq(delay_valid(m, block.valid, ADD_CLOCKS, name="valid_add")),
+            round_in.value.eq(total),
+            round_in.exp.eq(register(m, exp, name="exp_qq")),
+            round_in.specials.nan.eq(seen.nan),
+            round_in.specials.invalid.eq(seen.invalid),
+            round_in.specials.pos_inf.eq(seen.pos_inf | (infinite & ~neg)),
+            round_in.specials.neg_inf.eq(seen.neg_inf | (infinite & neg)),
         ]
-        with m.If(valid):
-            m.d.sync += seen.eq(total_specials)
-        distance = Signal(signed(len(block_exp) + 1))
+        self._write_back(m, block, rounder, acc)
+
+    def _compare(self, m: Module, block: _NormalBlock, acc: _Sum) -> _Pair:
+        """Order the sum and the block by their exponents: clock 1.
+
+        The larger one stands at the top of the field; three bits below both keep enough for the rounding.
+        """
+        field, specials = self._field, block.specials
+        exp_field, neg = acc.code[FP32.man_bits : -1], acc.code[-1]
+        normal = exp_field.any()
+        sig = Cat(acc.code[: FP32.man_bits], normal)
+        acc_exp = Signal(len(block.exp))
+        m.d.comb += acc_exp.eq(exp_field - normal + (FP32.emin - _exp_base(self.config)))
+        # An Inf that the sum has overflowed to is an Inf to the blocks that follow.
+        total_specials = Signal(SPECIALS)
+        opposite = Mux(neg, specials.pos_inf, specials.neg_inf)
+        m.d.comb += total_specials.as_value().eq(
+            acc.seen.as_value() | specials.as_value() | Cat(Const(0, 1), acc.overflowed & opposite & ~specials.nan, Const(0, 2))
+        )
+        with m.If(block.valid):
+            m.d.sync += acc.seen.eq(total_specials)
+        distance = Signal(signed(len(block.exp) + 1))
         acc_larger = Signal()
-        m.d.comb += [distance.eq(acc_exp - block_exp), acc_larger.eq(~distance[-1])]
-        acc_field = Cat(Const(0, field - FP32.sig_bits), acc_sig, Const(0, 1))
-        block_field = Cat(Const(0, field + 1 - len(block_value)), block_value)
+        m.d.comb += [distance.eq(acc_exp - block.exp), acc_larger.eq(~distance[-1])]
+        acc_field = Cat(Const(0, field - FP32.sig_bits), sig, Const(0, 1))
+        block_field = Cat(Const(0, field + 1 - len(block.value)), block.value)
         levels = field.bit_length()
         apart = Mux(acc_larger, distance, -distance)
         shamt = Signal(levels, reset_less=True)
@@ -191,12 +270,15 @@ class Fp32Accumulator(wiring.Component):
         smaller = register(m, Mux(acc_larger, block_field, acc_field), name="smaller")
         neg_large = Signal(reset_less=True)
         neg_small = Signal(reset_less=True)
-        m.d.sync += [neg_large.eq(acc_neg & acc_larger), neg_small.eq(acc_neg & ~acc_larger)]
-        exp = register(m, Mux(acc_larger, acc_exp, block_exp), name="large_exp")
+        m.d.sync += [neg_large.eq(neg & acc_larger), neg_small.eq(neg & ~acc_larger)]
+        exp = register(m, Mux(acc_larger, acc_exp, block.exp), name="large_exp")
+        return _Pair(larger=larger, smaller=smaller, shamt=shamt, neg_large=neg_large, neg_small=neg_small, exp=exp)
 
-        # Clock 2: align, and complement what is negative in the accumulator: of the two, only it is a magnitude.
-        sticky, sign, smaller = Const(0, 1), smaller[-1], smaller[:-1]
-        for level in range(levels):
+    def _align(self, m: Module, pair: _Pair) -> _Pair:
+        """Shift the smaller one down to the larger, and complement a negative sum, the only magnitude of the two: clock 2."""
+        field, shamt = self._field, pair.shamt
+        sticky, sign, smaller = Const(0, 1), pair.smaller[-1], pair.smaller[:-1]
+        for level in range(len(shamt)):
             amount = min(1 << level, field)
             moved = Signal(field, name=f"aligned{level}")
             lost = Signal(name=f"sticky{level}")
@@ -205,42 +287,36 @@ class Fp32Accumulator(wiring.Component):
                 lost.eq(sticky | (shamt[level] & smaller[:amount].any())),
             ]
             smaller, sticky = moved, lost
-        x = register(m, larger ^ neg_large.replicate(field + 1), name="addend_large")
-        y = register(m, Cat(sticky, smaller, sign) ^ neg_small.replicate(field + 2), name="addend_small")
-        exp = register(m, exp, name="exp_q")
-        carry_large = register(m, neg_large, name="carry_large")
-        carry_small = register(m, neg_small, name="carry_small")
+        return _Pair(
+            larger=register(m, pair.larger ^ pair.neg_large.replicate(field + 1), name="addend_large"),
+            smaller=register(m, Cat(sticky, smaller, sign) ^ pair.neg_small.replicate(field + 2), name="addend_small"),
+            shamt=None,
+            exp=register(m, pair.exp, name="exp_q"),
+            neg_large=register(m, pair.neg_large, name="carry_large"),
+            neg_small=register(m, pair.neg_small, name="carry_small"),
+        )
 
-        # Clock 3: add
-        total = Signal(signed(field + 3), reset_less=True)
-        x = Cat(carry_large, x).as_signed()
-        m.d.sync += total.eq(add_with_carry(x, y, carry_large | carry_small, field + 3))
-        round_in = rounder.i.payload
-        infinite = Signal()
-        was_over = delay(m, overflowed & valid, ADD_CLOCKS, name="overflowed")
-        m.d.comb += [
-            infinite.eq(was_over & ~seen.as_value().any()),
-            rounder.i.valid.eq(delay_valid(m, valid, ADD_CLOCKS, name="valid_add")),
-            round_in.value.eq(total),
-            round_in.exp.eq(register(m, exp, name="exp_qq")),
-            round_in.specials.nan.eq(seen.nan),
-            round_in.specials.invalid.eq(seen.invalid),
-            round_in.specials.pos_inf.eq(seen.pos_inf | (infinite & ~acc_neg)),
-            round_in.specials.neg_inf.eq(seen.neg_inf | (infinite & acc_neg)),
-        ]
+    def _add(self, m: Module, pair: _Pair) -> tuple[Signal, Value]:
+        """Add, with the +1 that completes the two's complement as a carry: clock 3. Returns sum and exponent."""
+        total = Signal(signed(self._field + 3), reset_less=True)
+        larger = Cat(pair.neg_large, pair.larger).as_signed()
+        m.d.sync += total.eq(add_with_carry(larger, pair.smaller, pair.neg_large | pair.neg_small, self._field + 3))
+        return total, pair.exp
 
-        # Round, and start anew after the last block
+    def _write_back(self, m: Module, block: _NormalBlock, rounder: Rounder, acc: _Sum):
+        """Take the rounded sum for the next block, or start anew after the last."""
+        result, flags, seen = rounder.o.payload, acc.flags, acc.seen
         block_done = rounder.o.valid
-        dot_done = delay_valid(m, valid & last, ADD_CLOCKS + fp32_round_clocks(config), name="dot_done")
+        dot_done = delay_valid(m, block.valid & block.last, ADD_CLOCKS + fp32_round_clocks(self.config), name="dot_done")
         status = Signal(STATUS)
-        m.d.comb += status.as_value().eq(rounder.o.payload.status.as_value() | Mux(seen.as_value().any(), 0, flags.as_value()))
+        m.d.comb += status.as_value().eq(result.status.as_value() | Mux(seen.as_value().any(), 0, flags.as_value()))
         with m.If(block_done):
-            m.d.sync += [acc.eq(rounder.o.payload.data), flags.eq(status)]
+            m.d.sync += [acc.code.eq(result.data), flags.eq(status)]
         with m.If(dot_done):
-            m.d.sync += [acc.eq(0), flags.eq(Const(0, STATUS.size)), seen.eq(Const(0, SPECIALS.size))]
+            m.d.sync += [acc.code.eq(0), flags.eq(Const(0, STATUS.size)), seen.eq(Const(0, SPECIALS.size))]
         m.d.sync += [
             self.o.valid.eq(dot_done),
-            self.o.payload.data.eq(rounder.o.payload.data),
+            self.o.payload.data.eq(result.data),
             self.o.payload.status.eq(status),
         ]
 

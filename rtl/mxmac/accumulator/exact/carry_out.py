@@ -1,6 +1,9 @@
 """From the words of an exact sum to the few bits of it that a result is rounded from."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from dataclasses import dataclass
+from typing import Self
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,10 +18,41 @@ __all__ = ["CARRY_OUT_CLOCKS", "CarryOut"]
 CARRY_OUT_CLOCKS = 7
 
 
-class CarryOut(wiring.Component):
-    """Passes carries on from word to word, and keeps the highest one that is not all sign. One word a clock.
+@dataclass(frozen=True)
+class _Word:
+    """A word of a sum with its carry added.
 
-    The sign is not known before the last word, so for either sign one is kept, with what the rounding needs of those below.
+    Members
+    -------
+    content : word_bits(config)
+    neg : 1
+        Whether a borrow leaves the word; in the last one, whether the sum is negative.
+    last, index, valid
+        As of the members of :class:`CarryOut`.
+    """
+
+    content: Value
+    neg: Value
+    last: Value
+    index: Value
+    valid: Value
+
+    def later(self, m: Module, name: str) -> Self:
+        """Return the word a clock later; the names of its signals start with ``name``."""
+        return type(self)(
+            content=register(m, self.content, name=f"{name}_out"),
+            neg=register(m, self.neg, name=f"{name}_neg"),
+            last=register(m, self.last, name=f"{name}_last"),
+            index=register(m, self.index, name=f"{name}_index"),
+            valid=delay_valid(m, self.valid, 1, name=f"{name}_valid"),
+        )
+
+
+class CarryOut(wiring.Component):
+    """Carry propagation through the words of a sum, and a search for the highest word that is not all sign.
+
+    The sign is known with the last word only. So a candidate is kept for either sign, with the bits below that rounding needs.
+    Latency ``CARRY_OUT_CLOCKS`` cycles from the last word, throughput one word per cycle.
 
     Parameters
     ----------
@@ -28,17 +62,17 @@ class CarryOut(wiring.Component):
     Members
     -------
     valid : In(1)
-        A word comes: those of a sum follow each other, lowest first.
+        Whether a word comes. The words of a sum follow each other without a pause, lowest first.
     last : In(1)
-        It is the one above the highest that holds anything, for what is carried out of that.
+        Whether it is the last word: the one above the highest word in use, for the carry out of that.
     index : In(range(exact_words(config) + 1))
-        Its number.
+        Index of the word.
     content : In(word_bits(config) + GROWTH)
-        Two's complement.
+        The word in two's complement.
     specials : In(SPECIALS.size)
         ``SPECIALS`` of the sum, with its last word.
     o : Out(stream.Signature(exact_total_layout(config), always_ready=True))
-        The sum, ``CARRY_OUT_CLOCKS`` after its last word.
+        The sum.
     """
 
     def __init__(self, config: MacConfig):
@@ -55,10 +89,22 @@ class CarryOut(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build it."""
         m = Module()
-        bits, width = word_bits(self.config), below_bits(self.config)
-        # Clock 1: the word. Its lowest bits with what grew out of the word before, but for what that is still to be carried.
+        word = self._add_carry(m)
+        # Clock 4: whether it is all sign, for either sign: its bits above those that ``below`` keeps, these, and all of it.
+        cut = max(0, len(word.content) - below_bits(self.config))
+        low = any_later(m, word.content[:cut], name="low")
+        high = any_later(m, word.content[cut:], name="high")
+        ones = any_later(m, ~word.content, name="ones")
+        word = word.later(m, "looked")
+        positive, negative, word = self._keep_highest(m, word, low=low, high=high, ones=ones)
+        self._choose(m, positive, negative, word)
+        return m
+
+    def _add_carry(self, m: Module) -> _Word:
+        """Add the carry of the word before to the word that comes: clocks 1 to 3."""
+        bits = word_bits(self.config)
+        # Clock 1: the word. Its lowest bits with the growth of the word before, without the carry that is still to come.
         low_bits = min(bits, GROWTH + 1)
         middle = self.content[low_bits:bits]
         grown = Signal(signed(GROWTH))
@@ -71,7 +117,7 @@ class CarryOut(wiring.Component):
         valid = delay_valid(m, self.valid, 1, name="word_valid")
         last = register(m, self.last, name="word_last")
         index = register(m, self.index, name="word_index")
-        # Clock 2: with its carry, of which no more than one up or down leaves the lowest bits, and seldom all of them.
+        # Clock 2: with its carry. No more than one up or down leaves the lowest bits, and seldom all of them.
         up = Signal()
         down = Signal()
         lowest = Signal(signed(low_bits + 2))
@@ -86,67 +132,79 @@ class CarryOut(wiring.Component):
         last = register(m, last, name="carried_last")
         index = register(m, index, name="carried_index")
         valid = delay_valid(m, valid, 1, name="carried_valid")
-        # Clock 3: and so the bits above.
-        out = register(m, Cat(lowest, (middle + step)[: len(middle)]), name="out")
-        neg = register(m, neg, name="out_neg")
-        last = register(m, last, name="out_last")
-        index = register(m, index, name="out_index")
-        valid = delay_valid(m, valid, 1, name="out_valid")
-        # Clock 4: what it is made of: nothing but sign, for either sign, above and in what leaves ``below`` at the bottom.
-        cut = max(0, bits - width)
-        low, high, ones = (
-            any_later(m, part, name=name) for part, name in ((out[:cut], "low"), (out[cut:], "high"), (~out, "ones"))
+        # Clock 3: the bits above.
+        return _Word(
+            content=register(m, Cat(lowest, (middle + step)[: len(middle)]), name="out"),
+            neg=register(m, neg, name="out_neg"),
+            last=register(m, last, name="out_last"),
+            index=register(m, index, name="out_index"),
+            valid=delay_valid(m, valid, 1, name="out_valid"),
         )
-        out = register(m, out, name="looked_out")
-        neg = register(m, neg, name="looked_neg")
-        last = register(m, last, name="looked_last")
-        index = register(m, index, name="looked_index")
-        valid = delay_valid(m, valid, 1, name="looked_valid")
+
+    def _keep_highest(self, m: Module, word: _Word, *, low: Value, high: Value, ones: Value):
+        """Keep the highest word that is not all sign, for a positive and for a negative sum: clocks 5 and 6.
+
+        Parameters
+        ----------
+        m : Module
+        word : _Word
+        low, high : 1
+            Whether a bit is set among those below the ones that ``below`` keeps, and among these.
+        ones : 1
+            Whether a bit is not set.
+
+        Returns
+        -------
+        positive, negative : data.View
+            The word, its index, and the bits below it: ``below``, and ``sticky`` for the rest.
+        word : _Word
+            The word that comes, then.
+        """
+        bits, width = word_bits(self.config), below_bits(self.config)
         # Clock 5: whether it is the highest so far that counts.
         fresh = Signal(init=1)
         below = Signal(width)
         sticky = Signal()
         counts = [
-            register(m, valid & (fresh | differs), name=f"{name}_counts")
+            register(m, word.valid & (fresh | differs), name=f"{name}_counts")
             for name, differs in (("positive", low | high), ("negative", ones))
         ]
-        with m.If(valid):
-            m.d.sync += fresh.eq(last)
+        with m.If(word.valid):
+            m.d.sync += fresh.eq(word.last)
         if bits >= width:
             high_below = Signal()
             lost = register(m, low | high_below, name="lost")
-            with m.If(valid):
-                m.d.sync += high_below.eq(~last & high)
+            with m.If(word.valid):
+                m.d.sync += high_below.eq(~word.last & high)
         else:
             lost = below[:bits].any()
-        out = register(m, out, name="seen_out")
-        neg = register(m, neg, name="seen_neg")
-        last = register(m, last, name="seen_last")
-        index = register(m, index, name="seen_index")
-        valid = delay_valid(m, valid, 1, name="seen_valid")
-        # Clock 6: what is there if all higher words are sign, one candidate for each sign.
+        word = word.later(m, "seen")
+        # Clock 6: the candidate for either sign, should all higher words be sign.
+        layout = data.StructLayout({"sticky": 1, "below": width, "word": bits, "index": len(word.index)})
         candidates = []
         for name, takes in zip(("positive", "negative"), counts, strict=True):
-            candidate = Signal(data.StructLayout({"sticky": 1, "below": width, "word": bits, "index": len(index)}), name=name)
+            candidate = Signal(layout, name=name)
             with m.If(takes):
-                m.d.sync += candidate.eq(Cat(sticky, below, out, index))
+                m.d.sync += candidate.eq(Cat(sticky, below, word.content, word.index))
             candidates.append(candidate)
-        with m.If(valid):
+        with m.If(word.valid):
             m.d.sync += [
-                below.eq(Mux(last, 0, Cat(below, out)[bits:])),
-                sticky.eq(~last & (sticky | lost)),
+                below.eq(Mux(word.last, 0, Cat(below, word.content)[bits:])),
+                sticky.eq(~word.last & (sticky | lost)),
             ]
-        neg = register(m, neg, name="sum_neg")
-        done = delay_valid(m, valid & last, 1, name="sum_valid")
-        # Clock 7: choose.
-        chosen = Signal.like(candidates[0], name="chosen")
-        m.d.comb += chosen.eq(Mux(neg, candidates[1].as_value(), candidates[0].as_value()))
+        return *candidates, word
+
+    def _choose(self, m: Module, positive: data.View, negative: data.View, word: _Word):
+        """Hand out the candidate of the sign that the last word has: clock 7."""
+        neg = register(m, word.neg, name="sum_neg")
+        done = delay_valid(m, word.valid & word.last, 1, name="sum_valid")
+        chosen = Signal.like(positive, name="chosen")
+        m.d.comb += chosen.eq(Mux(neg, negative.as_value(), positive.as_value()))
         total = self.o.payload
         specials = delay(m, self.specials, CARRY_OUT_CLOCKS - 1, name="specials_seen")
         m.d.sync += [
             self.o.valid.eq(done),
             total.value.eq(Cat(chosen.sticky, chosen.below, chosen.word, neg).as_signed()),
-            total.exp.eq(Cat(Const(0, bits.bit_length() - 1), chosen.index)),
+            total.exp.eq(Cat(Const(0, word_bits(self.config).bit_length() - 1), chosen.index)),
             total.specials.as_value().eq(specials),
         ]
-        return m

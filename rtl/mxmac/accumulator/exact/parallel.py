@@ -7,6 +7,7 @@ while the next dot product already adds up in another part of the memories.
 """
 
 from functools import partial
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -67,6 +68,61 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
     fixed = QUEUE_CLOCKS + split_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
     return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
+
+
+class _SplitBlock(NamedTuple):
+    """A block that is split into words.
+
+    Members
+    -------
+    valid : 1
+    about : slot, first, last, specials
+        Slot of its dot product, whether it is the first or the last block of that, and its ``SPECIALS``.
+    parts : list of signed(word_bits(config) + 1)
+        What is added to an even and to an odd word.
+    word : range(exact_words(config))
+        Index of the lower one of the two words.
+    """
+
+    valid: Value
+    about: data.View
+    parts: list[Value]
+    word: Value
+
+
+class _Extent(NamedTuple):
+    """Words in use, and specials: of one dot product, or in arrays of all slots.
+
+    Members
+    -------
+    touched : exact_words(config), rounded up to an even number
+        Whether a block fell into the word, for each word.
+    lowest, highest : range(exact_words(config))
+        Index of the lowest word in use, and of the word below the highest.
+    specials : SPECIALS.size
+    """
+
+    touched: Any
+    lowest: Any
+    highest: Any
+    specials: Any
+
+
+class _Drain(NamedTuple):
+    """Slot and index of the word that is read to be drained."""
+
+    slot: Signal
+    word: Signal
+
+
+def _extent(config: MacConfig, index_bits: int, slot: int | str = "") -> _Extent:
+    """Registers for the extent of a dot product; their names end in ``slot``."""
+    return _Extent(
+        touched=Signal(2 * -(-exact_words(config) // 2), name=f"touched{slot}", reset_less=True),
+        lowest=Signal(index_bits, name=f"lowest{slot}", reset_less=True),
+        highest=Signal(index_bits, name=f"highest{slot}", reset_less=True),
+        specials=Signal(SPECIALS.size, name=f"specials{slot}", reset_less=True),
+    )
 
 
 class ExactAccumulator(wiring.Component):
@@ -134,136 +190,170 @@ class ExactAccumulator(wiring.Component):
         m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
         add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
         parts, word = split_into_words(m, config, scaled)
-        drained = self._add(m, add_valid, add, parts, word)
+        drained = self._add(m, _SplitBlock(add_valid, add, parts, word))
         _, free = count_nonzero(m, drained, ends, slots, slots, "free")
         # None is added then to a word that is still being written.
         m.d.sync += room.eq(free & ~self.taken if _spaced(config) else free)
         return m
 
-    def _add(self, m: Module, valid, add, parts, word):
-        """Add the parts of a block to their words, and drain the words of a finished dot product."""
-        config = self.config
-        words, slots, parts_of_word = exact_words(config), _slots(config), _parts(config)
-        rows = -(-words // 2)
-        odd, row = word[0], word[1:]
-        # Of the dot product that adds up: which words hold something, the ends of them, and specials; and so of finished ones.
-        touched = Signal(2 * rows, name="touched", reset_less=True)
-        specials = Signal(SPECIALS.size, name="specials", reset_less=True)
-        lowest = Signal(len(word), reset_less=True)
-        highest = Signal(len(word), reset_less=True)
-        finished = {
-            each.name: Array(Signal(len(each), name=f"{each.name}{slot}", reset_less=True) for slot in range(slots))
-            for each in (touched, lowest, highest, specials)
-        }
-        read_word = Signal(range(words + 1))
-        drain_slot = Signal(range(slots))
-        next_slot = Signal(range(slots))
-        drained_words = []
-        read_valid = delay_valid(m, valid, 1, name="read_valid")
-        write_valid = delay_valid(m, read_valid, 1, name="write_valid")
-        slot_read = register(m, add.slot, name="slot_read")
-        for parity, name in enumerate(("even", "odd")):
-            memory = WordMemory(parts=parts_of_word, words=(words + 1 - parity) // 2, slots=slots, storage=config.storage)
-            m.submodules[name] = memory
-            # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
-            index = Signal(len(memory.index), name=f"{name}_index")
-            m.d.comb += index.eq(row + odd if parity == 0 else row)
-            kept = register(m, ~add.first & touched.bit_select((index << 1) + parity, 1), name=f"{name}_kept")
-            again = Const(0)
-            if not _spaced(config):
-                place = Cat(index, add.slot)
-                again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
-            # Clock 2: read it. If another block may follow at once, it may need what is just being written. Clock 3: add to it.
-            # Each part of a word does all of this a clock after the one below it, with what is carried out of that.
-            totals: list[Value] = []
-            carry = Const(0)
-            for number, bits in enumerate(parts_of_word):
-                size, label = bits.stop - bits.start, f"{name}_part{number}"
-                if number:
-                    kept = register(m, kept, name=f"{label}_kept")
-                    again = register(m, again, name=f"{label}_again")
-                old = Signal(size, name=f"{label}_old", reset_less=True)
-                carries = bits is not parts_of_word[-1]
-                # A block has its sign in the highest part, and above it nothing but that.
-                own = delay(m, parts[parity].as_unsigned()[bits], 2 + number, name=f"{label}_addend")
-                own = own if len(own) == size else sign_extend(own, size).as_unsigned()
-                if number:
-                    total = add_unsigned_with_carry(m, old, own, carry, size + carries, name=label)
-                else:
-                    total = Signal(size + carries, name=f"{label}_total")
-                    m.d.comb += total.eq(old + own)
-                m.d.sync += old.eq(Mux(kept, Mux(again, total[:size], memory.read_data[bits]), 0))
-                if carries:
-                    carry = register(m, total[size], name=f"{label}_carry")
-                totals.append(total[:size])
-            m.d.comb += [
-                memory.slot.eq(add.slot),
-                memory.index.eq(index),
-                memory.write_enable.eq(write_valid),
-                memory.write_data.eq(Cat(*totals)),
-                memory.drain_slot.eq(drain_slot),
-                memory.drain_index.eq(read_word[1:]),
-            ]
-            drained_words.append(memory.drain_data)
-        with m.If(valid):
-            m.d.sync += [
-                touched.eq(Mux(add.first, 0, touched) | (Const(3, 2) << word)),
-                specials.eq(Mux(add.first, 0, specials) | add.specials.as_value()),
-            ]
-            with m.If(add.first | (word < lowest)):
-                m.d.sync += lowest.eq(word)
-            with m.If(add.first | (word > highest)):
-                m.d.sync += highest.eq(word)
-        ended = read_valid & register(m, add.last, name="last_read")
-        with m.If(ended):
-            m.d.sync += [finished[each.name][slot_read].eq(each) for each in (touched, lowest, highest, specials)]
+    def _add(self, m: Module, block: _SplitBlock) -> Value:
+        """Add the parts of a block to their words, and drain the words of a finished dot product.
 
-        # Read the words of a finished dot product, lowest first, and one more for the carry out of the highest.
+        Returns whether the draining ends.
+        """
+        config, slots = self.config, _slots(self.config)
+        extent = _extent(config, len(block.word))
+        finished = _Extent(
+            *(Array(each) for each in zip(*(_extent(config, len(block.word), slot) for slot in range(slots)), strict=True))
+        )
+        drain = _Drain(
+            slot=Signal(range(slots), name="drain_slot"), word=Signal(range(exact_words(config) + 1), name="read_word")
+        )
+        read_valid = delay_valid(m, block.valid, 1, name="read_valid")
+        write_valid = delay_valid(m, read_valid, 1, name="write_valid")
+        slot_read = register(m, block.about.slot, name="slot_read")
+        even, odd = (self._update_words(m, parity, block, extent.touched, write_valid, drain) for parity in range(2))
+        self._track_extent(m, block, extent)
+        ended = read_valid & register(m, block.about.last, name="last_read")
+        with m.If(ended):
+            m.d.sync += [places[slot_read].eq(each) for places, each in zip(finished, extent, strict=True)]
+        last_word, reading, touched, specials = self._read_words(m, ended, finished, drain)
+        self._carry_out(m, reading, last_word, drain.word, touched, specials, even=even, odd=odd)
+        return last_word
+
+    def _update_words(self, m: Module, parity: int, block: _SplitBlock, touched, write_valid, drain: _Drain) -> Value:
+        """Read the even or odd word that a block falls into, add its part, and write it; return the word that is drained."""
+        config, name = self.config, ("even", "odd")[parity]
+        parts_of_word, add = _parts(config), block.about
+        words = (exact_words(config) + 1 - parity) // 2
+        memory = WordMemory(parts=parts_of_word, words=words, slots=_slots(config), storage=config.storage)
+        m.submodules[name] = memory
+        odd, row = block.word[0], block.word[1:]
+        # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
+        index = Signal(len(memory.index), name=f"{name}_index")
+        m.d.comb += index.eq(row + odd if parity == 0 else row)
+        kept = register(m, ~add.first & touched.bit_select((index << 1) + parity, 1), name=f"{name}_kept")
+        again = Const(0)
+        if not _spaced(config):
+            place = Cat(index, add.slot)
+            again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
+        # Clock 2: read it. If another block may follow at once, it may need what is just being written. Clock 3: add to it.
+        # Each part of a word does all of this a clock after the one below it, with what is carried out of that.
+        totals: list[Value] = []
+        carry = Const(0)
+        for number, bits in enumerate(parts_of_word):
+            size, label = bits.stop - bits.start, f"{name}_part{number}"
+            if number:
+                kept = register(m, kept, name=f"{label}_kept")
+                again = register(m, again, name=f"{label}_again")
+            old = Signal(size, name=f"{label}_old", reset_less=True)
+            carries = bits is not parts_of_word[-1]
+            # A block has its sign in the highest part, and above it nothing but that.
+            own = delay(m, block.parts[parity].as_unsigned()[bits], 2 + number, name=f"{label}_addend")
+            own = own if len(own) == size else sign_extend(own, size).as_unsigned()
+            if number:
+                total = add_unsigned_with_carry(m, old, own, carry, size + carries, name=label)
+            else:
+                total = Signal(size + carries, name=f"{label}_total")
+                m.d.comb += total.eq(old + own)
+            m.d.sync += old.eq(Mux(kept, Mux(again, total[:size], memory.read_data[bits]), 0))
+            if carries:
+                carry = register(m, total[size], name=f"{label}_carry")
+            totals.append(total[:size])
+        m.d.comb += [
+            memory.slot.eq(add.slot),
+            memory.index.eq(index),
+            memory.write_enable.eq(write_valid),
+            memory.write_data.eq(Cat(*totals)),
+            memory.drain_slot.eq(drain.slot),
+            memory.drain_index.eq(drain.word[1:]),
+        ]
+        return memory.drain_data
+
+    @staticmethod
+    def _track_extent(m: Module, block: _SplitBlock, extent: _Extent):
+        """Track the words that the blocks of a dot product fall into, and its specials."""
+        first, word = block.about.first, block.word
+        with m.If(block.valid):
+            m.d.sync += [
+                extent.touched.eq(Mux(first, 0, extent.touched) | (Const(3, 2) << word)),
+                extent.specials.eq(Mux(first, 0, extent.specials) | block.about.specials.as_value()),
+            ]
+            with m.If(first | (word < extent.lowest)):
+                m.d.sync += extent.lowest.eq(word)
+            with m.If(first | (word > extent.highest)):
+                m.d.sync += extent.highest.eq(word)
+
+    def _read_words(self, m: Module, ended, finished: _Extent, drain: _Drain):
+        """Read the words of finished dot products, lowest first, and one more for the carry out of the highest.
+
+        Parameters
+        ----------
+        m : Module
+        ended : 1
+            Whether a dot product is finished.
+        finished : _Extent
+            Of each slot.
+        drain : _Drain
+            The word to read next.
+
+        Returns
+        -------
+        last_word, reading : 1
+            Whether it is the last of its dot product, and whether a word is read at all.
+        touched, specials
+            Of the dot product that is read; see :class:`_Extent`.
+        """
+        slots = _slots(self.config)
+        next_slot = Signal(range(slots))
         reading = Signal()
         last_word = Signal()
         begin = Signal(name="drain_begins")
-        word_before_last = Signal.like(read_word, name="word_before_last", reset_less=True)
-        drained_touched = Signal(len(touched), reset_less=True)
-        drained_specials = Signal(len(specials), reset_less=True)
+        word_before_last = Signal.like(drain.word, name="word_before_last", reset_less=True)
+        drained_touched = Signal(len(finished.touched[0]), reset_less=True)
+        drained_specials = Signal(len(finished.specials[0]), reset_less=True)
         waiting, _ = count_nonzero(m, ended, begin, slots, 0, "waiting")
         m.d.comb += begin.eq(waiting & (~reading | last_word))
         m.d.sync += [
             reading.eq(begin | (reading & ~last_word)),
-            last_word.eq(reading & ~last_word & (read_word == word_before_last)),
+            last_word.eq(reading & ~last_word & (drain.word == word_before_last)),
         ]
         with m.If(begin):
             m.d.sync += [
-                drain_slot.eq(next_slot),
+                drain.slot.eq(next_slot),
                 next_slot.eq(Mux(next_slot == slots - 1, 0, next_slot + 1)),
-                read_word.eq(finished["lowest"][next_slot]),
-                word_before_last.eq(finished["highest"][next_slot] + 1),
-                drained_touched.eq(finished["touched"][next_slot]),
-                drained_specials.eq(finished["specials"][next_slot]),
+                drain.word.eq(finished.lowest[next_slot]),
+                word_before_last.eq(finished.highest[next_slot] + 1),
+                drained_touched.eq(finished.touched[next_slot]),
+                drained_specials.eq(finished.specials[next_slot]),
             ]
         with m.Elif(reading):
-            m.d.sync += read_word.eq(read_word + 1)
+            m.d.sync += drain.word.eq(drain.word + 1)
+        return last_word, reading, drained_touched, drained_specials
 
+    def _carry_out(self, m: Module, reading, last_word, read_word, touched, specials, *, even, odd):
+        """Hand the words that are read to the carry propagation."""
+        parts = _parts(self.config)
         # Clock 1: they are asked for. Then come the words, part for part, and then which of them is meant, if any.
-        clocks = 1 + len(parts_of_word)
-        kept = delay(m, drained_touched.bit_select(read_word, 1) & ~last_word, clocks, name="drained_kept")
+        clocks = 1 + len(parts)
+        kept = delay(m, touched.bit_select(read_word, 1) & ~last_word, clocks, name="drained_kept")
         even, odd = (
             Cat(
-                delay(m, word[bits], len(parts_of_word) - number, name=f"{name}_part{number}_drained")
-                for number, bits in enumerate(parts_of_word)
+                delay(m, word[bits], len(parts) - number, name=f"{name}_part{number}_drained")
+                for number, bits in enumerate(parts)
             )
-            for name, word in zip(("even", "odd"), drained_words, strict=True)
+            for name, word in (("even", even), ("odd", odd))
         )
         index = delay(m, read_word, clocks, name="drained_index")
-        m.submodules.carry_out = carry_out = CarryOut(config)
+        m.submodules.carry_out = carry_out = CarryOut(self.config)
         m.d.comb += [
             carry_out.valid.eq(delay_valid(m, reading, clocks + 1, name="drained_valid")),
             carry_out.last.eq(delay(m, last_word, clocks + 1, name="drained_last")),
             carry_out.index.eq(register(m, index, name="word_index")),
             carry_out.content.eq(register(m, Mux(kept, Mux(index[0], odd, even), 0), name="drained")),
-            carry_out.specials.eq(delay(m, drained_specials, clocks + 1, name="seen")),
+            carry_out.specials.eq(delay(m, specials, clocks + 1, name="seen")),
         ]
         wiring.connect(m, carry_out.o, wiring.flipped(self.o))
-        return last_word
 
 
 def parallel_exact_plan(config: MacConfig, queue: int | None = None) -> Plan:

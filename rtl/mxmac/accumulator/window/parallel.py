@@ -1,6 +1,7 @@
 """Accumulator in fixed point of a chosen width."""
 
 from functools import partial
+from typing import NamedTuple
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -18,6 +19,54 @@ __all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "parallel_window_plan"]
 
 #: Clocks from the last block of a dot product to its sum.
 WINDOW_CLOCKS = 4
+
+
+class _LowHalf(NamedTuple):
+    """A block after clock 1, while lower halves are added.
+
+    Members
+    -------
+    addend : Value
+        The block, in the window.
+    limit_low, twice_low : Value
+        Lower half, with a carry, of a limit and this block; and of a limit, the block before, and this one.
+    largest, least : 1
+        Whether the limit is the largest or the least number of the window; neither, if the block is alone.
+    alone : 1
+        Whether it is the first of its dot product.
+    beyond, neg : 1
+        As in ``aligned_layout``.
+    """
+
+    addend: Value
+    limit_low: Value
+    twice_low: Value
+    largest: Value
+    least: Value
+    alone: Value
+    beyond: Value
+    neg: Value
+
+
+class _HighHalf(NamedTuple):
+    """A block after clock 2, while upper halves are added.
+
+    Members
+    -------
+    from_limit, low_from_limit : Value
+        Upper and lower half of a limit and this block.
+    addend : Value
+        Upper half of the block.
+    alone, beyond, neg : 1
+        As in :class:`_LowHalf`.
+    """
+
+    from_limit: Value
+    addend: Value
+    low_from_limit: Value
+    alone: Value
+    beyond: Value
+    neg: Value
 
 
 class WindowAccumulator(wiring.Component):
@@ -41,6 +90,7 @@ class WindowAccumulator(wiring.Component):
 
     def __init__(self, config: MacConfig):
         self.config = config
+        self._half = config.window_bits // 2
         super().__init__(
             {
                 "i": In(stream.Signature(aligned_layout(config), always_ready=True)),
@@ -75,12 +125,18 @@ class WindowAccumulator(wiring.Component):
 
     def _sum(self, m: Module, fresh: Value) -> tuple[Value, Value]:
         """Sum of the dot product within the limits, and whether it ever was beyond one."""
-        width, block = self.config.window_bits, self.i.payload
-        half = width // 2
         valid_low = delay_valid(m, self.i.valid, 1, name="adds_low")
         valid_high = delay_valid(m, valid_low, 1, name="adds_high")
+        # Whether the sum of the block before the last was beyond the limits.
+        outside_late = Signal()
+        first = self._add_to_limit(m, fresh)
+        low, second = self._add_low(m, valid_low, first, outside_late)
+        return self._add_high(m, valid_high, low, second, outside_late)
 
-        # Clock 1: a limit and this block, of the lower half; the block alone, if it is the first one.
+    def _add_to_limit(self, m: Module, fresh: Value) -> _LowHalf:
+        """Add this block to a limit, in the lower half; the block alone, if it is the first one: clock 1."""
+        block = self.i.payload
+        half = self._half
         largest = Signal(name="largest_before")
         least = Signal(name="least_before")
         limit_low = Signal(half + 1)
@@ -95,41 +151,37 @@ class WindowAccumulator(wiring.Component):
                 before_low.eq(Mux(block.dot_last, 0, limit_low[:half])),
                 twice_low.eq(before_low + block.value[:half]),
             ]
-        addend, limit_low, largest, least, alone, beyond, neg = (
-            self._held(m, self.i.valid, value, name)
-            for name, value in {
-                "addend": block.value.as_unsigned(),
-                "limit_low": limit_low,
-                "largest": largest,
-                "least": least,
-                "alone": fresh,
-                "beyond": block.beyond,
-                "neg": block.neg,
-            }.items()
+        return _LowHalf(
+            addend=self._held(m, self.i.valid, block.value.as_unsigned(), "addend"),
+            limit_low=self._held(m, self.i.valid, limit_low, "limit_low"),
+            twice_low=twice_low,
+            largest=self._held(m, self.i.valid, largest, "largest"),
+            least=self._held(m, self.i.valid, least, "least"),
+            alone=self._held(m, self.i.valid, fresh, "alone"),
+            beyond=self._held(m, self.i.valid, block.beyond, "beyond"),
+            neg=self._held(m, self.i.valid, block.neg, "neg"),
         )
 
-        # Clock 2: the same of the upper half, and the lower half of the sum. Whether the sum of the block before
-        # the last was beyond the limits is known by now.
-        outside_late = Signal()
+    def _add_low(self, m: Module, valid: Value, first: _LowHalf, outside_late: Value) -> tuple[Signal, _HighHalf]:
+        """Add the block to a limit in the upper half, and to the sum in the lower half: clock 2."""
+        width, half = self.config.window_bits, self._half
         low = Signal(half + 1, reset_less=True)
-        with m.If(valid_low):
-            m.d.sync += low.eq(Mux(outside_late | alone, twice_low, low[:half] + addend[:half]))
-        limit = Cat(largest.replicate(width - 1 - half), least.replicate(3))
-        high_from_limit = self._held(
-            m, valid_low, add_with_carry(addend[half:], limit, limit_low[half], width + 2 - half), "limit_high"
-        )
-        high_addend, low_from_limit, alone, beyond, neg = (
-            self._held(m, valid_low, value, name)
-            for name, value in {
-                "addend_high": addend[half:],
-                "limit_low_later": limit_low[:half],
-                "alone_later": alone,
-                "beyond_later": beyond,
-                "neg_later": neg,
-            }.items()
+        with m.If(valid):
+            m.d.sync += low.eq(Mux(outside_late | first.alone, first.twice_low, low[:half] + first.addend[:half]))
+        limit = Cat(first.largest.replicate(width - 1 - half), first.least.replicate(3))
+        from_limit = add_with_carry(first.addend[half:], limit, first.limit_low[half], width + 2 - half)
+        return low, _HighHalf(
+            from_limit=self._held(m, valid, from_limit, "limit_high"),
+            addend=self._held(m, valid, first.addend[half:], "addend_high"),
+            low_from_limit=self._held(m, valid, first.limit_low[:half], "limit_low_later"),
+            alone=self._held(m, valid, first.alone, "alone_later"),
+            beyond=self._held(m, valid, first.beyond, "beyond_later"),
+            neg=self._held(m, valid, first.neg, "neg_later"),
         )
 
-        # Clock 3: the upper half, and the lower one for certain.
+    def _add_high(self, m: Module, valid: Value, low: Signal, second: _HighHalf, outside_late: Signal) -> tuple[Value, Value]:
+        """Add in the upper half, choose, and limit the sum: clocks 3 and 4."""
+        width, half = self.config.window_bits, self._half
         high = Signal(width + 2 - half, reset_less=True)
         sum_low = Signal(half, reset_less=True)
         sum_beyond = Signal(reset_less=True)
@@ -142,20 +194,19 @@ class WindowAccumulator(wiring.Component):
         seen_outside = Signal(reset_less=True)
         m.d.comb += [
             outside.eq(sum_beyond | (top.any() & ~top.all())),
-            outside_late.eq(Mux(valid_high, outside, seen_outside)),
-            chosen.eq(outside | alone),
+            outside_late.eq(Mux(valid, outside, seen_outside)),
+            chosen.eq(outside | second.alone),
         ]
-        added = add_with_carry(high, high_addend, low[half], len(high))
-        with m.If(valid_high):
+        added = add_with_carry(high, second.addend, low[half], len(high))
+        with m.If(valid):
             m.d.sync += [
                 seen_outside.eq(outside),
-                high.eq(Mux(chosen, high_from_limit, added)),
-                sum_low.eq(Mux(chosen, low_from_limit, low[:half])),
-                sum_beyond.eq(beyond),
-                sum_neg.eq(neg),
-                overflow.eq(~alone & (overflow | outside)),
+                high.eq(Mux(chosen, second.from_limit, added)),
+                sum_low.eq(Mux(chosen, second.low_from_limit, low[:half])),
+                sum_beyond.eq(second.beyond),
+                sum_neg.eq(second.neg),
+                overflow.eq(~second.alone & (overflow | outside)),
             ]
-
         # Clock 4: back to the limits.
         m.d.comb += sum_pos.eq(~sum_neg)
         limit = Cat(sum_pos.replicate(width - 1), sum_neg)

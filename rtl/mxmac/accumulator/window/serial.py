@@ -3,7 +3,7 @@
 from functools import partial
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig
@@ -192,50 +192,17 @@ class SerialWindow(wiring.Component):
         return Mux(top, Cat((~neg).replicate(sign_from), neg.replicate(width - sign_from)), (~neg).replicate(width))
 
     def _sum(self, m: Module, rounder, sweep, addend, anchor):
-        config, width, chunks = self.config, self._width, self._window_chunks
-        window = Signal(width * chunks)
+        """Add the block's chunks to those of the window, and hand the sum of a dot product to the rounder."""
+        # Whether the last sweep came to a limit, and to the lower one.
         limited = Signal()
         limited_neg = Signal()
-        sign = Signal()
-        carry = Signal()
-        old = Signal(width)
-        total = Signal(width + 1)
-        with m.If(sweep.kept):
-            m.d.comb += old.eq(Mux(limited, self._limit(sweep.top, limited_neg), window[:width]))
-        with m.Elif(sweep.above):
-            m.d.comb += old.eq(sign.replicate(width))
-        m.d.comb += total.eq(old + addend + carry)
-        shift = Signal()
-        m.d.comb += shift.eq(sweep.running & sweep.in_window)
-        m.d.sync += carry.eq(total[-1] & sweep.running & ~sweep.ends)
-        with m.If(shift):
-            m.d.sync += [window.eq(Cat(window[width:], total[:width])), sign.eq(old[-1])]
-
-        # What lies above the window has to be all sign.
-        sum_chunk, neg = total[:width], total[width - 1]
-        no_ones = Signal(reset_less=True)
-        no_zeros = Signal(reset_less=True)
-        outside = Signal()
-        m.d.comb += outside.eq((~no_ones | sum_chunk.any()) & (~no_zeros | ~sum_chunk.all()))
-        top = sum_chunk[(config.window_bits - 1) % width :]
-        with m.If(sweep.top):
-            m.d.sync += [no_ones.eq(~top.any()), no_zeros.eq(top.all())]
-        with m.Else():
-            m.d.sync += [no_ones.eq(no_ones & ~sum_chunk.any()), no_zeros.eq(no_zeros & sum_chunk.all())]
-        with m.If(sweep.ends):
-            m.d.sync += [limited.eq(outside), limited_neg.eq(neg)]
-
+        shift, total = self._add(m, sweep, addend, limited, limited_neg)
+        sum_chunk = total[: self._width]
+        self._check_limits(m, sweep, sum_chunk, total[self._width - 1], limited, limited_neg)
         done = Signal()
-        lost = Signal()
-        specials = Signal(SPECIALS)
         m.d.comb += done.eq(sweep.ends & sweep.dot_last)
         forgets = sweep.begins & sweep.dot_last
-        nan = delay(m, self.scale.nan, SCALE_CLOCKS, name="scale_nan")
-        of_block = specials_of_block(self.i.payload.specials, nan).as_value()
-        of_block = delay(m, of_block, ADDEND_CLOCKS, name="block_specials")
-        m.d.sync += lost.eq(Mux(forgets, 0, lost | (sweep.running & sweep.below & addend.any())))
-        with m.If(sweep.begins):
-            m.d.sync += specials.as_value().eq((specials.as_value() & (~forgets).replicate(SPECIALS.size)) | of_block)
+        lost, specials = self._track_losses(m, sweep, addend, forgets)
         # A clock after its end it is known whether a sweep came to a limit.
         swept = delay_valid(m, sweep.ends, 1, name="swept")
         settled = delay_valid(m, done, 1, name="settled")
@@ -255,7 +222,7 @@ class SerialWindow(wiring.Component):
             ]
         with m.If(settled):
             m.d.sync += [
-                held.msb.eq(Mux(limited, config.window_bits - 2 - _MSB_MIN, msb)),
+                held.msb.eq(Mux(limited, self.config.window_bits - 2 - _MSB_MIN, msb)),
                 held.neg.eq(limited_neg),
                 held.zero.eq(~(nonzero | limited)),
                 held.inexact.eq(held.inexact | limited),
@@ -264,6 +231,52 @@ class SerialWindow(wiring.Component):
             ]
         m.d.comb += [rounder.total.eq(held), rounder.total.below.eq(0)]
         self._read(m, rounder.i, done, shift & sweep.dot_last, sum_chunk, cut_off, held.neg)
+
+    def _add(self, m: Module, sweep, addend, limited, limited_neg):
+        """Add a chunk to that of the window; return whether it belongs to the window, and the sum with its carry."""
+        width = self._width
+        window = Signal(width * self._window_chunks)
+        sign = Signal()
+        carry = Signal()
+        old = Signal(width)
+        total = Signal(width + 1)
+        with m.If(sweep.kept):
+            m.d.comb += old.eq(Mux(limited, self._limit(sweep.top, limited_neg), window[:width]))
+        with m.Elif(sweep.above):
+            m.d.comb += old.eq(sign.replicate(width))
+        m.d.comb += total.eq(old + addend + carry)
+        shift = Signal()
+        m.d.comb += shift.eq(sweep.running & sweep.in_window)
+        m.d.sync += carry.eq(total[-1] & sweep.running & ~sweep.ends)
+        with m.If(shift):
+            m.d.sync += [window.eq(Cat(window[width:], total[:width])), sign.eq(old[-1])]
+        return shift, total
+
+    def _check_limits(self, m: Module, sweep, sum_chunk, neg, limited, limited_neg):
+        """Check that all bits above the window equal its sign."""
+        no_ones = Signal(reset_less=True)
+        no_zeros = Signal(reset_less=True)
+        outside = Signal()
+        m.d.comb += outside.eq((~no_ones | sum_chunk.any()) & (~no_zeros | ~sum_chunk.all()))
+        top = sum_chunk[(self.config.window_bits - 1) % self._width :]
+        with m.If(sweep.top):
+            m.d.sync += [no_ones.eq(~top.any()), no_zeros.eq(top.all())]
+        with m.Else():
+            m.d.sync += [no_ones.eq(no_ones & ~sum_chunk.any()), no_zeros.eq(no_zeros & sum_chunk.all())]
+        with m.If(sweep.ends):
+            m.d.sync += [limited.eq(outside), limited_neg.eq(neg)]
+
+    def _track_losses(self, m: Module, sweep, addend, forgets) -> tuple[Signal, data.View]:
+        """Whether bits of the dot product were lost below the window, and its specials."""
+        lost = Signal()
+        specials = Signal(SPECIALS)
+        nan = delay(m, self.scale.nan, SCALE_CLOCKS, name="scale_nan")
+        of_block = specials_of_block(self.i.payload.specials, nan).as_value()
+        of_block = delay(m, of_block, ADDEND_CLOCKS, name="block_specials")
+        m.d.sync += lost.eq(Mux(forgets, 0, lost | (sweep.running & sweep.below & addend.any())))
+        with m.If(sweep.begins):
+            m.d.sync += specials.as_value().eq((specials.as_value() & (~forgets).replicate(SPECIALS.size)) | of_block)
+        return lost, specials
 
     def _msb(self, m: Module, shift, sweep, sum_chunk):
         """Index of the highest bit that is not as the one above it, counted from ``_MSB_MIN``, and whether there is one.
