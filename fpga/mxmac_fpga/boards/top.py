@@ -43,7 +43,6 @@ class ResetAfterLock(wiring.Component):
         super().__init__()
 
     def elaborate(self, platform):
-        """Build it."""
         m = Module()
         m.domains.start = ClockDomain(local=True, async_reset=True)
         m.d.comb += ClockSignal("start").eq(self.clock)
@@ -83,7 +82,6 @@ class BoardTop(Elaboratable):
         self.accelerator = Accelerator(board.config, self.clock_hz, board.baud if baud is None else baud)
 
     def elaborate(self, platform: Platform):
-        """Build everything; ``platform`` is that of the board."""
         m = Module()
         m.submodules.accelerator = accelerator = self.accelerator
         self._clock(m, platform)

@@ -60,7 +60,6 @@ class Accelerator(wiring.Component):
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(LEDS)})
 
     def elaborate(self, platform):
-        """Build everything."""
         m = Module()
         m.submodules.uart_receiver = uart_receiver = UartReceiver(self.bit_clocks)
         m.submodules.frame_receiver = frame_receiver = FrameReceiver(self.facts.buffer)

@@ -48,7 +48,6 @@ class BeatAssembler(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the assembler."""
         m = Module()
         config, beat = self.config, self.o.payload
         sizes = [operand_bytes(config, side) for side in ("a", "b")]
@@ -116,7 +115,6 @@ class ResultSender(wiring.Component):
         super().__init__({"i": In(stream.Signature(result_layout(config.output))), "o": Out(stream.Signature(8))})
 
     def elaborate(self, platform):
-        """Build the sender."""
         m = Module()
         size = result_bytes(self.config)
         index = Signal(range(size))

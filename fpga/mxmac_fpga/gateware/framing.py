@@ -39,7 +39,6 @@ class SerialCrc(wiring.Component):
     register: Out(32, init=(1 << 32) - 1)
 
     def elaborate(self, platform):
-        """Build the register."""
         m = Module()
         bits = Signal(8)
         left = Signal(4)
@@ -104,7 +103,6 @@ class FrameReceiver(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the receiver."""
         m = Module()
         ring = Memory(shape=TOKEN, depth=self.depth, init=[])
         m.submodules.ring = ring
@@ -212,7 +210,6 @@ class FrameTransmitter(wiring.Component):
     o: Out(stream.Signature(8))
 
     def elaborate(self, platform):
-        """Build the transmitter."""
         m = Module()
         m.submodules.crc = crc = SerialCrc()
         token = self.i.payload

@@ -93,7 +93,6 @@ class Sequencer(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the sequencer."""
         m = Module()
         parts = self._parts(m)
         owed = self._owed(m)

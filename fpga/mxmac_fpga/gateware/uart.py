@@ -68,7 +68,6 @@ class UartReceiver(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the receiver."""
         m = Module()
         line = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
@@ -119,7 +118,6 @@ class UartTransmitter(wiring.Component):
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
     def elaborate(self, platform):
-        """Build the transmitter."""
         m = Module()
         timer = Signal(range(self.clocks))
         left = Signal(range(11))

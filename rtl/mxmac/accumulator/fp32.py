@@ -155,7 +155,6 @@ class Fp32Accumulator(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the accumulator."""
         m = Module()
         config = self.config
         front = fp32_latency(config) - fp32_add_clocks(config) - QUEUE_CLOCKS

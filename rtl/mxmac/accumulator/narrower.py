@@ -42,7 +42,6 @@ class Fp32Narrower(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the narrower."""
         m = Module()
         code, status = self.i.payload.data, self.i.payload.status
         man, exp, neg = code[: FP32.man_bits], code[FP32.man_bits : -1], code[-1]

@@ -106,7 +106,6 @@ class SerialRounder(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the rounder."""
         m = Module()
         total = Signal.like(self.total, name="held", reset_less=True)
         first = Signal()

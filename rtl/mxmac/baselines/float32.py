@@ -68,7 +68,6 @@ class Fp32Multiplier(wiring.Component):
     latency = 1 + PRODUCT_CLOCKS + 2
 
     def elaborate(self, platform):
-        """Build the multiplier."""
         m = Module()
         a, b = unpacked(m, self.a, name="a_number"), unpacked(m, self.b, name="b_number")
         zero = ~a.normal | ~b.normal
@@ -152,7 +151,6 @@ class Fp32Adder(wiring.Component):
         return self.ADD_CLOCKS + self.round_clocks
 
     def elaborate(self, platform):
-        """Build the adder."""
         m = Module()
         # Three bits below both significands keep what rounding has to know.
         field = max(len(self.sig), FP32.sig_bits) + 3

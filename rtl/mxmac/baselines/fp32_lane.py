@@ -63,7 +63,6 @@ class Fp32Lane(wiring.Component):
                 raise UserError(side, "A lane in binary32 takes one format")
 
     def elaborate(self, platform):
-        """Build the lane."""
         m = Module()
         codes = (("a", self.a, self.config.operand_a), ("b", self.b, self.config.operand_b))
         a, b = (

@@ -48,7 +48,6 @@ class ScaleByMultiplication(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the stage."""
         m = Module()
         config = self.config
         m.submodules.converter = converter = Rounder(
@@ -167,7 +166,6 @@ class Fp32ScaleDatapath(wiring.Component):
             raise UserError("output", "Scales in binary32 go with results in binary32: choose fp32")
 
     def elaborate(self, platform):
-        """Build the datapath."""
         m = Module()
         m.submodules.datapath = datapath = self._datapath
         wiring.connect(m, wiring.flipped(self.i), datapath.i)

@@ -65,7 +65,6 @@ class Datapath(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the datapath."""
         m = Module()
         config, beat = self.config, self.i.payload
         m.submodules.tree = tree = AdderTree(config)

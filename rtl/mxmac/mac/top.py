@@ -62,7 +62,6 @@ class MacTop(wiring.Component):
         }
 
     def elaborate(self, platform):
-        """Build the unit and connect its streams."""
         m = Module()
         m.submodules.mac = mac = MacUnit(self.config)
         beat, result = mac.i.payload, mac.o.payload

@@ -83,7 +83,6 @@ class MacUnit(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the unit."""
         m = Module()
         config = self.config
         m.submodules.datapath = datapath = Datapath(config)

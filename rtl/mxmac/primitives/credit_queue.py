@@ -68,7 +68,6 @@ class CreditQueue(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the queue."""
         m = Module()
         entries = Memory(shape=self._width, depth=self.places, init=[])
         m.submodules.entries = entries

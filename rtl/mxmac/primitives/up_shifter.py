@@ -74,7 +74,6 @@ class UpShifter(wiring.Component):
         super().__init__({"i": In(number), "o": Out(ones_layout(width) if signed else width)})
 
     def elaborate(self, platform):
-        """Build the shifter."""
         m = Module()
         value, exp, neg = self.i.sig, self.i.exp, self.i.neg if self._signed else Const(0)
         for level in range(self._fine):

@@ -80,7 +80,6 @@ class ElementPreparer(wiring.Component):
         super().__init__({"code": In(config.source.width), **choice, "key": Out(key_layout(config)), "prepared": Out(layout)})
 
     def elaborate(self, platform):
-        """Build the lane's front."""
         m = Module()
         source = self.config.source
         man, exp, neg = self.code[: source.man_bits], self.code[source.man_bits : -1], self.code[-1]
@@ -203,7 +202,6 @@ class ElementEncoder(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the encoder."""
         m = Module()
         config, prepared = self.config, self.prepared
         # Clock 1: distance of the exponent from emin.

@@ -42,7 +42,6 @@ class BlockScale(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the tree of maxima, with a register after each level, and the rule's arithmetic."""
         m = Module()
         config = self.config
         nodes = [key.as_value() for key in self.keys]

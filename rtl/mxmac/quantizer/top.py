@@ -61,7 +61,6 @@ class QuantizerTop(wiring.Component):
         }
 
     def elaborate(self, platform):
-        """Build the quantizer and connect its streams."""
         m = Module()
         m.submodules.quantizer = quantizer = Quantizer(self.config)
         floats, elements = quantizer.i.payload, quantizer.o.payload

@@ -96,7 +96,6 @@ class Quantizer(wiring.Component):
         super().__init__({"i": In(stream.Signature(floats_layout(config))), "o": Out(stream.Signature(mx_layout(config)))})
 
     def elaborate(self, platform):
-        """Build the quantizer."""
         m = Module()
         config, beat = self.config, self.i.payload
         taken = Signal()

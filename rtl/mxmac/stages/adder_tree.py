@@ -55,7 +55,6 @@ class AdderTree(wiring.Component):
         super().__init__({"products": In(product_layout(config)).array(config.lanes), "beat": Out(beat_sum_layout(config))})
 
     def elaborate(self, platform):
-        """Build the tree."""
         m = Module()
         # (sum, carry, number of products in them)
         nodes = [(product.ones.as_signed(), product.neg, 1) for product in self.products]

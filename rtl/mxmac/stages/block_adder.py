@@ -56,7 +56,6 @@ class BlockAdder(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the adder."""
         m = Module()
         config, beat, block = self.config, self.i.payload, self.o.payload
         total = Signal(signed(config.block_sum_bits), reset_less=True)

@@ -47,7 +47,6 @@ class Decoder(wiring.Component):
         super().__init__({"code": In(operand.width), **choice, "element": Out(decoded_layout(operand))})
 
     def elaborate(self, platform):
-        """Build the decoder."""
         m = Module()
         if len(self.operand.formats) == 1:
             self._decode(m, self.operand.formats[0])

@@ -68,7 +68,6 @@ class Multiplier(wiring.Component):
         super().__init__({**element_ports(config), **outputs})
 
     def elaborate(self, platform):
-        """Build the multiplier."""
         m = Module()
         if self.config.multiplier is MultiplierKind.DSP:
             self._multiply_integers(m)

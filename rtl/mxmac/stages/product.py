@@ -96,7 +96,6 @@ class ElementProduct(wiring.Component):
         super().__init__({**element_ports(config), **outputs})
 
     def elaborate(self, platform):
-        """Build the multiplier."""
         m = Module()
         config = self.config
         a, b, neg = decoded_pair(m, self)

@@ -111,7 +111,6 @@ class Rounder(wiring.Component):
         return _headroom(self.output, self.width, self.exp_min)
 
     def elaborate(self, platform):
-        """Build the rounder."""
         m = Module()
         total = self.i.payload
         state = {"value": total.value, "exp": total.exp, "inexact": total.inexact, "overflow": total.overflow}

@@ -25,7 +25,6 @@ class ScaleSum(wiring.Component):
     scale: Out(scale_sum_layout())
 
     def elaborate(self, platform):
-        """Build the adder."""
         m = Module()
         m.d.comb += [
             self.scale.exp.eq(self.scale_a + self.scale_b),

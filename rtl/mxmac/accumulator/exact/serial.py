@@ -127,7 +127,6 @@ class SerialExact(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the accumulator."""
         m = Module()
         config, layout = self.config, scaled_block_layout(self.config)
         m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)

@@ -67,7 +67,6 @@ class WordMemory(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the memory."""
         m = Module()
         asked = self._place(m, "asked", self.slot, self.index)
         drained = self._place(m, "drain", self.drain_slot, self.drain_index)

@@ -99,7 +99,6 @@ class WindowAccumulator(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the accumulator."""
         m = Module()
         block, total = self.i.payload, self.o.payload
         fresh = Signal(init=1)

@@ -87,7 +87,6 @@ class ScaleApplier(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Build the scale applier."""
         m = Module()
         config, block = self.config, self.i.payload.block
         latency = scale_applier_latency(config)

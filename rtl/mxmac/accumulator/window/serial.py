@@ -80,7 +80,6 @@ class SerialWindow(wiring.Component):
         self._block_chunks = chunk_count(config.block_sum_bits, chunk_bits)
 
     def elaborate(self, platform):
-        """Build the accumulator."""
         m = Module()
         config, width = self.config, self._width
         window_chunks, block_chunks = self._window_chunks, self._block_chunks
