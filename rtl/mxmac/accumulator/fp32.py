@@ -169,12 +169,10 @@ class Fp32Accumulator(wiring.Component):
 
     def _next_block(self, m: Module) -> data.View:
         """The block that comes next, taken as soon as the addition before it has had its clocks."""
-        layout = scaled_block_layout(self.config)
-        m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
+        m.submodules.queue = queue = CreditQueue(shape=scaled_block_layout(self.config), depth=self.queue)
+        wiring.connect(m, wiring.flipped(self.i), queue.i)
         pause = Signal(range(fp32_add_clocks(self.config)))
         m.d.comb += [
-            queue.i.valid.eq(self.i.valid),
-            queue.i.payload.eq(self.i.payload.as_value()),
             queue.o.ready.eq(pause == 0),
             self.taken.eq(queue.o.valid & queue.o.ready),
         ]
@@ -182,7 +180,7 @@ class Fp32Accumulator(wiring.Component):
             m.d.sync += pause.eq(fp32_add_clocks(self.config) - 1)
         with m.Elif(pause.any()):
             m.d.sync += pause.eq(pause - 1)
-        return data.View(layout, queue.o.payload)
+        return queue.o.payload
 
     def _normalise(self, m: Module, scaled: data.View):
         """Move the block's sum up until sign and first bit differ, and lower its exponent accordingly.

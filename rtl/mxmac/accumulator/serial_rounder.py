@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..formats import Format
 from ..primitives.bits import delay, delay_valid, exceeds, register
 from ..stages.layouts import SPECIALS, result_layout
-from ..stages.result import classify, pack_result
+from ..stages.result import Rounded, classify, pack_result
 
 __all__ = ["SerialRounder", "chunk_count", "chunk_layout", "serial_rounder_clocks", "serial_total_layout"]
 
@@ -223,14 +223,14 @@ class SerialRounder(wiring.Component):
         any_inexact = total.inexact | inexact | sticky
         # What rounding has made the smallest normal number is tiny all the same, if with one bit more it had not become so.
         tiny = subnormal & ~total.zero & ((hidden == 0) | just_half)
-        state = {
-            "code": Cat(register(m, result[2 : 2 + output.man_bits], name="fraction"), top),
-            "neg": total.neg,
-            "inexact": register(m, any_inexact, name="inexact"),
-            "overflow": total.overflow,
-            "underflow": register(m, any_inexact & tiny, name="underflow"),
-        }
-        packed, status = pack_result(m, output, classify(output, state, total.specials))
+        final = Rounded(
+            code=Cat(register(m, result[2 : 2 + output.man_bits], name="fraction"), top),
+            neg=total.neg,
+            inexact=register(m, any_inexact, name="inexact"),
+            overflow=total.overflow,
+            underflow=register(m, any_inexact & tiny, name="underflow"),
+        )
+        packed, status = pack_result(m, output, classify(output, final, total.specials))
         m.d.sync += [
             self.o.valid.eq(delay_valid(m, done, 1, name="packed")),
             self.o.payload.data.eq(packed),

@@ -88,7 +88,7 @@ class _BinaryDatapath(Datapath):
         # Blocks wait for the addition before their own.
         clocks = fp32_add_clocks(self.config)
         depth = self.plan.queue + -(-scaler.latency // self.plan.block_interval)
-        m.submodules.queue = queue = CreditQueue(width=FP32.width + 1, depth=depth)
+        m.submodules.queue = queue = CreditQueue(shape=FP32.width + 1, depth=depth)
         pause = Signal(range(clocks))
         m.d.comb += [
             queue.i.valid.eq(valid),

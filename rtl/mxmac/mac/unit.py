@@ -86,8 +86,7 @@ class MacUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.datapath = datapath = Datapath(config)
-        width = result_layout(config.output).size
-        m.submodules.results = queue = CreditQueue(width=width, depth=self.plan.results)
+        m.submodules.results = queue = CreditQueue(shape=result_layout(config.output), depth=self.plan.results)
 
         taken = Signal()
         block_complete = Signal()
@@ -141,11 +140,6 @@ class MacUnit(wiring.Component):
                 name="block",
             )
 
-        m.d.comb += [
-            queue.i.valid.eq(datapath.o.valid),
-            queue.i.payload.eq(datapath.o.payload.as_value()),
-            self.o.valid.eq(queue.o.valid),
-            self.o.payload.eq(queue.o.payload),
-            queue.o.ready.eq(self.o.ready),
-        ]
+        wiring.connect(m, datapath.o, queue.i)
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m

@@ -1,6 +1,6 @@
 """A queue that nothing behind it ever has to wait for, since places in it are handed out beforehand."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -44,32 +44,39 @@ def queue_depth(depth: int) -> int:
 
 
 class CreditQueue(wiring.Component):
-    """First in, first out, through a memory of a power of two places. The writer makes sure that there is room.
+    """Queue (first in, first out) in a memory of a power of two places. The writer must hold a credit for each entry.
+
+    Latency ``QUEUE_CLOCKS`` cycles at least, throughput one entry per cycle.
 
     Parameters
     ----------
-    width : int
-        Bits of an entry.
+    shape : ShapeLike
+        Shape of an entry.
     depth : int
-        Entries to have room for, at least; the attribute ``depth`` says for how many there is.
+        Least number of entries to have room for.
+
+    Attributes
+    ----------
+    depth : int
+        Number of entries that the queue has room for.
 
     Members
     -------
-    i : In(stream.Signature(width, always_ready=True))
-    o : Out(stream.Signature(width))
-        ``QUEUE_CLOCKS`` later at the earliest, out of registers.
+    i : In(stream.Signature(shape, always_ready=True))
+    o : Out(stream.Signature(shape))
+        From registers.
     """
 
-    def __init__(self, *, width: int, depth: int):
+    def __init__(self, *, shape: ShapeLike, depth: int):
         self.places, self.depth = _places(depth), queue_depth(depth)
-        self._width = width
+        self._shape = shape
         super().__init__(
-            {"i": In(stream.Signature(width, always_ready=True)), "o": Out(stream.Signature(width))},
+            {"i": In(stream.Signature(shape, always_ready=True)), "o": Out(stream.Signature(shape))},
         )
 
     def elaborate(self, platform):
         m = Module()
-        entries = Memory(shape=self._width, depth=self.places, init=[])
+        entries = Memory(shape=self._shape, depth=self.places, init=[])
         m.submodules.entries = entries
         write = entries.write_port()
         read = entries.read_port()

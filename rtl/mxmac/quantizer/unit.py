@@ -184,13 +184,13 @@ class Quantizer(wiring.Component):
             m.d.sync += written.eq(written + 1)
 
         layout = _block_layout(config)
-        m.submodules.scales = scales = CreditQueue(width=layout.size, depth=(depth - 1) // config.beats + 1)
+        m.submodules.scales = scales = CreditQueue(shape=layout, depth=(depth - 1) // config.beats + 1)
         fetch = Signal()
         room = Signal()
         _, block_ends = self._index(m, fetch, "fetch_index")
         m.d.comb += [
             scales.i.valid.eq(delay_valid(m, taken & last, config.align_clocks, name="block_valid")),
-            scales.i.payload.eq(block.as_value()),
+            scales.i.payload.eq(block),
             scales.o.ready.eq(fetch & block_ends),
             fetch.eq(scales.o.valid & room),
         ]
@@ -199,7 +199,7 @@ class Quantizer(wiring.Component):
         credit(m, self.i.ready, depth, taken=taken, returned=fetch, name="beats")
 
         now = Signal(layout, name="block_now", reset_less=True)
-        next_block = data.View(layout, scales.o.payload)
+        next_block = scales.o.payload
         m.d.sync += [now.eq(next_block), now.last.eq(next_block.last & block_ends)]
         offsets = [index * len(prepared[0]) for index in range(config.lanes)]
         lanes = [read.data[offset : offset + len(prepared[0])] for offset in offsets]
@@ -208,9 +208,8 @@ class Quantizer(wiring.Component):
     def _encode(self, m: Module, taken: Value, room: Signal, valid: Value, prepared: list[Value], block: data.View):
         """Encode beats, which are valid some clocks after they are taken while there is room for their results."""
         config = self.config
-        layout = mx_layout(config)
-        results = CreditQueue(width=layout.size, depth=results_queued(config))
-        result = Signal(layout)
+        results = CreditQueue(shape=mx_layout(config), depth=results_queued(config))
+        result = Signal(mx_layout(config))
         nan = register(m, block.scale == SCALE_NAN, name="nan")
         nan = delay(m, nan, ENCODE_CLOCKS - 2, name="nan")
         overflow = None
@@ -231,9 +230,7 @@ class Quantizer(wiring.Component):
             result.scale.eq(delay(m, block.scale, ENCODE_CLOCKS, name="scale_of_result")),
             result.last.eq(delay(m, block.last, ENCODE_CLOCKS, name="last_of_result")),
             results.i.valid.eq(delay_valid(m, valid, ENCODE_CLOCKS, name="result_valid")),
-            results.i.payload.eq(result.as_value()),
-            self.o.valid.eq(results.o.valid),
-            self.o.payload.eq(results.o.payload),
-            results.o.ready.eq(self.o.ready),
+            results.i.payload.eq(result),
         ]
+        wiring.connect(m, results.o, wiring.flipped(self.o))
         credit(m, room, results.depth, taken=taken, returned=results.o.valid & self.o.ready, name="results")

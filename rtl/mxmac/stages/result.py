@@ -1,55 +1,103 @@
 """The result of a unit: its code and its status flags."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from ..formats import Format
 from .layouts import STATUS
 
-__all__ = ["classify", "pack_result"]
+__all__ = ["Classified", "Rounded", "classify", "pack_result"]
 
 
-def classify(output: Format, state: dict, specials: data.View) -> dict:
-    """Return ``state`` with what kind of result it is: what ``pack_result`` needs.
+@dataclass(frozen=True, kw_only=True)
+class Rounded:
+    """A rounded magnitude with its sign and flags. All flags are one bit.
+
+    Members
+    -------
+    code : Value
+        Fraction, and above it the biased exponent, which may be too large.
+    neg : Value
+    inexact, overflow, underflow : Value
+        For the flags NX, OF and UF.
+    """
+
+    code: Value
+    neg: Value
+    inexact: Value
+    overflow: Value
+    underflow: Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classified:
+    """A result with its class. All members but ``code`` are one bit.
+
+    Members
+    -------
+    inexact, overflow, underflow, neg, code : Value
+        As in :class:`Rounded`; ``code`` in the width of the format without its sign.
+    nan, invalid, infinite : Value
+        Whether it is NaN, whether that is new (flag NV), and whether it is an Inf that an element or a block was.
+    too_large : Value
+        Whether it overflows when it is rounded.
+    """
+
+    inexact: Value
+    overflow: Value
+    neg: Value
+    code: Value
+    underflow: Value
+    nan: Value
+    invalid: Value
+    infinite: Value
+    too_large: Value
+
+
+def classify(output: Format, rounded: Rounded, specials: data.View) -> Classified:
+    """Return the class of a result.
 
     Parameters
     ----------
     output : Format
-    state : dict
-        ``code``: fraction and biased exponent, which may be too large; flags ``neg``, ``inexact``, ``overflow``,
-        ``underflow``.
+    rounded : Rounded
     specials : SPECIALS
-        If any is set, ``state`` means nothing.
+        Of all that was added up. If any is set, ``rounded`` is ignored.
     """
-    exp = state["code"][output.man_bits :]
+    exp = rounded.code[output.man_bits :]
     invalid = specials.invalid | (specials.pos_inf & specials.neg_inf)
     infinite = specials.pos_inf | specials.neg_inf
     too_large = exp[output.exp_bits :].any() | exp[: output.exp_bits].all()
-    return state | {
-        "code": state["code"][: output.width - 1],
-        "nan": specials.nan | invalid,
-        "invalid": invalid,
-        "infinite": infinite,
-        "too_large": too_large,
-        "neg": Mux(infinite, specials.neg_inf, state["neg"]),
-    }
+    return Classified(
+        inexact=rounded.inexact,
+        overflow=rounded.overflow,
+        neg=Mux(infinite, specials.neg_inf, rounded.neg),
+        code=rounded.code[: output.width - 1],
+        underflow=rounded.underflow,
+        nan=specials.nan | invalid,
+        invalid=invalid,
+        infinite=infinite,
+        too_large=too_large,
+    )
 
 
-def pack_result(m: Module, output: Format, state: dict) -> tuple[Signal, data.View]:
-    """Return code and ``STATUS`` of a result, of which ``classify`` has said what it is."""
-    nan, infinite, too_large = state["nan"], state["infinite"], state["too_large"]
+def pack_result(m: Module, output: Format, classified: Classified) -> tuple[Signal, data.View]:
+    """Return code and ``STATUS`` of a classified result."""
+    infinite, too_large = classified.infinite, classified.too_large
     result = Signal(output.width, name="result")
     status = Signal(STATUS, name="result_status")
-    with m.If(nan):
+    with m.If(classified.nan):
         m.d.comb += result.eq(output.nan_code)
-        m.d.comb += status.nv.eq(state["invalid"])
+        m.d.comb += status.nv.eq(classified.invalid)
     with m.Else():
-        code = Mux(infinite | too_large, output.inf_code, state["code"])
-        m.d.comb += result.eq(Cat(code, state["neg"]))
+        code = Mux(infinite | too_large, output.inf_code, classified.code)
+        m.d.comb += result.eq(Cat(code, classified.neg))
         with m.If(~infinite):
             m.d.comb += [
-                status.nx.eq(state["inexact"] | too_large),
-                status.of.eq(state["overflow"] | too_large),
-                status.uf.eq(state["underflow"]),
+                status.nx.eq(classified.inexact | too_large),
+                status.of.eq(classified.overflow | too_large),
+                status.uf.eq(classified.underflow),
             ]
     return result, status

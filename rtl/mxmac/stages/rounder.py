@@ -1,6 +1,7 @@
 """Exact value to floating point, with status flags."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
@@ -11,7 +12,8 @@ from ..config import MacConfig
 from ..formats import Format
 from ..primitives.bits import any_of_each, delay_valid
 from .layouts import SPECIALS, result_layout, total_layout
-from .result import classify, pack_result
+from .result import Classified, Rounded, classify, pack_result
+from .rounder_stages import Decided, Normalised, Normalising, Packable, Packed, registered
 
 __all__ = ["Rounder", "rounder_clocks", "rounder_of"]
 
@@ -112,19 +114,17 @@ class Rounder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        total = self.i.payload
-        state = {"value": total.value, "exp": total.exp, "inexact": total.inexact, "overflow": total.overflow}
-        state |= {flag: total.specials[flag] for flag in SPECIALS.members}
         steps = self._steps()
         ends = _register_after([levels for _, levels in steps], self.clocks)
+        stage = self.i.payload
         for index, (step, _) in enumerate(steps):
-            state = step(m, state)
+            stage = step(m, stage)
             for number in range(ends.count(index)):
-                state = self._register(m, state, f"step{index}" + "_more" * number)
+                stage = registered(m, stage, f"step{index}" + "_more" * number)
         m.d.comb += [
             self.o.valid.eq(delay_valid(m, self.i.valid, self.clocks, name="valid")),
-            self.o.payload.data.eq(state["data"]),
-            self.o.payload.status.as_value().eq(state["status"]),
+            self.o.payload.data.eq(stage.data),
+            self.o.payload.status.as_value().eq(stage.status),
         ]
         return m
 
@@ -141,16 +141,9 @@ class Rounder(wiring.Component):
         last = (self._gather, self._prepare, self._round, self._classify, self._pack)
         return steps + list(zip(last, _LAST_LEVELS, strict=True))
 
-    @staticmethod
-    def _register(m: Module, state: dict, name: str) -> dict:
-        held = {key: Signal(value.shape(), name=f"{name}_{key}", reset_less=True) for key, value in state.items()}
-        m.d.sync += [held[key].eq(value) for key, value in state.items()]
-        return held
-
-    def _begin(self, m: Module, state: dict, *, count: int) -> dict:
-        """Magnitude, all but one, and how far it may be moved up."""
-        value, exp = state.pop("value"), state.pop("exp")
-        neg = value[-1]
+    def _begin(self, m: Module, total: data.View, *, count: int) -> Normalising:
+        """Split off the sign, and limit the shift so that the exponent does not fall below that of subnormals."""
+        value, exp, specials = total.value, total.exp, total.specials
         offset = self.exp_min + self.width - 1 + self.headroom - 1 - self.output.emin
         limit = exp + offset
         if offset < 0:
@@ -158,108 +151,120 @@ class Rounder(wiring.Component):
         limit_bits = max(count, (max(0, (1 << len(exp)) - 1 + offset)).bit_length())
         limit_value = Signal(limit_bits, name="limit")
         m.d.comb += limit_value.eq(limit)
-        return state | {
-            "neg": neg,
+        return Normalising(
+            inexact=total.inexact,
+            overflow=total.overflow,
+            nan=specials.nan,
+            invalid=specials.invalid,
+            pos_inf=specials.pos_inf,
+            neg_inf=specials.neg_inf,
+            neg=value[-1],
             # To be complemented by the first level of shifting, whose multiplexers have an input to spare.
-            "normal": value[:-1].as_unsigned(),
-            "limit": limit_value,
-            "taken": Const(0, 0),
-            "sticky": Const(0, 1),
-        }
+            normal=value[:-1].as_unsigned(),
+            limit=limit_value,
+            taken=Const(0, 0),
+            sticky=Const(0, 1),
+        )
 
-    def _magnitude(self, state: dict, first: bool):
-        value = state["normal"]
-        return Cat(value ^ state["neg"].replicate(len(value)), Const(0, self.headroom)) if first else value
+    def _magnitude(self, stage: Normalising, first: bool):
+        value = stage.normal
+        return Cat(value ^ stage.neg.replicate(len(value)), Const(0, self.headroom)) if first else value
 
     def _cut(self, value, level: int) -> int:
         """Bits at the bottom that the levels after this one cannot bring back into significand, round bit and one more."""
         return max(0, len(value) - (self.output.man_bits + 3 + (1 << level) - 1))
 
-    def _scan(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
-        """Look for ones where the value would leave its top if it were moved up by 2^level, and where it is about to be cut."""
-        amount, value, neg = 1 << level, self._magnitude(state, first), state["neg"]
+    def _scan(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
+        """Look for ones in the bits that a shift by 2^level moves out of the top, and in those that are about to be cut."""
+        amount, value = 1 << level, self._magnitude(stage, first)
         cut = self._cut(value, level)
         kept_out = max(0, cut - amount)
-        lost = value[:cut] ^ neg.replicate(cut)
-        # A limit beyond all levels allows any of them.
-        free = {"free": state["limit"][level + 1 :].any()} if first else {}
-        return state | {
-            **free,
+        lost = value[:cut] ^ stage.neg.replicate(cut)
+        return replace(
+            stage,
+            # A limit beyond all levels allows any of them.
+            free=stage.limit[level + 1 :].any() if first else stage.free,
             # Headroom is empty.
-            "top": any_of_each(value[max(0, len(value) - amount) : len(value) - self.headroom * first], _SCANNED_AT_ONCE),
-            "lost_moved": any_of_each(lost[:kept_out], _SCANNED_AT_ONCE),
-            "lost_still": any_of_each(lost[kept_out:], _SCANNED_AT_ONCE),
-        }
+            top=any_of_each(value[max(0, len(value) - amount) : len(value) - self.headroom * first], _SCANNED_AT_ONCE),
+            lost_moved=any_of_each(lost[:kept_out], _SCANNED_AT_ONCE),
+            lost_still=any_of_each(lost[kept_out:], _SCANNED_AT_ONCE),
+        )
 
-    def _decide(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
-        """See whether the value is to be moved up by 2^level."""
-        limit, free = state["limit"], state["free"]
-        clear = ~state.pop("top").any()
+    def _decide(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
+        """Decide whether the value is shifted by 2^level."""
+        limit, free = stage.limit, stage.free
+        clear = ~stage.top.any()
         take = Signal(name=f"take{level}")
         m.d.comb += take.eq(clear & (limit[level] | free))
-        moved, still = state.pop("lost_moved").any(), state.pop("lost_still").any()
-        return state | {
-            "free": free | (limit[level] & ~clear),
-            "taken": Cat(take, state["taken"]),
-            "sticky": state["sticky"] | moved | (still & ~take),
-        }
+        moved, still = stage.lost_moved.any(), stage.lost_still.any()
+        return replace(
+            stage,
+            free=free | (limit[level] & ~clear),
+            taken=Cat(take, stage.taken),
+            sticky=stage.sticky | moved | (still & ~take),
+            top=None,
+            lost_moved=None,
+            lost_still=None,
+        )
 
-    def _move(self, m: Module, state: dict, *, level: int, first: bool) -> dict:
-        """Move the value up by 2^level, if so it was decided, and cut off what no longer matters but as a whole."""
-        amount, value, neg = 1 << level, self._magnitude(state, first), state["neg"]
+    def _move(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
+        """Shift the value by 2^level if that was decided, and cut the bits off that only count as sticky from now on."""
+        amount, value = 1 << level, self._magnitude(stage, first)
         kept = slice(self._cut(value, level), len(value))
         moved = Signal(kept.stop - kept.start, name=f"normal{level}")
-        m.d.comb += moved.eq(Mux(state["taken"][0], Cat(neg.replicate(amount), value)[kept], value[kept]))
-        return state | {"normal": moved}
+        m.d.comb += moved.eq(Mux(stage.taken[0], Cat(stage.neg.replicate(amount), value)[kept], value[kept]))
+        return replace(stage, normal=moved)
 
-    def _gather(self, m: Module, state: dict) -> dict:
-        """What is left of the value, and what it says as a whole."""
-        kept, neg = self.output.man_bits + 3, state["neg"]
-        normal = Cat(neg.replicate(max(0, kept - len(state["normal"]))), state["normal"])[-kept:]
-        limit = state.pop("limit")
-        exp = Signal(len(limit), name="exp_unbounded")
-        m.d.comb += exp.eq(limit - state.pop("taken"))
-        del state["free"]
-        return state | {
-            "normal": normal,
-            "exp": exp,
-            "some": any_of_each(normal, _SCANNED_AT_ONCE),
-            "gaps": any_of_each(~normal[1:-1], _SCANNED_AT_ONCE),
-        }
+    def _gather(self, m: Module, stage: Normalising) -> Normalised:
+        """Take the significand, with the round bit and one more, and the exponent."""
+        kept = self.output.man_bits + 3
+        normal = Cat(stage.neg.replicate(max(0, kept - len(stage.normal))), stage.normal)[-kept:]
+        exp = Signal(len(stage.limit), name="exp_unbounded")
+        m.d.comb += exp.eq(stage.limit - stage.taken)
+        return Normalised(
+            **stage.flags(),
+            normal=normal,
+            sticky=stage.sticky,
+            exp=exp,
+            some=any_of_each(normal, _SCANNED_AT_ONCE),
+            gaps=any_of_each(~normal[1:-1], _SCANNED_AT_ONCE),
+        )
 
-    def _prepare(self, m: Module, state: dict) -> dict:
-        """Everything the rounding addition needs."""
-        normal, neg, sticky = state.pop("normal"), state["neg"], state.pop("sticky")
+    def _prepare(self, m: Module, stage: Normalised) -> Decided:
+        """Decide whether to round up, and whether the result is inexact and tiny."""
+        normal, neg, sticky = stage.normal, stage.neg, stage.sticky
         half_half, half, sig = normal[0], normal[1], normal[2:]
-        # Whether what lies below the round bit is more than nothing: in a one's complement, not all ones.
+        # Whether any bit below the round bit counts: in a one's complement, any that is zero.
         below = (half_half ^ neg) | sticky
         hidden = sig[-1]
         # Rounded with an unbounded exponent, a subnormal reaches the smallest normal number only from here on up.
-        reaches_normal = ~state.pop("gaps").any() & (half_half | (neg & ~sticky))
-        nonzero = neg | state.pop("some").any() | sticky
-        return state | {
-            "exp": Mux(hidden, state["exp"], 0),
-            "sig": sig,
-            "up": Mux(neg, half | (~below & sig[0]), half & (below | sig[0])),
-            "inexact": state["inexact"] | (half ^ neg) | below,
-            "tiny": nonzero & ~hidden & ~reaches_normal,
-        }
+        reaches_normal = ~stage.gaps.any() & (half_half | (neg & ~sticky))
+        nonzero = neg | stage.some.any() | sticky
+        return Decided(
+            **stage.flags() | {"inexact": stage.inexact | (half ^ neg) | below},
+            exp=Mux(hidden, stage.exp, 0),
+            sig=sig,
+            up=Mux(neg, half | (~below & sig[0]), half & (below | sig[0])),
+            tiny=nonzero & ~hidden & ~reaches_normal,
+        )
 
-    def _round(self, m: Module, state: dict) -> dict:
+    def _round(self, m: Module, stage: Decided) -> Packable:
         """Add the rounding bit to exponent and fraction at once: a carry out of the fraction increments the exponent."""
         man_bits = self.output.man_bits
-        exp, sig = state.pop("exp"), state.pop("sig")
-        code = Signal(man_bits + max(len(exp) + 1, self.output.exp_bits + 1), name="code")
-        m.d.comb += code.eq(Cat(Const(0, man_bits), exp) + sig + state.pop("up"))
-        return state | {"code": code, "underflow": state["inexact"] & state.pop("tiny")}
+        code = Signal(man_bits + max(len(stage.exp) + 1, self.output.exp_bits + 1), name="code")
+        m.d.comb += code.eq(Cat(Const(0, man_bits), stage.exp) + stage.sig + stage.up)
+        return Packable(**stage.flags(), code=code, underflow=stage.inexact & stage.tiny)
 
-    def _classify(self, m: Module, state: dict) -> dict:
-        specials = data.View(SPECIALS, Cat(state.pop(flag) for flag in SPECIALS.members))
-        return classify(self.output, state, specials)
+    def _classify(self, m: Module, stage: Packable) -> Classified:
+        specials = data.View(SPECIALS, Cat(getattr(stage, flag) for flag in SPECIALS.members))
+        rounded = Rounded(
+            code=stage.code, neg=stage.neg, inexact=stage.inexact, overflow=stage.overflow, underflow=stage.underflow
+        )
+        return classify(self.output, rounded, specials)
 
-    def _pack(self, m: Module, state: dict) -> dict:
-        packed, status = pack_result(m, self.output, state)
-        return {"data": packed, "status": status.as_value()}
+    def _pack(self, m: Module, stage: Classified) -> Packed:
+        packed, status = pack_result(m, self.output, stage)
+        return Packed(data=packed, status=status.as_value())
 
 
 def rounder_of(config: MacConfig, total: data.StructLayout, exp_min: int) -> partial[Rounder]:

@@ -159,8 +159,9 @@ class ExactAccumulator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, layout = self.config, scaled_block_layout(self.config)
-        m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
+        config = self.config
+        m.submodules.queue = queue = CreditQueue(shape=scaled_block_layout(config), depth=self.queue)
+        wiring.connect(m, wiring.flipped(self.i), queue.i)
         slots = _slots(config)
         slot = Signal(range(slots))
         first = Signal(init=1)
@@ -169,12 +170,10 @@ class ExactAccumulator(wiring.Component):
         next_slot = Signal.like(slot, name="slot_after")
         m.d.comb += next_slot.eq(Mux(slot == slots - 1, 0, slot + 1))
         m.d.comb += [
-            queue.i.valid.eq(self.i.valid),
-            queue.i.payload.eq(self.i.payload.as_value()),
             queue.o.ready.eq(room),
             self.taken.eq(queue.o.valid & queue.o.ready),
         ]
-        scaled = data.View(layout, queue.o.payload)
+        scaled = queue.o.payload
         ends = self.taken & scaled.block.dot_last
         with m.If(self.taken):
             m.d.sync += first.eq(scaled.block.dot_last)

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -128,14 +128,11 @@ class SerialExact(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, layout = self.config, scaled_block_layout(self.config)
-        m.submodules.queue = queue = CreditQueue(width=layout.size, depth=self.queue)
-        scaled = data.View(layout, queue.o.payload)
-        m.d.comb += [
-            queue.i.valid.eq(self.i.valid),
-            queue.i.payload.eq(self.i.payload.as_value()),
-            self.taken.eq(queue.o.ready),
-        ]
+        config = self.config
+        m.submodules.queue = queue = CreditQueue(shape=scaled_block_layout(config), depth=self.queue)
+        wiring.connect(m, wiring.flipped(self.i), queue.i)
+        scaled = queue.o.payload
+        m.d.comb += self.taken.eq(queue.o.ready)
         words, result_words = _words(config), _result_words(config)
         m.submodules.rounder = rounder = SerialRounder(
             config.output,
