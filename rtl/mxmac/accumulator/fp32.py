@@ -120,10 +120,10 @@ class _Sum:
 
 
 class Fp32Accumulator(wiring.Component):
-    """Adds blocks up, starting from +0: ``acc = round(acc + block)``, each time with the exact value of the block.
+    """Accumulator in binary32: ``acc = round(acc + block)`` with the exact value of each block, starting from +0.
 
-    An addition takes ``fp32_add_clocks(config)`` clocks and starts from the result of the last; blocks that come closer
-    together wait in a queue.
+    Latency ``fp32_latency(config)`` cycles, throughput one block per ``fp32_add_clocks(config)`` cycles, because an addition
+    starts from the result of the last. Blocks that come closer together wait in a queue.
 
     Parameters
     ----------
@@ -316,6 +316,58 @@ class Fp32Accumulator(wiring.Component):
             self.o.payload.data.eq(result.data),
             self.o.payload.status.eq(status),
         ]
+
+
+class Fp32Narrower(wiring.Component):
+    """Converter from a binary32 sum to a narrower format, with the flags of both roundings. Throughput one per cycle.
+
+    Parameters
+    ----------
+    output : Format
+    clocks : int
+        Latency, as of :class:`~mxmac.stages.rounder.Rounder`.
+
+    Members
+    -------
+    i : In(stream.Signature(result_layout(FP32), always_ready=True))
+    o : Out(stream.Signature(result_layout(output), always_ready=True))
+    """
+
+    def __init__(self, output: Format, *, clocks: int):
+        self.output, self.clocks = output, clocks
+        super().__init__(
+            {
+                "i": In(stream.Signature(result_layout(FP32), always_ready=True)),
+                "o": Out(stream.Signature(result_layout(output), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        code, status = self.i.payload.data, self.i.payload.status
+        man, exp, neg = code[: FP32.man_bits], code[FP32.man_bits : -1], code[-1]
+        normal, special = exp.any(), exp.all()
+        sig = Cat(man, normal, Const(0, 1))
+        m.submodules.rounder = rounder = Rounder(
+            self.output, width=FP32.sig_bits + 1, exp_bits=FP32.exp_bits, exp_min=FP32.lsb_exp, clocks=self.clocks
+        )
+        total = rounder.i.payload
+        # A sum that was rounded to zero has kept its sign, which an integer cannot.
+        negative_zero = delay(m, neg & ~code[:-1].any(), self.clocks, name="negative_zero")
+        m.d.comb += [
+            rounder.i.valid.eq(self.i.valid),
+            total.value.eq((sig ^ neg.replicate(len(sig))) + neg),
+            total.exp.eq(exp - normal),
+            total.specials.nan.eq(special & man.any()),
+            total.specials.pos_inf.eq(special & ~man.any() & ~neg),
+            total.specials.neg_inf.eq(special & ~man.any() & neg),
+            self.o.valid.eq(rounder.o.valid),
+            self.o.payload.data.eq(rounder.o.payload.data | (negative_zero << (self.output.width - 1))),
+            self.o.payload.status.as_value().eq(
+                rounder.o.payload.status.as_value() | delay(m, status.as_value(), self.clocks, name="status")
+            ),
+        ]
+        return m
 
 
 def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:

@@ -60,10 +60,10 @@ def serial_rounder_clocks(output: Format, chunk_bits: int) -> int:
 
 
 class SerialRounder(wiring.Component):
-    """Rounds to nearest, ties to even (IEEE 754, 4.3.1), subnormals included, while the value comes in, lowest chunk first.
+    """Serial rounder to nearest, ties to even (IEEE 754, 4.3.1), subnormals included. The value comes lowest chunk first.
 
-    From the place of the highest bit it is known where the result starts: all chunks below it are sticky, and those from
-    there on shift into their places, already rounded, for all that rounding depends on has been seen by then.
+    The index of the highest bit determines where the result starts. All chunks below are sticky. The chunks from there on are
+    rounded as they shift into place, because all the bits that the rounding depends on have come by then.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The few gates that several modules need."""
+"""Gates that several modules share: registers, delays, adders, comparisons and shift levels."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -27,21 +27,21 @@ _SEEN_AT_ONCE = 16
 
 
 def register(m: Module, value, *, name: str):
-    """Return ``value`` one clock later, in a signal of the same shape that reset leaves alone."""
+    """Return ``value`` one cycle later, in a signal of the same shape without a reset."""
     held = Signal(value.shape(), name=name, reset_less=True)
     m.d.sync += held.eq(value)
     return held
 
 
 def delay(m: Module, value, clocks: int, *, name: str):
-    """Return ``value`` that many clocks later; with 0 clocks ``value`` itself. Reset leaves it alone."""
+    """Return ``value`` after ``clocks`` cycles, in registers without a reset; with 0 cycles ``value`` itself."""
     for clock in range(clocks):
         value = register(m, value, name=f"{name}_d{clock + 1}")
     return value
 
 
 def delay_valid(m: Module, valid: Value, clocks: int, *, name: str) -> Value:
-    """Return the bit ``valid`` that many clocks later; low after reset."""
+    """Return the bit ``valid`` after ``clocks`` cycles, low after reset."""
     for clock in range(clocks):
         held = Signal(name=f"{name}_d{clock + 1}")
         m.d.sync += held.eq(valid)
@@ -50,7 +50,7 @@ def delay_valid(m: Module, valid: Value, clocks: int, *, name: str) -> Value:
 
 
 def sign_extend(value: Value, width: int) -> Value:
-    """Return the two's complement ``value`` as a signed value of ``width`` bits, cut or extended."""
+    """Return the two's complement ``value`` as a signed value of ``width`` bits, truncated or sign-extended."""
     bits = value.as_unsigned()
     if width <= len(bits):
         return bits[:width].as_signed()
@@ -93,9 +93,9 @@ def exceeds(value: Value, limit: int) -> Value:
 
 
 def shift_left_stage(value: Value, amount: int, enable: Value, width: int, *, fill: Value | None = None) -> Value:
-    """One level of a barrel shifter: ``value``, moved up by ``amount`` bits if ``enable``, in ``width`` bits.
+    """Return one level of a left barrel shifter: ``value``, shifted by ``amount`` bits if ``enable``, in ``width`` bits.
 
-    ``fill`` is what stands above the most significant bit of ``value``: its sign, or 0 by default.
+    ``fill`` extends ``value`` above its most significant bit: its sign, or 0 by default.
     """
     above = Const(0) if fill is None else fill
     missing = width - len(value)
@@ -105,7 +105,7 @@ def shift_left_stage(value: Value, amount: int, enable: Value, width: int, *, fi
 
 
 def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
-    """Return ``value`` moved up by ``shamt`` bits, in its width, with the highest bits of ``below`` following.
+    """Return ``value`` shifted left by ``shamt`` bits, in its width, with the highest bits of ``below`` shifted in.
 
     ``shamt`` must not reach the width of ``value``, and ``below`` needs one bit less than it.
     """
@@ -118,12 +118,12 @@ def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
 
 
 def any_of_each(bits: Value, each: int) -> Value:
-    """Return whether any bit is set, of that many at a time, from the lowest on."""
+    """Return one bit for each group of ``each`` bits, from the lowest on: whether any of the group is set."""
     return Cat(bits[start : start + each].any() for start in range(0, len(bits), each))
 
 
 def any_later(m: Module, bits: Value, *, name: str) -> Value:
-    """Return whether any of the bits was set a clock ago: seen of a few of them before the clock, and of all behind it."""
+    """Return whether any of the bits was set a cycle ago; the OR of groups of bits comes before the register."""
     return register(m, any_of_each(bits, _SEEN_AT_ONCE), name=f"{name}_any").any() if len(bits) else Const(0)
 
 

@@ -1,4 +1,4 @@
-"""A queue that nothing behind it ever has to wait for, since places in it are handed out beforehand."""
+"""Queue with credits: a writer takes a credit before it writes, so the queue never stalls it."""
 
 from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import stream, wiring
@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_depth"]
 
-#: Clocks that an entry spends in a queue if nothing waits before it.
+#: Latency of an empty queue, in cycles.
 QUEUE_CLOCKS = 2
 
 

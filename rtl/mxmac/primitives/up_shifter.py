@@ -1,4 +1,4 @@
-"""Significand and exponent to an integer: a barrel shifter of few LUTs."""
+"""Left barrel shifter from significand and exponent to an integer."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -20,14 +20,15 @@ def ones_layout(width: int) -> data.StructLayout:
     Members
     -------
     ones : signed(width + 1), as bits
-        The integer, or its one's complement if it is negative; ``neg`` completes the two's complement.
+        The integer, or its one's complement if it is negative.
     neg : 1
+        The +1 that completes the two's complement.
     """
     return data.StructLayout({"ones": width + 1, "neg": 1})
 
 
 def _fine_bits(sig_bits: int, exp_bits: int) -> int:
-    """Bits of the exponent that are shifted by level for level: until a significand is about to exceed two strides."""
+    """Return the exponent bits of the fine shift: as many as leave a significand within two strides."""
     return min(exp_bits, (sig_bits - 2).bit_length())
 
 
@@ -38,23 +39,23 @@ def up_shifter_clocks(sig_bits: int, exp_bits: int, levels_per_clock: int) -> in
 
 
 class UpShifter(wiring.Component):
-    """Moves a significand up by its exponent, and complements it if it is negative. One a clock.
+    """Left barrel shifter: shifts a significand by its exponent and inverts it if negative.
 
-    Fine steps come first, level for level. Then it is put at one of a few places, a stride apart; every bit has two
-    candidates at most, and with what it is if neither comes, the sign, two bits of control for each place are enough:
-    together the inputs of one LUT.
+    Latency ``up_shifter_clocks(...)`` cycles, throughput one per cycle. The fine shift comes first, level by level. The coarse
+    shift selects one of a few places, a stride apart. Each result bit has at most two candidates, or else the sign, so two
+    control bits per place suffice: together with the candidates, the inputs of one LUT.
 
     Parameters
     ----------
     sig_bits, exp_bits : int
     zeros : int
-        Number of least significant output bits that are always zero, and omitted.
+        Number of least significant result bits that are always zero, and omitted.
     width : int
-        Bits of the largest magnitude that comes out.
+        Width of the largest magnitude of a result.
     levels_per_clock : int
         Levels of the fine shift between two registers.
     signed : bool
-        Whether there is a sign: if not, ``i`` has no ``neg``, and ``o`` is the magnitude alone.
+        Whether there is a sign. If not, ``i`` has no ``neg``, and ``o`` is the magnitude alone.
 
     Members
     -------

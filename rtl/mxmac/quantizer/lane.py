@@ -1,4 +1,4 @@
-"""One lane of the quantizer: what comes before the scale of its block is known, and what comes after."""
+"""One lane of the quantizer: preparation before the scale of the block is known, and encoding after."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring

@@ -1,4 +1,4 @@
-"""The choices that a conversion to MX leaves open: the rule for the scale, and what becomes of values too large."""
+"""Choices that a conversion to MX leaves open: the rule for the scale, and the conversion of values too large."""
 
 from enum import Enum
 
@@ -19,7 +19,7 @@ class ScaleRule(Enum):
 
 
 class Overflow(Enum):
-    """What becomes of a value beyond the largest element (OFP8 v1.0; MX v1.0, 6.3)."""
+    """Conversion of a value beyond the largest element (OFP8 v1.0; MX v1.0, 6.3)."""
 
     #: The largest element with its sign, also for infinities.
     SAT = "sat"

@@ -1,4 +1,4 @@
-"""The shared scale of a block, from the keys that tell its elements' magnitudes apart."""
+"""Shared scale of a block, from the keys of its elements."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -13,7 +13,9 @@ __all__ = ["BlockScale"]
 
 
 class BlockScale(wiring.Component):
-    """Scale of a block from the keys of its elements (MX v1.0, 6.3). One beat a clock.
+    """Scale of a block from the keys of its elements (MX v1.0, 6.3): a tree of maxima, with a register after each level.
+
+    Throughput one beat per cycle.
 
     Parameters
     ----------

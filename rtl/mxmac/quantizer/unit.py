@@ -1,4 +1,4 @@
-"""The quantizer: a stream of floats in, a stream of elements with the scales of their blocks out."""
+"""Quantizer: a stream of floats in, a stream of elements with the scales of their blocks out."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring

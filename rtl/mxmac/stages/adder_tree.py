@@ -33,10 +33,11 @@ def beat_latency(config: MacConfig) -> int:
 
 
 class AdderTree(wiring.Component):
-    """Tree of two-input adders with a register after each level. One beat a clock.
+    """Tree of two-input adders with a register after each level.
 
-    Every product brings a carry of its own (see ``product_layout``). An adder takes one of the two that come with its
-    operands and hands on the other, so ``lanes - 1`` adders leave a single one.
+    Latency ``adder_tree_latency(config)`` cycles, throughput one beat per cycle. Every product comes with a carry-in of its own
+    (see ``product_layout``). An adder adds one of the two carries of its operands and passes the other on, so after
+    ``lanes - 1`` adders one carry is left.
 
     Parameters
     ----------

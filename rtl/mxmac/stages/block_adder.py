@@ -1,4 +1,4 @@
-"""From the beats of a block to its exact sum."""
+"""Exact sum of the beats of a block."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
@@ -30,7 +30,7 @@ def beat_layout(config: MacConfig) -> data.StructLayout:
 
 
 class BlockAdder(wiring.Component):
-    """Adds up the beats of a block. One beat a clock; the block's sum comes one clock after its end.
+    """Accumulator for the beats of one block. Latency one cycle after the end of the block, throughput one beat per cycle.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Layouts of what passes between the stages."""
+"""Layouts of the streams between the stages."""
 
 from amaranth.hdl import signed
 from amaranth.lib import data
@@ -72,7 +72,7 @@ def scale_sum_layout() -> data.StructLayout:
     exp : 9
         Sum of the two scale codes, both biases still in it: 0 to 508.
     nan : 1
-        Whether either code is NaN; ``exp`` then means nothing.
+        Whether either code is NaN; then ``exp`` is ignored.
     """
     return data.StructLayout({"exp": SCALE_WIDTH + 1, "nan": 1})
 
@@ -83,17 +83,17 @@ def scaled_block_layout(config: MacConfig) -> data.StructLayout:
 
 
 def total_layout(width: int, exp_bits: int) -> data.StructLayout:
-    """Layout of an exact value on its way to its rounding: ``value * 2^(exp + exp_min)``.
+    """Layout of an exact value before its rounding: ``value * 2^(exp + exp_min)``.
 
     Members
     -------
     value : signed(width)
     exp : exp_bits
-        Unsigned; what it starts from is the rounder's parameter ``exp_min``.
+        Unsigned, counted from the rounder's parameter ``exp_min``.
     inexact, overflow : 1
-        Whether ``value`` is no longer exact, and whether it was cut off at a limit: they go into the flags NX and OF.
+        Whether ``value`` is inexact, and whether it saturated: the flags NX and OF.
     specials : SPECIALS
-        Of everything that was added up. If any is set, ``value`` means nothing.
+        Of all addends. If any is set, ``value`` is ignored.
     """
     return data.StructLayout({"value": signed(width), "exp": exp_bits, "inexact": 1, "overflow": 1, "specials": SPECIALS})
 

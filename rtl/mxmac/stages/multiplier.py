@@ -40,10 +40,11 @@ def _shifter_clocks(config: MacConfig, sig_bits: int, exp_bits: int) -> int:
 
 
 class Multiplier(wiring.Component):
-    """Multiplier of two elements whose product is an integer. One pair a clock.
+    """Multiplier of two elements, with an integer as the product.
 
-    It multiplies significands and moves the product up by the sum of the exponents; or, with ``MultiplierKind.DSP``, moves
-    both elements up and multiplies the integers: E4M3 makes of that a multiplication of 18 by 18 bits.
+    Latency ``multiplier_latency(config)`` cycles, throughput one pair per cycle. It multiplies the significands and shifts the
+    product left by the sum of the exponents. With ``MultiplierKind.DSP``, it shifts both elements and multiplies the integers,
+    which takes 18 by 18 bits for E4M3.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The product of two elements as their formats have it: sign, significand, exponent and class."""
+"""Product of two elements in floating point: sign, significand, exponent and class."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
@@ -70,7 +70,7 @@ def decoded_pair(m: Module, component):
 
 
 class ElementProduct(wiring.Component):
-    """Decodes two elements and multiplies their significands, in two rows. One pair a clock.
+    """Multiplier of the significands of two elements, with their decoders. Throughput one pair per cycle.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Exact value to floating point, with status flags."""
+"""Rounding of an exact value to floating point, with status flags."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,12 +35,12 @@ def _shift_levels(output: Format, width: int, exp_min: int) -> int:
 
 
 def _scan_levels(level: int) -> tuple[int, int]:
-    """Levels of LUTs with four inputs that it takes to see whether to move up by 2^level: to scan for ones, and to decide."""
+    """Return the levels of four-input LUTs that a shift by 2^level takes: to scan for ones, and to decide."""
     return (0, 2) if 1 << level <= 4 else (2, 2)
 
 
 def _ends(levels: Sequence[int], most: int) -> list[int]:
-    """Indices of the steps after which a register is needed so that there are never more than ``most`` levels of logic."""
+    """Return the indices of the steps that need a register after them, for ``most`` levels of logic between registers."""
     ends, so_far = [], 0
     for index, here in enumerate(levels):
         if so_far + here > most:
@@ -51,7 +51,7 @@ def _ends(levels: Sequence[int], most: int) -> list[int]:
 
 
 def _register_after(levels: Sequence[int], clocks: int) -> list[int]:
-    """Indices of steps with a register behind: ``clocks`` of them, with as few levels of logic between as can be."""
+    """Return the indices of the ``clocks`` steps with a register after them that need the fewest levels between registers."""
     if not clocks:
         return []
     ends = next(ends for most in range(max(levels), sum(levels) + 1) if len(ends := _ends(levels, most)) < clocks)
@@ -60,7 +60,7 @@ def _register_after(levels: Sequence[int], clocks: int) -> list[int]:
 
 
 def rounder_clocks(output: Format, *, width: int, exp_min: int, levels_per_clock: int) -> int:
-    """Latency of a :class:`Rounder` with at most ``levels_per_clock`` levels of logic between two registers."""
+    """Return the latency of a :class:`Rounder` that has at most ``levels_per_clock`` levels of logic between two registers."""
     count = _shift_levels(output, width, exp_min)
     levels = [_BEGIN_LEVELS]
     for level in reversed(range(count)):
@@ -69,15 +69,14 @@ def rounder_clocks(output: Format, *, width: int, exp_min: int, levels_per_clock
 
 
 class Rounder(wiring.Component):
-    """Rounds to nearest, ties to even (IEEE 754, 4.3.1), subnormals included. One value a clock.
+    """Rounder to nearest, ties to even (IEEE 754, 4.3.1), subnormals included.
 
-    The value's leading zeros are shifted out level by level. How far the shift may go is limited by the exponent of the
-    smallest normal number, so that a subnormal result ends up in place without a second shift: as long as the levels taken
-    so far spell the same number as the limit, a level may only be taken if the limit's bit is set.
+    Latency ``clocks`` cycles, throughput one value per cycle. The leading zeros of the value are shifted out level by level.
+    The exponent of the smallest normal number limits the shift, so that a subnormal result needs no second shift. As long as
+    the levels taken equal the upper bits of the limit, the next level is taken only if its bit of the limit is set.
 
-    A negative value is only complemented. The one in the lowest place that completes its magnitude is the
-    same as ones without end below that place: they follow when it is moved up. If all that is cut off is ones, then the
-    rounding addition makes up for it.
+    A negative value is inverted. The missing +1 in the lowest place equals an endless row of ones below it, which the shift
+    moves in. If all truncated bits are ones, the rounding addition adds the +1.
 
     Parameters
     ----------
@@ -86,13 +85,12 @@ class Rounder(wiring.Component):
     width, exp_bits, exp_min : int
         Of the input: see ``total_layout``.
     clocks : int
-        Latency, over which the levels of logic are spread; as many as ``rounder_clocks`` says make it fast.
+        Latency in cycles, over which the levels of logic are spread; ``rounder_clocks`` gives a good one.
 
     Members
     -------
     i : In(stream.Signature(total_layout(width, exp_bits), always_ready=True))
     o : Out(stream.Signature(result_layout(output), always_ready=True))
-        ``clocks`` clocks later.
     """
 
     def __init__(self, output: Format, *, width: int, exp_bits: int, exp_min: int, clocks: int):

@@ -1,4 +1,4 @@
-"""From the words of an exact sum to the few bits of it that a result is rounded from."""
+"""Carry propagation of an exact sum, down to the few bits that a result is rounded from."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -37,33 +37,33 @@ _PART_BITS = 28
 
 
 def _spaced(config: MacConfig) -> bool:
-    """Whether blocks leave the queue at most every other clock: they have beats enough to catch up after a wait even so."""
+    """Return whether blocks leave the queue at most every other cycle; then they still catch up after a wait."""
     return config.beats > 2
 
 
 def _slots(config: MacConfig) -> int:
-    """Dot products that the memories hold: one adds up while others wait for, or are in, their carrying out."""
+    """Return the number of dot products that the memories hold: one accumulates while the others drain, or wait for it."""
     return 3 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
 
 
 def _parts(config: MacConfig) -> list[slice]:
-    """Parts of a word that are added to in one clock each, about equally wide."""
+    """Return the parts of a word, about equally wide, that are added in one cycle each."""
     width = word_bits(config) + GROWTH
     count = -(-width // _PART_BITS)
     return [slice(width * part // count, width * (part + 1) // count) for part in range(count)]
 
 
 def _dot_clocks(config: MacConfig) -> int:
-    """Most clocks that carrying out a dot product takes: those whose scales lie apart, from one end to the other."""
+    """Return the most cycles that the carry propagation of a dot product takes, for scales from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
     wait = max(0, split_clocks(config) + _WRITE_CLOCKS + 2 - config.beats) if _slots(config) == 2 else 0
     return exact_words(config) + 1 + wait
 
 
 def exact_latency(config: MacConfig) -> tuple[int, int]:
-    """Least and largest number of clocks from the last block of a dot product to its sum, if nothing waits before it.
+    """Return the least and the largest latency from the last block of a dot product to its sum, if no block waits.
 
-    It depends on how many words the blocks fell into.
+    It depends on the number of words that the blocks fall into.
     """
     fixed = QUEUE_CLOCKS + split_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
@@ -126,10 +126,10 @@ def _extent(config: MacConfig, index_bits: int, slot: int | str = "") -> _Extent
 
 
 class ExactAccumulator(wiring.Component):
-    """Exact sum of blocks, for any scales and any order. Throughput: one block per cycle.
+    """Exact accumulator over the full range of scales. Throughput one block per cycle; for the latency see ``exact_latency``.
 
-    A dot product whose blocks fell into ``w`` words takes ``w + 1`` clocks to be carried out; shorter ones that follow each
-    other have to wait for it, in a queue before the addition.
+    The carry propagation of a dot product whose blocks fell into ``w`` words takes ``w + 1`` cycles. Blocks of shorter dot
+    products wait for it in a queue.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
 
 
 class SerialExact(wiring.Component):
-    """Exact sum of blocks, for any scales and any order. Throughput: one 16-bit word per cycle.
+    """Exact accumulator over the full range of scales that adds one 16-bit word per cycle.
 
     A block takes four clocks more than the words it changes: usually those that it falls into. Then a dot product takes a clock
     for every word from the lowest to the highest that it has written, and one for every four bits of the few that the result

@@ -1,4 +1,4 @@
-"""Where the words of exact sums are kept: the storage of the exact accumulator, in a module of its own."""
+"""Storage of the exact accumulator, in a module of its own."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ __all__ = ["WordMemory"]
 
 
 class WordMemory(wiring.Component):
-    """Words of several sums, of which one is added to and another is read, both at every clock.
+    """Memory for the words of several sums, with one port to add to a word and one to drain another, both in every cycle.
 
     A word is asked for, read in the next clock, and written in the one after that, if it is enabled then; it can be read one
     clock later. All of this is so for its lowest part; each of the others, to which a carry may come from the one below,

@@ -1,4 +1,4 @@
-"""Where in the words of an exact sum a block lands: the barrel shift by the lower bits of its scale."""
+"""Barrel shift of a block to its words in an exact sum, by the lower bits of its scale."""
 
 from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import data
@@ -21,7 +21,7 @@ def split_clocks(config: MacConfig) -> int:
 
 
 def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[list[Value], Value]:
-    """Move a block up within its words: what is added to the even and to the odd one, and the number of the lower word.
+    """Shift a block left within its words; return the addends of the even and the odd word, and the index of the lower one.
 
     The last level, by half a word, and the choice which of the two is the lower word put the block at one of four places
     in a ring. No bit has more than three candidates, and few have a third; where none comes there are zeros below the

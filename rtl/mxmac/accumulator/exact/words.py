@@ -1,4 +1,4 @@
-"""What an exact sum is made of: its words, and what of them a result is rounded from."""
+"""Words of an exact sum, and the layout of the value that a result is rounded from."""
 
 from amaranth.lib import data
 

@@ -70,11 +70,11 @@ class _HighHalf(NamedTuple):
 
 
 class WindowAccumulator(wiring.Component):
-    """Adds blocks up in a two's complement window; a sum beyond its limits stays at the limit. One block a clock.
+    """Saturating accumulator in a two's complement window. Latency ``WINDOW_CLOCKS`` cycles, throughput one block per cycle.
 
-    Whether a sum is beyond the limits is seen only when the next block is being added to it. So that block is added to a
-    limit as well, before: to the one on the side to which the block before it leads, for no other can have been reached. Then
-    it only takes to choose. The lower half of a sum is a clock ahead of the upper one, to halve what carries run through.
+    Overflow is known only when the next block is already being added. So that block is also added to a limit: to the one on the
+    side of the block before it, because no other can have been reached. Then one of the two sums is chosen. The lower half of a
+    sum is a cycle ahead of the upper one, which halves the carry chains.
 
     Parameters
     ----------

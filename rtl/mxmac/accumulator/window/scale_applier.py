@@ -1,4 +1,4 @@
-"""The shared scales, and the barrel shift that applies them."""
+"""Barrel shift of block sums by their shared scales."""
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
@@ -60,7 +60,7 @@ def scale_applier_latency(config: MacConfig) -> int:
 
 
 class ScaleApplier(wiring.Component):
-    """Moves block sums by their scales to their places in the window. One block a clock.
+    """Barrel shifter of block sums by their scales, into the window. Throughput one block per cycle.
 
     The window's least significant bit weighs 2^config.window_lsb, or is set by the first block of the dot product whose sum
     is not zero: config.window_guard_bits bits below that block's own.

@@ -44,7 +44,7 @@ class _Sweep:
 
 
 class SerialWindow(wiring.Component):
-    """Adds blocks up in a two's complement window, a few bits a clock; a sum beyond its limits stays at the limit.
+    """Saturating accumulator in a two's complement window that adds a few bits per cycle.
 
     The window turns through a narrow adder once for each block, lowest chunk first. The block's chunks come in step with
     those of the window at its place; what lies below the window goes by before, and what lies above it after.
