@@ -85,8 +85,6 @@ class _Pair(NamedTuple):
         Whether it is the sum, and negative.
     exp : Value
         Exponent of the larger one.
-    shamt : Value or None
-        Distance between the exponents; None once they are aligned.
     """
 
     larger: Value
@@ -94,7 +92,6 @@ class _Pair(NamedTuple):
     neg_large: Value
     neg_small: Value
     exp: Value
-    shamt: Value | None
 
 
 class _Sum:
@@ -219,7 +216,8 @@ class Fp32Accumulator(wiring.Component):
             clocks=fp32_round_clocks(config),
         )
         acc = _Sum()
-        total, exp = self._add(m, self._align(m, self._compare(m, block, acc)))
+        pair, shamt = self._compare(m, block, acc)
+        total, exp = self._add(m, self._align(m, pair, shamt))
         round_in, seen, neg = rounder.i.payload, acc.seen, acc.code[-1]
         infinite = Signal()
         was_over = delay(m, acc.overflowed & block.valid, ADD_CLOCKS, name="overflowed")
@@ -235,8 +233,8 @@ class Fp32Accumulator(wiring.Component):
         ]
         self._write_back(m, block, rounder, acc)
 
-    def _compare(self, m: Module, block: _NormalBlock, acc: _Sum) -> _Pair:
-        """Order the sum and the block by their exponents: clock 1.
+    def _compare(self, m: Module, block: _NormalBlock, acc: _Sum) -> tuple[_Pair, Signal]:
+        """Order the sum and the block by their exponents, and return the distance between these, too: clock 1.
 
         The larger one stands at the top of the field; three bits below both keep enough for the rounding.
         """
@@ -269,11 +267,11 @@ class Fp32Accumulator(wiring.Component):
         neg_small = Signal(reset_less=True)
         m.d.sync += [neg_large.eq(neg & acc_larger), neg_small.eq(neg & ~acc_larger)]
         exp = register(m, Mux(acc_larger, acc_exp, block.exp), name="large_exp")
-        return _Pair(larger=larger, smaller=smaller, shamt=shamt, neg_large=neg_large, neg_small=neg_small, exp=exp)
+        return _Pair(larger=larger, smaller=smaller, neg_large=neg_large, neg_small=neg_small, exp=exp), shamt
 
-    def _align(self, m: Module, pair: _Pair) -> _Pair:
+    def _align(self, m: Module, pair: _Pair, shamt: Signal) -> _Pair:
         """Shift the smaller one down to the larger, and complement a negative sum, the only magnitude of the two: clock 2."""
-        field, shamt = self._field, pair.shamt
+        field = self._field
         sticky, sign, smaller = Const(0, 1), pair.smaller[-1], pair.smaller[:-1]
         for level in range(len(shamt)):
             amount = min(1 << level, field)
@@ -287,7 +285,6 @@ class Fp32Accumulator(wiring.Component):
         return _Pair(
             larger=register(m, pair.larger ^ pair.neg_large.replicate(field + 1), name="addend_large"),
             smaller=register(m, Cat(sticky, smaller, sign) ^ pair.neg_small.replicate(field + 2), name="addend_small"),
-            shamt=None,
             exp=register(m, pair.exp, name="exp_q"),
             neg_large=register(m, pair.neg_large, name="carry_large"),
             neg_small=register(m, pair.neg_small, name="carry_small"),
@@ -316,58 +313,6 @@ class Fp32Accumulator(wiring.Component):
             self.o.payload.data.eq(result.data),
             self.o.payload.status.eq(status),
         ]
-
-
-class Fp32Narrower(wiring.Component):
-    """Converter from a binary32 sum to a narrower format, with the flags of both roundings. Throughput one per cycle.
-
-    Parameters
-    ----------
-    output : Format
-    clocks : int
-        Latency, as of :class:`~mxmac.stages.rounder.Rounder`.
-
-    Members
-    -------
-    i : In(stream.Signature(result_layout(FP32), always_ready=True))
-    o : Out(stream.Signature(result_layout(output), always_ready=True))
-    """
-
-    def __init__(self, output: Format, *, clocks: int):
-        self.output, self.clocks = output, clocks
-        super().__init__(
-            {
-                "i": In(stream.Signature(result_layout(FP32), always_ready=True)),
-                "o": Out(stream.Signature(result_layout(output), always_ready=True)),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        code, status = self.i.payload.data, self.i.payload.status
-        man, exp, neg = code[: FP32.man_bits], code[FP32.man_bits : -1], code[-1]
-        normal, special = exp.any(), exp.all()
-        sig = Cat(man, normal, Const(0, 1))
-        m.submodules.rounder = rounder = Rounder(
-            self.output, width=FP32.sig_bits + 1, exp_bits=FP32.exp_bits, exp_min=FP32.lsb_exp, clocks=self.clocks
-        )
-        total = rounder.i.payload
-        # A sum that was rounded to zero has kept its sign, which an integer cannot.
-        negative_zero = delay(m, neg & ~code[:-1].any(), self.clocks, name="negative_zero")
-        m.d.comb += [
-            rounder.i.valid.eq(self.i.valid),
-            total.value.eq((sig ^ neg.replicate(len(sig))) + neg),
-            total.exp.eq(exp - normal),
-            total.specials.nan.eq(special & man.any()),
-            total.specials.pos_inf.eq(special & ~man.any() & ~neg),
-            total.specials.neg_inf.eq(special & ~man.any() & neg),
-            self.o.valid.eq(rounder.o.valid),
-            self.o.payload.data.eq(rounder.o.payload.data | (negative_zero << (self.output.width - 1))),
-            self.o.payload.status.as_value().eq(
-                rounder.o.payload.status.as_value() | delay(m, status.as_value(), self.clocks, name="status")
-            ),
-        ]
-        return m
 
 
 def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:

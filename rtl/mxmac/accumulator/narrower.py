@@ -18,7 +18,7 @@ NARROW_CLOCKS = 3
 
 
 class Fp32Narrower(wiring.Component):
-    """Rounds a binary32 sum once more, to a narrower output format, and adds the flags of that.
+    """Converter from a binary32 sum to a narrower format, with the flags of both roundings. Throughput one per cycle.
 
     Parameters
     ----------

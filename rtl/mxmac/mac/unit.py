@@ -89,8 +89,37 @@ class MacUnit(wiring.Component):
         m.submodules.results = queue = CreditQueue(shape=result_layout(config.output), depth=self.plan.results)
 
         taken = Signal()
-        block_complete = Signal()
         resting = Signal()
+        self._count_beats(m, datapath, taken, resting)
+
+        dot_ends = Signal()
+        result_taken = Signal()
+        room_for_result = Signal()
+        room_for_block = Signal(init=1)
+        m.d.comb += [
+            dot_ends.eq(taken & self.i.payload.last),
+            result_taken.eq(queue.o.valid & queue.o.ready),
+            self.i.ready.eq(room_for_result & room_for_block & ~resting),
+        ]
+        credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
+        if self.plan.accumulator.queue:
+            credit(
+                m,
+                room_for_block,
+                self.plan.accumulator.queue,
+                taken=datapath.block_end,
+                returned=datapath.block_taken,
+                name="block",
+            )
+
+        wiring.connect(m, datapath.o, queue.i)
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+        return m
+
+    def _count_beats(self, m: Module, datapath: Datapath, taken: Signal, resting: Signal):
+        """Count the beats of a block, and hand them to the datapath; ``resting`` after a block that ended early."""
+        config = self.config
+        block_complete = Signal()
         block_first = Signal(init=1)
         beat_index = Signal(range(config.beats))
         m.d.comb += [
@@ -119,27 +148,3 @@ class MacUnit(wiring.Component):
                     beat_index.eq(Mux(datapath.block_end, 0, beat_index + 1)),
                     block_first.eq(datapath.block_end),
                 ]
-
-        dot_ends = Signal()
-        result_taken = Signal()
-        room_for_result = Signal()
-        room_for_block = Signal(init=1)
-        m.d.comb += [
-            dot_ends.eq(taken & self.i.payload.last),
-            result_taken.eq(queue.o.valid & queue.o.ready),
-            self.i.ready.eq(room_for_result & room_for_block & ~resting),
-        ]
-        credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
-        if self.plan.accumulator.queue:
-            credit(
-                m,
-                room_for_block,
-                self.plan.accumulator.queue,
-                taken=datapath.block_end,
-                returned=datapath.block_taken,
-                name="block",
-            )
-
-        wiring.connect(m, datapath.o, queue.i)
-        wiring.connect(m, queue.o, wiring.flipped(self.o))
-        return m
