@@ -155,34 +155,27 @@ class Processes:
                 child = start(tool, command, cwd=cwd, env=env, stdin=source, stdout=pipe, stderr=pipe, start_new_session=True)
                 self._running.add(child)
             stack.enter_context(child)
-            try:
-                output, errors = child.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired as error:
-                self._kill(child)
-                raise TimeoutError(f"{tool} has not ended within {timeout:g} s") from error
-            except BaseException:
-                # Ctrl-C reaches the main thread while it waits.
-                self._kill(child)
-                raise
-            finally:
-                with self._lock:
-                    self._running.discard(child)
+            output, errors = self._wait(tool, child, timeout)
         self._check()
         done = Finished(child.returncode, output or "", errors or "")
         if check and done.status:
             raise failure(tool, done)
         return done
 
-    def pause(self, seconds: float):
-        """Wait.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            As soon as :meth:`stop` is called.
-        """
-        self._stopped.wait(seconds)
-        self._check()
+    def _wait(self, tool: str, child: subprocess.Popen[str], timeout: float | None) -> tuple[str | None, str | None]:
+        """Wait for the end of a child, and return its output and its errors."""
+        try:
+            return child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            self._kill(child)
+            raise TimeoutError(f"{tool} has not ended within {timeout:g} s") from error
+        except BaseException:
+            # Ctrl-C reaches the main thread while it waits.
+            self._kill(child)
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(child)
 
     def stop(self):
         """End all programs; from now on none starts."""
