@@ -35,7 +35,7 @@ def test_the_program_starts_without_hardware_and_simulators(argument):
     assert {"mxmac.cli.app", "typer"} <= loaded
     assert not loaded & set(HEAVY)
     own = {name for name in loaded if name.startswith("mxmac") and name.count(".") >= 2}
-    assert own == {"mxmac.cli.app", "mxmac.cli.plugins"}
+    assert own == {"mxmac.cli.app", "mxmac.cli.exit_status", "mxmac.cli.plugins"}
 
 
 def test_a_command_loads_its_own_module_only():
