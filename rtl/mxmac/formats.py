@@ -239,6 +239,11 @@ class Operand:
     formats: tuple[Format, ...]
 
     @property
+    def selectable(self) -> bool:
+        """Whether there are several formats, of which one is selected at run time."""
+        return len(self.formats) > 1
+
+    @property
     def width(self) -> int:
         """Width of the widest code."""
         return max(fmt.width for fmt in self.formats)

@@ -41,6 +41,6 @@ def random_operands(
         any_scales = rng.integers(0, SCALE_NAN + 1, (dots, blocks), dtype=np.uint8)
         operands[side] = codes
         operands[f"scale_{side}"] = np.where(anything[:, np.newaxis], any_scales, scales)
-        if len(operand.formats) > 1:
+        if operand.selectable:
             operands[f"format_{side}"] = formats
     return operands

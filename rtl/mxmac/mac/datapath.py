@@ -80,8 +80,8 @@ class Datapath(wiring.Component):
                 tree.products[lane].ones.eq(multiplier.product.ones),
                 tree.products[lane].neg.eq(multiplier.product.neg),
             ]
-            for side in ("a", "b"):
-                if hasattr(multiplier, f"format_{side}"):
+            for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
+                if operand.selectable:
                     m.d.comb += getattr(multiplier, f"format_{side}").eq(self._of_block(m, beat, f"format_{side}"))
         specials = any_of(m, [multiplier.specials for multiplier in lanes], SPECIALS, name="specials")
 

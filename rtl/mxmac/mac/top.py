@@ -47,7 +47,7 @@ class MacTop(wiring.Component):
         for side, _ in sides:
             ports[f"in_scale_{side}"] = (In(SCALE_WIDTH), f"UE8M0 scale of {side}; read on the first beat of a block")
         for side, operand in sides:
-            if len(operand.formats) > 1:
+            if operand.selectable:
                 names = ", ".join(f"{index} = {fmt.name}" for index, fmt in enumerate(operand.formats))
                 ports[f"in_format_{side}"] = (
                     In(range(len(operand.formats))),
@@ -78,7 +78,7 @@ class MacTop(wiring.Component):
             self.out_data.eq(result.data),
             self.out_status.eq(result.status.as_value()),
         ]
-        for side in ("a", "b"):
-            if hasattr(self, f"in_format_{side}"):
+        for side, operand in (("a", self.config.operand_a), ("b", self.config.operand_b)):
+            if operand.selectable:
                 m.d.comb += beat[f"format_{side}"].eq(getattr(self, f"in_format_{side}"))
         return m

@@ -43,7 +43,7 @@ class Decoder(wiring.Component):
 
     def __init__(self, operand: Operand):
         self.operand = operand
-        choice = {"format": In(range(len(operand.formats)))} if len(operand.formats) > 1 else {}
+        choice = {"format": In(range(len(operand.formats)))} if operand.selectable else {}
         super().__init__({"code": In(operand.width), **choice, "element": Out(decoded_layout(operand))})
 
     def elaborate(self, platform):

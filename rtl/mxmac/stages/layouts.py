@@ -40,7 +40,7 @@ def beat_in_layout(config: MacConfig) -> data.StructLayout:
         "last": 1,
     }
     for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
-        if len(operand.formats) > 1:
+        if operand.selectable:
             members[f"format_{side}"] = range(len(operand.formats))
     return data.StructLayout(members)
 

@@ -34,7 +34,7 @@ def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
     ports = {}
     for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
         ports[side] = In(operand.width)
-        if len(operand.formats) > 1:
+        if operand.selectable:
             ports[f"format_{side}"] = In(range(len(operand.formats)))
     return ports
 
@@ -53,7 +53,7 @@ def decoded_pair(m: Module, component):
         decoder = Decoder(operand)
         m.submodules[f"decoder_{side}"] = decoder
         m.d.comb += decoder.code.eq(getattr(component, side))
-        if len(operand.formats) > 1:
+        if operand.selectable:
             m.d.comb += decoder.format.eq(getattr(component, f"format_{side}"))
         decoded.append(decoder.element)
     a, b = decoded

@@ -84,7 +84,7 @@ class BulkUnit:
         text = self.design.text if text is None else text
         defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
-            if len(operand.formats) > 1:
+            if operand.selectable:
                 defines[f"FORMAT_{side}"] = 1
         flags = " ".join(f"-D{name}={value}" for name, value in defines.items())
         options = ["-CFLAGS", f"-O2 -std=c++17 {flags}"]
