@@ -11,6 +11,7 @@ __all__ = [
     "EXACT",
     "FP32",
     "NARROW",
+    "NARROW_EXACT",
     "QUANTIZER",
     "SERIAL_EXACT",
     "SERIAL_WINDOW",
@@ -22,6 +23,7 @@ __all__ = [
 _UNIT = ("--block", "8", "--lanes", "4")
 EXACT, WINDOW = (*_UNIT, "--accumulator", "exact"), (*_UNIT, "--accumulator", "window")
 FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp32", "--output", "fp16")
+NARROW_EXACT = (*EXACT, "--a", "E2M1", "--b", "E2M1")
 SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
 ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ELEMENT_FORMATS))
 QUANTIZER = ("quantizer", "--block", "8", "--lanes", "4", "--rule", "all", "--overflow", "both", "--from", "bf16")
@@ -147,6 +149,21 @@ CASES = {
         Mutant("accumulator.exact.parallel:ExactAccumulator._track_extent", "Const(3, 2) << word", "Const(1, 2) << word"),
         ("accumulator", "mac"),
     ),
+    "exact accumulator: the highest word passes on no more than 7 bits": Case(
+        NARROW_EXACT,
+        Mutant(
+            "accumulator.exact.carry_out:CarryOut._add_carry",
+            "self.content[bits:].as_signed())",
+            "Mux(self.index == exact_words(self.config) - 1, self.content[bits : bits + 7].as_signed(), "
+            "self.content[bits:].as_signed()))",
+        ),
+        ("accumulator",),
+    ),
+    "serial exact accumulator: it is one word short": Case(
+        SERIAL_EXACT,
+        Mutant("accumulator.exact.serial:_words", "+ 1) // SERIAL_WORD_BITS)", "+ 1) // SERIAL_WORD_BITS) - 1"),
+        ("accumulator",),
+    ),
     "serial exact accumulator: words between two blocks are not written": Case(
         SERIAL_EXACT,
         Mutant("accumulator.exact.serial:SerialExact.elaborate", "Mux(apart, written.highest, first_word)", "first_word"),
@@ -186,6 +203,22 @@ CASES = {
     ),
     "rounder: what is cut off unless the value moves is forgotten": Case(
         EXACT, Mutant("stages.rounder:Rounder._decide", "moved | (still & ~take)", "moved"), ("rounder", "mac")
+    ),
+    "ports: there is one place less for results than stated": Case(
+        WINDOW, Mutant("mac.unit:MacUnit.elaborate", "queue.depth, taken=", "queue.depth - 1, taken="), ("mac",)
+    ),
+    "ports: one result more is taken on than there is room for": Case(
+        WINDOW, Mutant("mac.unit:MacUnit.elaborate", "queue.depth, taken=", "queue.depth + 1, taken="), ("mac",)
+    ),
+    "ports: a reset leaves the number of the beat": Case(
+        WINDOW,
+        Mutant("mac.unit:MacUnit._count_beats", "Signal(range(config.beats))", "Signal(range(config.beats), reset_less=True)"),
+        ("mac",),
+    ),
+    "ports: a reset leaves a block that has ended early": Case(
+        SERIAL_WINDOW,
+        Mutant("mac.unit:MacUnit.elaborate", "resting = Signal()", "resting = Signal(reset_less=True)"),
+        ("mac",),
     ),
     "quantizer: 0xfe in the place of a NaN scale": Case(
         QUANTIZER,

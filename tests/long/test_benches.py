@@ -55,3 +55,13 @@ def test_what_is_wrong_is_caught(capsys, monkeypatch, name):
         assert "0x" in operands or bench == "quantizer"
         assert re.search(r"0x[\da-f]+ \(.+\)|0x[01]\b", expected + got)
     assert again(out)[0] == 1
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("name", [name for name in CASES if "a reset leaves" in name])
+def test_what_survives_a_reset_is_caught_with_every_seed(capsys, monkeypatch, name, seed):
+    case = CASES[name]
+    case.mutant.put_in(monkeypatch)
+    status, out, _ = run(capsys, *case.options, "--bench", "mac", "--effort", "quick", "--seed", seed, "--work", "mutants")
+    assert status == 1
+    assert table(out)["mac"][-1] != "0"

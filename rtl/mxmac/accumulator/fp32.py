@@ -337,6 +337,7 @@ def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:
         kind=Kind.FP32,
         stages=stages,
         latency=(least, least + ahead * add),
+        latency_reached=False,
         block_interval=block_interval,
         dot_interval=add,
         result_interval=add,

@@ -40,6 +40,8 @@ class Plan:
         Class and parameters of each stage, in order, by the name of the submodule. A call creates the component.
     latency : (int, int)
         Least and largest latency, from the last block of a dot product to its result.
+    latency_reached : bool
+        Whether some dot product has the largest latency. Where it depends on the blocks that wait, it is a bound.
     block_interval : int
         Sustained initiation interval of whole blocks.
     dot_interval : int
@@ -65,6 +67,7 @@ class Plan:
     block_interval: int
     dot_interval: int
     result_interval: int
+    latency_reached: bool = True
     queue: int = 0
     scale_lead: int = 0
     whole_blocks: bool = False

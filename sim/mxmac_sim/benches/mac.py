@@ -10,7 +10,7 @@ from mxmac.accumulator import accumulator_plan
 from ..stimulus.directed_dots import directed_dots
 from ..stimulus.dots import Dot
 from ..stimulus.random_dots import random_dot
-from .kit.passage import Passage
+from .kit.stream_run import StreamRun
 from .kit.streams import IDLE, STALL
 from .kit.testbench import Testbench
 
@@ -33,7 +33,7 @@ async def dot_products(dut, idle, stall):
             dots = list(_within(budget // 2, dots, bench))
         dots += _within(budget // 2, _random(bench), bench)
         bench.rng.shuffle(dots)
-        await Passage(bench, dots, idle=IDLE[idle](bench.rng), stall=STALL[stall](bench.rng)).run()
+        await StreamRun(bench, dots, idle=IDLE[idle](bench.rng), stall=STALL[stall](bench.rng)).run()
 
 
 @cocotb.test()
@@ -46,12 +46,12 @@ async def one_beat_a_clock(dut):
         for blocks in ((1,), (1, 2, 3), (max(8, enough),)):
             if min(blocks) * plan.block_interval < plan.dot_interval:
                 continue  # short dot products may have to wait for each other
-            unit = Passage(bench, list(_within(budget, _random(bench, blocks=blocks), bench)))
+            unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=blocks), bench)))
             await unit.run()
             count = sum(len(dot.a) for dot in unit.dots)
             unit.check_clocks((count - 1) * plan.block_interval + config.beats - 1)
         if not plan.queue:
-            unit = Passage(bench, list(_within(budget, _random(bench, blocks=(1,), last_beats=1), bench)))
+            unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=(1,), last_beats=1), bench)))
             await unit.run()
             unit.check_clocks((len(unit.dots) - 1) * plan.dot_interval)
 
@@ -61,7 +61,7 @@ async def alone(dut):
     """Dot products that nothing comes before or after: their latency is always within its limits."""
     async with Testbench(dut, "alone") as bench:
         for dot in _within(bench.settings.effort.scaled(_BEATS) // 8, _random(bench), bench):
-            await Passage(bench, [dot], alone=True).run()
+            await StreamRun(bench, [dot], alone=True).run()
 
 
 @cocotb.test()
@@ -71,10 +71,10 @@ async def reset_at_work(dut):
         budget = bench.settings.effort.scaled(_BEATS) // (2 * _RESETS)
         for stall in itertools.islice(itertools.cycle(STALL), _RESETS):
             pause = STALL[stall](bench.rng)
-            unit = Passage(bench, list(_within(budget, _random(bench), bench)), stall=pause)
+            unit = StreamRun(bench, list(_within(budget, _random(bench), bench)), stall=pause)
             await unit.run(clocks=bench.rng.randint(1, budget))
             await bench.reset(1)
-            await Passage(bench, list(_within(budget, _random(bench), bench)), stall=pause).run()
+            await StreamRun(bench, list(_within(budget, _random(bench), bench)), stall=pause).run()
 
 
 def _random(bench: Testbench, *, blocks: Sequence[int] | None = None, last_beats: int | None = None) -> Iterator[Dot]:

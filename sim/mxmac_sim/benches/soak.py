@@ -19,7 +19,7 @@ from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES, element_values
 
 from ..stimulus.dots import Dot, expected_results
 from .coverage import BEFORE, COMPARED, IDLE, STALL, Coverage
-from .kit.passage import Passage
+from .kit.stream_run import StreamRun
 from .kit.streams import Pause, never
 from .kit.testbench import Agent, Testbench
 
@@ -138,7 +138,7 @@ _PAUSES: dict[str, Callable[[Random], Pause]] = {
 }
 
 
-class _Watched(Passage):
+class _Watched(StreamRun):
     """Dot products whose results are counted by what they are, and what led to them."""
 
     def __init__(self, bench: Testbench, dots: list[Dot], idle: str, stall: str, coverage: Coverage):

@@ -7,7 +7,7 @@ import numpy as np
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_NAN
 
-from .directed_dots import kits_of
+from .directed_dots import factories_of
 from .dots import Dot
 
 __all__ = ["far_apart", "long_sum", "near_ties", "remainders"]
@@ -31,19 +31,20 @@ def near_ties(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
         How many.
     """
     output = config.output
-    kits = kits_of(config, rng)
+    factories = factories_of(config, rng)
     while count:
-        kit, top = kits[rng.integers(len(kits))], _exponent(config, rng)
+        factory, top = factories[rng.integers(len(factories))], _exponent(config, rng)
         half = max(top - output.man_bits, output.lsb_exp) - 1
         sign = int(rng.choice([1, -1]))
         terms = _copies(rng, sign, top)
         # An odd neighbour, which a tie goes away from.
         terms += [(sign, half + 1)] * int(rng.integers(0, 2))
         terms.append((sign * int(rng.choice([1, 1, -1])), half - int(rng.choice([0, 0, 0, 1]))))
-        terms += [(int(rng.choice([1, -1])), half - int(rng.integers(1, kit.high - kit.low + 8)))] * int(rng.random() < 0.8)
+        tip = int(rng.choice([1, -1])), half - int(rng.integers(1, factory.high - factory.low + 8))
+        terms += [tip] * int(rng.random() < 0.8)
         if rng.random() < 0.2:
             terms = [terms[index] for index in rng.permutation(len(terms))]
-        dot = kit.sum_of("next to a tie", terms)
+        dot = factory.sum_of("next to a tie", terms)
         if dot is not None:
             yield dot
             count -= 1
@@ -59,10 +60,10 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
     count : int
         How many.
     """
-    kits = kits_of(config, rng)
+    factories = factories_of(config, rng)
     while count:
-        kit, top, sign = kits[rng.integers(len(kits))], _exponent(config, rng), int(rng.choice([1, -1]))
-        gap = int(rng.integers(0, kit.high - kit.low + 1))
+        factory, top, sign = factories[rng.integers(len(factories))], _exponent(config, rng), int(rng.choice([1, -1]))
+        gap = int(rng.integers(0, factory.high - factory.low + 1))
         # What is left may be near an end of the result's range, instead of what cancels.
         top += gap * int(rng.integers(0, 2))
         largest = [
@@ -75,7 +76,7 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
         # A block of its own is what the next one takes away; what is left may come in that one, or in a third.
         opposite = [(-each, exp) for each, exp in largest]
         groups = [largest, [*opposite, *rest]] if rng.random() < 0.7 else [largest, opposite, rest]
-        dot = kit.sum_of_blocks("what is left of larger numbers", groups)
+        dot = factory.sum_of_blocks("what is left of larger numbers", groups)
         if dot is not None:
             yield dot
             count -= 1
@@ -83,21 +84,21 @@ def remainders(config: MacConfig, rng: _Rng, count: int) -> Iterator[Dot]:
 
 def long_sum(config: MacConfig, rng: _Rng, blocks: int) -> Dot:
     """Make a sum of ``blocks`` blocks of the largest numbers, far beyond a single one of them."""
-    kit = kits_of(config, rng)[0]
-    sides = [[np.full(config.block, each.largest.min())] * blocks for each in (kit.a, kit.b)]
+    factory = factories_of(config, rng)[0]
+    sides = [[np.full(config.block, each.largest.min())] * blocks for each in (factory.a, factory.b)]
     # Right below a multiple of the width of any word of an accumulator.
-    return kit.dot("a very long sum of the largest", sides[0], sides[1], [kit.split(255)] * blocks)
+    return factory.dot("a very long sum of the largest", sides[0], sides[1], [factory.split(255)] * blocks)
 
 
 def far_apart(config: MacConfig, rng: _Rng, count: int) -> list[Dot]:
     """Make short dot products with the least and the largest scale, to come one after the other until queues are full."""
-    kit, dots = kits_of(config, rng)[0], []
+    factory, dots = factories_of(config, rng)[0], []
     for _ in range(count):
-        a, b = zip(*(kit.ordinary(config.block) for _ in range(2)), strict=True)
+        a, b = zip(*(factory.ordinary(config.block) for _ in range(2)), strict=True)
         scales = [(0, 0), (_TOP, _TOP)][:: int(rng.choice([1, -1]))]
         # Now and then a single block: more results are asked for than blocks wait.
         blocks = int(rng.choice([1, 2], p=[0.1, 0.9]))
-        dots.append(kit.dot("scales far apart", a[:blocks], b[:blocks], scales[:blocks], beats=1))
+        dots.append(factory.dot("scales far apart", a[:blocks], b[:blocks], scales[:blocks], beats=1))
     return dots
 
 

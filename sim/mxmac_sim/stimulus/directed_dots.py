@@ -11,7 +11,7 @@ from mxmac.formats import SCALE_BIAS, SCALE_NAN
 from .dots import Dot
 from .elements import Elements, elements
 
-__all__ = ["Kit", "directed_dots", "kits_of", "sums_of_powers"]
+__all__ = ["VectorFactory", "directed_dots", "factories_of", "sums_of_powers"]
 
 _Codes = NDArray[np.uint8]
 #: A signed power of two: its sign, 1 or -1, and its exponent.
@@ -24,9 +24,9 @@ _TOP = SCALE_NAN - 1
 def directed_dots(config: MacConfig, rng: np.random.Generator) -> list[Dot]:
     """Make one of each kind, in each pairing of formats that the configuration has."""
     dots = []
-    for kit in kits_of(config, rng):
+    for factory in factories_of(config, rng):
         for kinds in (_ranges, _extremes, _specials, _cancellations, _roundings, _windows):
-            dots += [dot for dot in kinds(kit) if dot is not None]
+            dots += [dot for dot in kinds(factory) if dot is not None]
     return dots
 
 
@@ -40,25 +40,25 @@ def sums_of_powers(config: MacConfig, rng: np.random.Generator, count: int) -> I
     count : int
         How many.
     """
-    kits = kits_of(config, rng)
+    factories = factories_of(config, rng)
     low, high = config.block_exp_min, config.block_exp_min + config.scale_sum_max + config.block_sum_bits
     while count:
-        kit = kits[rng.integers(len(kits))]
+        factory = factories[rng.integers(len(factories))]
         top = int(rng.integers(low, high) if rng.random() < 0.3 else rng.integers(-40, 40))
         reach = int(rng.choice([2, 12, 30, 110]))
         exps = [top, *(top - int(exp) for exp in rng.integers(0, reach, rng.integers(1, 4)))]
-        dot = kit.sum_of(f"powers of two within 2^{reach}", [(int(rng.choice([1, -1])), exp) for exp in exps])
+        dot = factory.sum_of(f"powers of two within 2^{reach}", [(int(rng.choice([1, -1])), exp) for exp in exps])
         if dot is not None:
             yield dot
             count -= 1
 
 
-def kits_of(config: MacConfig, rng: np.random.Generator) -> list["Kit"]:
-    """Return a kit for each pairing of formats that the configuration has."""
-    return [Kit(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
+def factories_of(config: MacConfig, rng: np.random.Generator) -> list["VectorFactory"]:
+    """Return a factory for each pairing of formats that the configuration has."""
+    return [VectorFactory(config, rng, a, b) for a in range(len(config.a)) for b in range(len(config.b))]
 
 
-class Kit:
+class VectorFactory:
     """Makes dot products of one pairing of formats."""
 
     def __init__(self, config: MacConfig, rng: np.random.Generator, choice_a: int, choice_b: int):
@@ -70,8 +70,8 @@ class Kit:
         self.low, self.high = sum(lows), sum(highs)
 
     @staticmethod
-    def _powers_range(kit: Elements) -> tuple[int, int]:
-        return min(kit.powers), max(kit.powers)
+    def _powers_range(factory: Elements) -> tuple[int, int]:
+        return min(factory.powers), max(factory.powers)
 
     def dot(
         self,
@@ -137,73 +137,78 @@ class Kit:
         return int(code[0] if sign > 0 else self.a.negated(code)[0]), self.b.powers[exp_b]
 
 
-def _ranges(kit: Kit) -> Iterator[Dot | None]:
+def _ranges(factory: VectorFactory) -> Iterator[Dot | None]:
     """Zeros, subnormals and the largest numbers, alone and in whole blocks."""
     middle = (SCALE_BIAS, SCALE_BIAS)
-    count = kit.config.block
+    count = factory.config.block
     classes = {
-        "zeros": (kit.a.zeros, kit.b.zeros),
-        "subnormals": (kit.a.subnormals, kit.b.subnormals),
-        "subnormals times the largest": (kit.a.subnormals, kit.b.largest),
-        "the largest times subnormals": (kit.a.largest, kit.b.subnormals),
-        "the largest": (kit.a.largest, kit.b.largest),
+        "zeros": (factory.a.zeros, factory.b.zeros),
+        "subnormals": (factory.a.subnormals, factory.b.subnormals),
+        "subnormals times the largest": (factory.a.subnormals, factory.b.largest),
+        "the largest times subnormals": (factory.a.largest, factory.b.subnormals),
+        "the largest": (factory.a.largest, factory.b.largest),
     }
     for name, (of_a, of_b) in classes.items():
         if of_a.size and of_b.size:
             for length in (1, count):
-                yield kit.dot(name, [kit.rng.choice(of_a, length)], [kit.rng.choice(of_b, length)], [middle], beats=None)
-    yield kit.dot(
-        "the largest, all positive", [np.full(count, kit.a.largest.min())], [np.full(count, kit.b.largest.min())], [middle]
+                yield factory.dot(
+                    name, [factory.rng.choice(of_a, length)], [factory.rng.choice(of_b, length)], [middle], beats=None
+                )
+    yield factory.dot(
+        "the largest, all positive",
+        [np.full(count, factory.a.largest.min())],
+        [np.full(count, factory.b.largest.min())],
+        [middle],
     )
-    first, second = kit.ordinary(count), kit.ordinary(kit.config.lanes)
-    yield kit.dot("one beat", [first[0]], [first[1]], [middle], beats=1)
-    yield kit.dot("one beat more", [first[0], second[0]], [first[1], second[1]], [middle, middle], beats=1)
+    first, second = factory.ordinary(count), factory.ordinary(factory.config.lanes)
+    yield factory.dot("one beat", [first[0]], [first[1]], [middle], beats=1)
+    yield factory.dot("one beat more", [first[0], second[0]], [first[1], second[1]], [middle, middle], beats=1)
 
 
-def _extremes(kit: Kit) -> Iterator[Dot | None]:
+def _extremes(factory: VectorFactory) -> Iterator[Dot | None]:
     """Every corner of the scales, overflow and underflow with them, and zeros that must not care."""
-    count = kit.config.block
+    count = factory.config.block
     corners = [(0, 0), (0, _TOP), (_TOP, 0), (_TOP, _TOP)]
     for corner in corners:
-        a, b = kit.ordinary(count)
-        yield kit.dot(f"scales {corner}", [a], [b], [corner])
-    blocks = [kit.ordinary(count) for _ in range(5)]
+        a, b = factory.ordinary(count)
+        yield factory.dot(f"scales {corner}", [a], [b], [corner])
+    blocks = [factory.ordinary(count) for _ in range(5)]
     order = [corners[index] for index in (3, 0, 1, 3, 0)]
-    yield kit.dot("all scales in turn", [block[0] for block in blocks], [block[1] for block in blocks], order)
-    zeros = kit.rng.choice(kit.a.zeros, count)
-    a, b = kit.ordinary(count)
-    yield kit.dot("zeros at the largest scale first", [zeros, a], [b, b], [(_TOP, _TOP), (100, 130)])
-    yield kit.dot("zeros at the smallest scale first", [zeros, a], [b, b], [(0, 0), (100, 130)])
-    yield kit.dot("zeros at the largest scale last", [a, zeros], [b, b], [(100, 130), (_TOP, _TOP)])
+    yield factory.dot("all scales in turn", [block[0] for block in blocks], [block[1] for block in blocks], order)
+    zeros = factory.rng.choice(factory.a.zeros, count)
+    a, b = factory.ordinary(count)
+    yield factory.dot("zeros at the largest scale first", [zeros, a], [b, b], [(_TOP, _TOP), (100, 130)])
+    yield factory.dot("zeros at the smallest scale first", [zeros, a], [b, b], [(0, 0), (100, 130)])
+    yield factory.dot("zeros at the largest scale last", [a, zeros], [b, b], [(100, 130), (_TOP, _TOP)])
 
 
-def _specials(kit: Kit) -> Iterator[Dot | None]:
+def _specials(factory: VectorFactory) -> Iterator[Dot | None]:
     """NaN and infinities, and which of them wins."""
-    config, rng = kit.config, kit.rng
+    config, rng = factory.config, factory.rng
     count, middle, last = config.block, (SCALE_BIAS, SCALE_BIAS), config.block - 1
 
     def with_elements(kind: str, blocks: Sequence[Sequence[tuple[int, int]]], scales: Sequence[tuple[int, int]] = ()) -> Dot:
         """Ordinary blocks, with pairs of given codes at random places."""
-        codes = [kit.ordinary(count) for _ in blocks]
+        codes = [factory.ordinary(count) for _ in blocks]
         for (a, b), pairs in zip(codes, blocks, strict=True):
             for place, (code_a, code_b) in zip(rng.choice(count, min(count, len(pairs)), replace=False), pairs, strict=False):
                 a[place], b[place] = code_a, code_b
-        return kit.dot(kind, [a for a, _ in codes], [b for _, b in codes], scales or [middle] * len(blocks))
+        return factory.dot(kind, [a for a, _ in codes], [b for _, b in codes], scales or [middle] * len(blocks))
 
-    one_a, one_b, zero_a, zero_b = kit.a.powers[0], kit.b.powers[0], kit.a.zeros[0], kit.b.zeros[0]
-    for code in kit.a.nans:
+    one_a, one_b, zero_a, zero_b = factory.a.powers[0], factory.b.powers[0], factory.a.zeros[0], factory.b.zeros[0]
+    for code in factory.a.nans:
         yield with_elements("NaN in a", [[(code, zero_b)], []])
-    for code in kit.b.nans:
+    for code in factory.b.nans:
         yield with_elements("NaN in b", [[], [(one_a, code)]])
     for scales in ((SCALE_NAN, 3), (200, SCALE_NAN), (SCALE_NAN, SCALE_NAN)):
         yield with_elements("NaN scale", [[], [], []], [middle, scales, middle])
     zeros = np.full(count, zero_a)
-    yield kit.dot("NaN scale of zeros", [zeros], [np.full(count, zero_b)], [(SCALE_NAN, 0)])
-    for infs, pair in ((kit.a.infs, lambda inf: (inf, one_b)), (kit.b.infs, lambda inf: (one_a, inf))):
+    yield factory.dot("NaN scale of zeros", [zeros], [np.full(count, zero_b)], [(SCALE_NAN, 0)])
+    for infs, pair in ((factory.a.infs, lambda inf: (inf, one_b)), (factory.b.infs, lambda inf: (one_a, inf))):
         if not infs.size:
             continue
         plus, minus = pair(infs.min()), pair(infs.max())
-        bad = (infs[0], zero_b) if infs is kit.a.infs else (zero_a, infs[0])
+        bad = (infs[0], zero_b) if infs is factory.a.infs else (zero_a, infs[0])
         yield with_elements("+Inf", [[plus], []])
         yield with_elements("-Inf, and a sum that overflows", [[minus], []], [middle, (_TOP, _TOP)])
         yield with_elements("Inf times 0", [[bad]])
@@ -212,40 +217,43 @@ def _specials(kit: Kit) -> Iterator[Dot | None]:
         yield with_elements("Inf under a NaN scale", [[plus], [minus, bad]], [middle, (SCALE_NAN, 1)])
         for inf in (plus, minus):
             yield with_elements("a sum that overflows, then Inf", [[], [], [inf]], [(_TOP, _TOP)] * 2 + [middle])
-        if kit.a.nans.size:
-            nan = (kit.a.nans[0], one_b)
+        if factory.a.nans.size:
+            nan = (factory.a.nans[0], one_b)
             yield with_elements("NaN and Inf times 0", [[nan], [bad]])
             yield with_elements("NaN and Inf - Inf", [[plus, minus], [nan]])
-    if kit.a.nans.size:
-        a, b = kit.ordinary(count)
-        a[last] = kit.a.nans[-1]
-        yield kit.dot("NaN in the last lane", [a], [b], [middle])
+    if factory.a.nans.size:
+        a, b = factory.ordinary(count)
+        a[last] = factory.a.nans[-1]
+        yield factory.dot("NaN in the last lane", [a], [b], [middle])
 
 
-def _cancellations(kit: Kit) -> Iterator[Dot | None]:
+def _cancellations(factory: VectorFactory) -> Iterator[Dot | None]:
     """Sums that vanish, or nearly so."""
-    config = kit.config
-    count, scales = config.block, kit.split(int(kit.rng.integers(180, 330)))
-    a, b = kit.ordinary(count)
-    opposite = kit.a.negated(a)
-    yield kit.dot("a block and its opposite", [a, opposite], [b, b], [scales, scales])
+    config = factory.config
+    count, scales = config.block, factory.split(int(factory.rng.integers(180, 330)))
+    a, b = factory.ordinary(count)
+    opposite = factory.a.negated(a)
+    yield factory.dot("a block and its opposite", [a, opposite], [b, b], [scales, scales])
     half = count // 2
     if half:
-        yield kit.dot(
+        yield factory.dot(
             "two halves of a block", [np.concatenate([a[:half], opposite[:half]])], [np.concatenate([b[:half]] * 2)], [scales]
         )
-    tiny = np.array([kit.a.powers[min(kit.a.powers)]], np.uint8), np.array([kit.b.powers[min(kit.b.powers)]], np.uint8)
-    yield kit.dot("all but the smallest product", [a, opposite, tiny[0]], [b, b, tiny[1]], [scales] * 3)
-    top, exp = kit.high, int(kit.rng.integers(-60, 60))
-    yield kit.sum_of("a power of two less its neighbour", [(1, exp), (-1, exp - 1), (-1, exp - 2), (-1, exp - 2)])
-    yield kit.sum_of("a large number passes", [(1, exp), (1, exp + top + 30), (-1, exp + top + 30)])
+    tiny = (
+        np.array([factory.a.powers[min(factory.a.powers)]], np.uint8),
+        np.array([factory.b.powers[min(factory.b.powers)]], np.uint8),
+    )
+    yield factory.dot("all but the smallest product", [a, opposite, tiny[0]], [b, b, tiny[1]], [scales] * 3)
+    top, exp = factory.high, int(factory.rng.integers(-60, 60))
+    yield factory.sum_of("a power of two less its neighbour", [(1, exp), (-1, exp - 1), (-1, exp - 2), (-1, exp - 2)])
+    yield factory.sum_of("a large number passes", [(1, exp), (1, exp + top + 30), (-1, exp + top + 30)])
 
 
-def _roundings(kit: Kit) -> Iterator[Dot | None]:
+def _roundings(factory: VectorFactory) -> Iterator[Dot | None]:
     """Ties and their neighbours, at ordinary exponents and where results become subnormal, zero or infinite."""
-    output = kit.config.output
+    output = factory.config.output
     precision = output.man_bits + 1
-    exp = int(kit.rng.integers(-8, 9))
+    exp = int(factory.rng.integers(-8, 9))
     sums = {
         "tie, to even below": [(1, exp), (1, exp - precision)],
         "tie, to even above": [(1, exp), (1, exp - precision + 1), (1, exp - precision)],
@@ -270,24 +278,26 @@ def _roundings(kit: Kit) -> Iterator[Dot | None]:
         "far below everything": [(1, output.lsb_exp - 80)],
     }
     for kind, terms in sums.items():
-        yield kit.sum_of(kind, terms)
-        yield kit.sum_of(f"{kind}, negative", [(-sign, exp) for sign, exp in terms])
+        yield factory.sum_of(kind, terms)
+        yield factory.sum_of(f"{kind}, negative", [(-sign, exp) for sign, exp in terms])
 
 
-def _windows(kit: Kit) -> Iterator[Dot | None]:
+def _windows(factory: VectorFactory) -> Iterator[Dot | None]:
     """Blocks that lie at, above and below the ends of a window, and long sums."""
-    config = kit.config
+    config = factory.config
     width = 64 if config.window is None else config.window
     guard = GUARD_BITS if config.window_guard is None else config.window_guard
-    for far in (width - kit.high + kit.low - guard, width, 2 * width):
+    for far in (width - factory.high + factory.low - guard, width, 2 * width):
         for exps in ((0, far, far, 0), (0, far, -far), (0, -far, far), (far, 0, -far)):
             terms = [(1 if exp >= 0 else -1, abs(exp)) for exp in exps]
-            yield kit.sum_of(f"a window apart by {far}", terms)
-    yield kit.sum_of("below a window", [(1, 0), (1, kit.low - kit.high - guard - 3), (-1, kit.low - kit.high - guard - 40)])
+            yield factory.sum_of(f"a window apart by {far}", terms)
+    yield factory.sum_of(
+        "below a window", [(1, 0), (1, factory.low - factory.high - guard - 3), (-1, factory.low - factory.high - guard - 40)]
+    )
     if config.beats > 64:
         return
-    blocks = [kit.ordinary(config.block) for _ in range(12)]
-    scales = [kit.split(2 * SCALE_BIAS + int(shift)) for shift in kit.rng.integers(-9, 10, len(blocks))]
-    yield kit.dot("a long sum", [block[0] for block in blocks], [block[1] for block in blocks], scales)
-    largest = np.full(config.block, kit.a.largest.min()), np.full(config.block, kit.b.largest.min())
-    yield kit.dot("a long sum of the largest", [largest[0]] * 12, [largest[1]] * 12, [scales[0]] * 12)
+    blocks = [factory.ordinary(config.block) for _ in range(12)]
+    scales = [factory.split(2 * SCALE_BIAS + int(shift)) for shift in factory.rng.integers(-9, 10, len(blocks))]
+    yield factory.dot("a long sum", [block[0] for block in blocks], [block[1] for block in blocks], scales)
+    largest = np.full(config.block, factory.a.largest.min()), np.full(config.block, factory.b.largest.min())
+    yield factory.dot("a long sum of the largest", [largest[0]] * 12, [largest[1]] * 12, [scales[0]] * 12)

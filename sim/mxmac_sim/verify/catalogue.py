@@ -25,7 +25,7 @@ from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.emit import component_verilog
 
-from .flat import Flat, WithScaleAhead
+from .flat import Flat, WithRepeats, WithScaleAhead
 
 __all__ = ["Design", "Subject", "quantizer_subject", "unit_subject"]
 
@@ -110,16 +110,25 @@ def _accumulator(config: MacConfig, module: str, **parameters: Any) -> Design:
     return _component("accumulator", {"": _stage(config, "accumulator")}, module, **parameters)
 
 
+def _exact(config: MacConfig, latency: tuple[int, int], **parameters: int) -> Design:
+    least, most = latency
+    return _component(
+        "accumulator",
+        {"": WithRepeats(_stage(config, "accumulator"))},
+        "accumulator_exact",
+        "accumulator_exact_ends",
+        latency_min=least,
+        latency=most,
+        **parameters,
+    )
+
+
 def _parallel_exact(config: MacConfig) -> Design:
-    least, most = exact_latency(config)
-    more = {"exp_min": exact_total_exp_min(config), "word_bits": word_bits(config)}
-    return _accumulator(config, "accumulator_exact", queue=_QUEUE, latency_min=least, latency=most, **more)
+    return _exact(config, exact_latency(config), exp_min=exact_total_exp_min(config), word_bits=word_bits(config))
 
 
 def _serial_exact(config: MacConfig) -> Design:
-    least, most = accumulator_plan(config, queue=_QUEUE).latency
-    more = {"word_bits": SERIAL_WORD_BITS}
-    return _accumulator(config, "accumulator_exact", queue=_QUEUE, latency_min=least, latency=most, **more)
+    return _exact(config, accumulator_plan(config, queue=_QUEUE).latency, word_bits=SERIAL_WORD_BITS)
 
 
 def _parallel_window(config: MacConfig) -> Design:
@@ -178,8 +187,13 @@ def unit_subject(config: MacConfig) -> Subject:
 
     def whole(config: MacConfig) -> Design:
         unit = unit_plan(config)
-        latencies = {"latency_min": unit.latency_min, "latency": unit.latency}
-        return Design(_UNIT_TOP, text(), ("mac",), latencies)
+        parameters = {
+            "latency_min": unit.latency_min,
+            "latency": unit.latency,
+            "latency_reached": unit.accumulator.latency_reached,
+            "results_queued": unit.results_queued,
+        }
+        return Design(_UNIT_TOP, text(), ("mac", "mac_ports"), parameters)
 
     plan = accumulator_plan(config)
     parts = {"multiplier": _multiplier, "scale_applier": _scale_sum, **_ACCUMULATORS[plan.kind]}

@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from amaranth.hdl import Module, Shape, ShapeCastable, Signal, unsigned
+from amaranth.hdl import Module, Mux, Shape, ShapeCastable, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mxmac.primitives.bits import delay, delay_valid
 from mxmac.stages.layouts import scaled_block_layout
 
-__all__ = ["Flat", "WithScaleAhead"]
+__all__ = ["Flat", "WithRepeats", "WithScaleAhead"]
+
+#: Most times that a block comes in a row.
+_REPEATS = 1 << 16
 
 
 def _fields(shape: Any, name: str) -> Iterator[tuple[str, tuple[str, ...], int]]:
@@ -98,5 +101,61 @@ class WithScaleAhead(wiring.Component):
             dut.i.valid.eq(delay_valid(m, self.i.valid, self._clocks, name="valid")),
             dut.i.payload.as_value().eq(delay(m, self.i.payload.block.as_value(), self._clocks, name="block")),
         ]
+        wiring.connect(m, dut.o, wiring.flipped(self.o))
+        return m
+
+
+class WithRepeats(wiring.Component):
+    """Accumulator that takes a block up to 2^16 times in a row, as fast as its queue has room: too many for a bench to offer.
+
+    Adds no latency; throughput is one block per cycle while there is room in the queue.
+
+    Parameters
+    ----------
+    accumulator : wiring.Component
+        With ``config``, ``queue``, ``i``, ``taken`` and ``o``.
+
+    Members
+    -------
+    i : In(stream.Signature(...))
+        Fields of ``scaled_block_layout`` and ``more``: how many times the block follows again. Only the last of them ends
+        the dot product, if ``dot_last`` is set.
+    repeating : Out(1)
+        Blocks of an earlier transfer are still offered to the accumulator.
+    o : Out
+        As of the accumulator.
+    """
+
+    def __init__(self, accumulator: Any):
+        self._accumulator = accumulator
+        self._block = scaled_block_layout(accumulator.config)
+        payload = data.StructLayout({**self._block.members, "more": range(_REPEATS)})
+        super().__init__(
+            {"i": In(stream.Signature(payload)), "repeating": Out(1), "o": accumulator.signature.members["o"]},
+        )
+
+    def elaborate(self, platform):  # noqa: D102 - builds the component
+        m = Module()
+        m.submodules.dut = dut = self._accumulator
+        more = Signal(range(_REPEATS))
+        held = Signal(self._block)
+        credits = Signal(range(dut.queue + 1), init=dut.queue)
+        block = Signal(self._block)
+        last = Signal()
+        m.d.comb += [
+            self.repeating.eq(more != 0),
+            self.i.ready.eq((credits != 0) & ~self.repeating),
+            dut.i.valid.eq((credits != 0) & (self.repeating | self.i.valid)),
+            dut.i.payload.eq(block),
+        ]
+        with m.If(self.repeating):
+            m.d.comb += [block.eq(held), last.eq(more == 1)]
+        with m.Else():
+            m.d.comb += [last.eq(self.i.payload.more == 0)]
+            m.d.comb += [block[name].eq(self.i.payload[name]) for name in self._block.members]
+        m.d.comb += dut.i.payload.block.dot_last.eq(block.block.dot_last & last)
+        with m.If(dut.i.valid):
+            m.d.sync += [held.eq(block), more.eq(Mux(self.repeating, more - 1, self.i.payload.more))]
+        m.d.sync += credits.eq(credits + dut.taken - dut.i.valid)
         wiring.connect(m, dut.o, wiring.flipped(self.o))
         return m

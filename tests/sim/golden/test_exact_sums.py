@@ -197,3 +197,42 @@ def test_many_blocks_of_the_narrowest_sums_are_added_up(tmp_path, tmp_path_facto
         run = unit.run(largest, scales, largest, scales)
         assert run.data.view(np.float32)[0] == 36.0 * EXACT_BLOCKS * 4.0 ** (scale - SCALE_BIAS)
         assert run.status[0] == 0
+
+
+# The ends of the range, and back.
+
+#: Blocks that go to an end of the range, and as many that come back: with one more, all that a dot product may have but one.
+HALF = EXACT_BLOCKS // 2 - 1
+
+
+def there_and_back(fmt, block):
+    """Operands of two dot products, up or down as far as they may go and back to one block of the smallest element."""
+    codes = finite(fmt)
+    largest = codes[int(np.argmax([oracle.decode(code, fmt.name) for code in codes.tolist()]))]
+    smallest, opposite = 1, negated(largest, fmt)
+    counts = [HALF, HALF, 1]
+    a = np.stack([np.repeat([*ways, smallest], counts) for ways in ((largest, opposite), (opposite, largest))])
+    b, scale = np.repeat([largest, largest, smallest], counts), np.repeat([254, 254, SCALE_BIAS], counts)
+    sides = (np.broadcast_to(side.astype(np.uint8)[..., None], (*a.shape, block)) for side in (a, b))
+    return *sides, np.broadcast_to(scale.astype(np.uint8), a.shape)
+
+
+def assert_come_back(run, fmt, block):
+    """Only the last block is left: a sum of equal powers of two."""
+    assert run.data.view(np.float32).tolist() == [float(block * oracle.decode(1, fmt.name) ** 2)] * 2
+    assert run.status.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["E4M3", "E2M1"])
+def test_sums_that_go_to_an_end_of_the_range_come_back_to_the_last_bit(unit, name):
+    index = list(ELEMENT_FORMATS).index(name)
+    a, b, scales = there_and_back(FORMATS[index], BLOCK)
+    run = unit.run(a, scales, b, scales, **chosen([(index, index)] * 2, len(a[0])))
+    assert_come_back(run, FORMATS[index], BLOCK)
+
+
+def test_a_unit_that_adds_word_by_word_comes_back_to_the_last_bit_too(tmp_path, tmp_path_factory):
+    fmt, block = ELEMENT_FORMATS["E2M1"], 32
+    unit = built(MacConfig(a=[fmt], b=[fmt], block=block, lanes=1), tmp_path, tmp_path_factory)
+    a, b, scales = there_and_back(fmt, block)
+    assert_come_back(unit.run(a, scales, b, scales), fmt, block)

@@ -319,6 +319,7 @@ def serial_exact_plan(config: MacConfig, queue: int | None = None) -> Plan | Non
         kind=Kind.SERIAL_EXACT,
         stages={"accumulator": partial(SerialExact, config, queue=places)},
         latency=serial_exact_latency(config, queue=places),
+        latency_reached=False,
         block_interval=config.beats,
         dot_interval=block + dot,
         result_interval=config.beats,

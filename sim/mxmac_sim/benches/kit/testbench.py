@@ -125,7 +125,21 @@ class Testbench:
         await self._rising
         self.clock += 1
 
-    async def run(self, agents: Sequence[Agent], done: Callable[[], bool], *, progress: Callable[[], float], patience: int):
+    async def sleep(self, port: Any):
+        """Let clocks pass until a port falls, without a look at any other."""
+        started = get_sim_time("ns")
+        await FallingEdge(port)
+        self.clock += round((get_sim_time("ns") - started) / _PERIOD)
+
+    async def run(
+        self,
+        agents: Sequence[Agent],
+        done: Callable[[], bool],
+        *,
+        progress: Callable[[], float],
+        patience: int,
+        asleep: Any = None,
+    ):
         """Let clocks pass until it is done.
 
         Parameters
@@ -136,6 +150,8 @@ class Testbench:
             How much has been done, from 0 to 1.
         patience : int
             Clocks to wait for progress.
+        asleep : cocotb handle, optional
+            Port that is high while nothing happens at the ports of the agents: they sleep.
 
         Raises
         ------
@@ -145,6 +161,9 @@ class Testbench:
         before, since = -1.0, self.clock
         while not done():
             await self.step(agents)
+            if asleep is not None and int(asleep.value):
+                await self.sleep(asleep)
+                since = self.clock
             if self.clock & 0xFF == 0:
                 now = progress()
                 self.note(now)

@@ -6,18 +6,23 @@ __all__ = ["queue_harness"]
 
 
 def _with_window(text: str, module: str) -> tuple[str, dict[str, str]]:
-    """Give a queue's module ports to look at its memory, without a change to what it does; and names of its two pointers."""
+    """Give a queue's module ports to look at its memory, and change nothing else; return names of payload and pointers."""
     start = text.index(f"module {module} (")
     end = text.index("endmodule", start)
     body = text[start:end]
-    width = ports(text, module)["i__payload"].width
+    # The payload may have the name of the memory's port that it goes to.
+    own = ports(text, module)
+    (payload,) = (name for name in own if own[name].direction == "input" and name not in ("clk", "rst", "i__valid", "o__ready"))
+    width = own[payload].width
     write = found(r"entries\[(\w+)\] <= ", body)
     read = found(r"<= entries\[(\w+)\];", body)
     places = int(found(r"reg .*entries \[(\d+):0\];", body)) + 1
     bits = (places - 1).bit_length()
     look = f"(\n  input  wire [{bits - 1}:0] look_at,\n  output wire [{width - 1}:0] look,\n"
     body = body.replace("(\n", look, 1) + "  assign look = entries[look_at];\n"
-    return text[:start] + body + text[end:], {"write": write, "read": read, "bits": str(bits), "width": str(width)}
+    return text[:start] + body + text[end:], {
+        "payload": payload, "write": write, "read": read, "bits": str(bits), "width": str(width),
+    }  # fmt: skip
 
 
 def queue_harness(text: str, module: str) -> tuple[str, str, int]:
@@ -29,7 +34,7 @@ def queue_harness(text: str, module: str) -> tuple[str, str, int]:
     width, bits = int(names["width"]), int(names["bits"])
     places = 1 << bits
     connections = {
-        "i__payload": "data", "i__valid": "valid", "o__payload": "out", "o__valid": "out_valid", "o__ready": "ready",
+        names["payload"]: "data", "i__valid": "valid", "o__payload": "out", "o__valid": "out_valid", "o__ready": "ready",
         "look_at": "look_at", "look": "look",
     }  # fmt: skip
     registers = "".join(

@@ -1,4 +1,4 @@
-"""Some dot products on their way through the unit, with everything about them checked that the port contract says."""
+"""Dot products streamed through the unit, with everything about them checked that the port contract says."""
 
 import itertools
 from collections.abc import Callable
@@ -8,15 +8,16 @@ from .report import shown_result
 from .streams import Pause, never
 from .testbench import Agent, Testbench
 
-__all__ = ["Passage"]
+__all__ = ["StreamRun"]
 
 
-class Passage:
-    """Some dot products, on their way through the unit.
+class StreamRun:
+    """Dot products streamed through the unit, each result compared with the golden model.
 
     Parameters
     ----------
     bench : Testbench
+        Its parameters give ``latency_min`` and ``latency`` in cycles.
     dots : list of Dot
     idle, stall : Pause
         How the two sides pause.
@@ -29,6 +30,8 @@ class Passage:
     sink : Sink
     expected : list of (int, int)
         Code and status flags of each dot product, by the golden model.
+    latencies : list of int
+        Of each result so far, in cycles.
     """
 
     def __init__(self, bench: Testbench, dots: list[Dot], *, idle: Pause = never, stall: Pause = never, alone: bool = False):
@@ -41,6 +44,7 @@ class Passage:
             self.source.queue(beats_of(dot, bench.config, bench.numpy_rng))
         self.sink = bench.sink("out", ("data", "status"), self.on_result, stall=stall)
         least, most = (bench.settings.parameters[name] for name in ("latency_min", "latency"))
+        self.latencies: list[int] = []
         # A result waits for the one before it, if that is not taken at once.
         self._latency = range(least, most + 1 if alone or (least == most and stall is never) else 1 << 62)
 
@@ -48,31 +52,45 @@ class Passage:
         """Return who takes part in every clock, in order."""
         return [self.source, self.sink]
 
-    async def run(self, *, clocks: int | None = None, until: Callable[[], bool] = lambda: False):
-        """Let all of them pass, and a while longer; or only ``clocks`` clocks, or fewer if ``until`` holds before."""
+    async def run(self, *, clocks: int | None = None, until: Callable[[], bool] | None = None):
+        """Let all of them pass and the pipeline drain; or only ``clocks`` cycles, or ``until`` something is reached."""
         bench, total = self.bench, len(self.source) + len(self.dots)
-        agents = self.agents()
-        start = bench.clock
+        agents, start = self.agents(), bench.clock
+        beats, results = len(self.source.taken), len(self.sink.taken)
+        partly = clocks is not None or until is not None
 
-        def done() -> int:
+        def taken() -> int:
             return len(self.source.taken) + len(self.sink.taken)
 
-        await bench.run(
-            agents,
-            lambda: done() == total or (clocks is not None and (bench.clock - start == clocks or until())),
-            progress=lambda: done() / total,
-            patience=1000 + 4 * self._latency.start,
-        )
-        if clocks is None:
+        def done() -> bool:
+            over = clocks is not None and bench.clock - start == clocks
+            return over or taken() == total or (until is not None and until())
+
+        patience = 1000 + 4 * self._latency.start + (clocks or 0)
+        await bench.run(agents, done, progress=lambda: taken() / total, patience=patience)
+        if not partly:
             for _ in range(bench.settings.parameters["latency"] + 4):
                 await bench.step(agents)
-        beats = len(self.source.taken)
+        beats = len(self.source.taken) - beats
         bench.report.beats += beats
         bench.report.macs += beats * bench.config.lanes
-        bench.report.dots += len(self.sink.taken)
+        bench.report.dots += len(self.sink.taken) - results
+
+    def check_taken(self, most: int):
+        """Check the number of beats taken so far."""
+        taken = len(self.source.taken)
+        self.bench.check(
+            most,
+            taken,
+            lambda: (
+                {"dot products": f"{len(self.dots)}", "results taken": f"{len(self.sink.taken)}"},
+                {"beats taken": f"{most}"},
+                {"beats taken": f"{taken}"},
+            ),
+        )
 
     def check_clocks(self, most: int):
-        """See whether no more clocks lie between the first and the last beat: a queue may take the first blocks sooner."""
+        """Check that the first beat and the last are not further apart: a queue may take the first blocks sooner."""
         taken = self.source.taken[-1] - self.source.taken[0]
         self.bench.check(
             True,
@@ -104,6 +122,7 @@ class Passage:
         last_beat = self.last_beats[index]
         early = last_beat >= len(self.source.taken)
         latency = -1 if early else clock - self.source.taken[last_beat]
+        self.latencies.append(latency)
         bench.check(
             True,
             latency in self._latency,
