@@ -14,6 +14,7 @@ from pathlib import Path
 import measured
 
 from mxmac.config import Accumulator, MacConfig
+from mxmac.verilog import generate
 from mxmac_fpga.report.measure import Settings, measure
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.synthesis import CELLS, netlist
@@ -58,7 +59,7 @@ def boards():
 
 
 def readme():
-    """LUTs of the accumulators, in README.md."""
+    """LUTs of the accumulators, and the size of the demo's unit, in README.md."""
     page = ROOT / "README.md"
     table = re.search(r"<!-- accumulators -->\n\n(.*?)\n\n<!--", page.read_text(), re.S)
     assert table is not None
@@ -67,6 +68,9 @@ def readme():
         luts = cells_of(kind, 8)["LUTs"]
         text = re.sub(rf"^(\| `{kind}`.*?\|.*?\| )[\d,]+(?= \|)", rf"\g<1>{luts:,}", text, flags=re.M)
     put(page, "accumulators", text, [unit(kind, 8) for kind in KINDS])
+    design = generate(MacConfig(lanes=8), "mac8")
+    size = f"{design.text.count(chr(10)):,} lines of Verilog, latency {design.manifest['latency']} clocks"
+    page.write_text(re.sub(r"(?<=^build/demo/mac8.v: ).*", size, page.read_text(), flags=re.M))
 
 
 def cost():

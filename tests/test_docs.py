@@ -142,6 +142,11 @@ def test_ports_are_those_of_the_manifest(mac8):
     assert table(README, "port") == rows
 
 
+def test_the_readme_shows_the_size_of_the_unit_that_it_generates(mac8):
+    size = f"{mac8.text.count(chr(10)):,} lines of Verilog, latency {mac8.manifest['latency']} clocks"
+    assert f"build/demo/mac8.v: {size}\n" in README.read_text()
+
+
 def test_manifest_fields_are_all_described(mac8):
     named = [name for cell, _ in table(DOCS / "integration.md", "field") for name in re.findall(r"`([\w.]+)`", cell)]
     assert {name.split(".")[0] for name in named} == set(mac8.manifest)
