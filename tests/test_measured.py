@@ -2,12 +2,14 @@
 
 import hashlib
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.verilog import generate
+from mxmac_fpga.boards.table import BOARDS
 from mxmac_fpga.report.measured import digest_of
 from mxmac_sim.campaigns.record import digest, measured_units
 
@@ -77,3 +79,30 @@ def test_digests_are_kept_until_the_source_changes(measured, monkeypatch):
 def test_a_line_that_is_no_digest_is_refused(measured):
     with pytest.raises(ValueError, match="is no digest"):
         measured.recorded(measured.block({SMALL: "0" * 63}))
+
+
+#: Pages with figures of hardware, and the number of their tables and examples that have some.
+FIGURES = {
+    "README.md": 1,
+    "docs/architecture.md": 3,
+    "docs/area.md": 2,
+    "docs/commands.md": 2,
+    "docs/fpga.md": 3,
+    "docs/gates.md": 1,
+    "docs/mutation.md": 1,
+    "docs/proofs.md": 1,
+    "docs/soak.md": 1,
+}
+
+
+def test_every_page_with_figures_records_what_they_are_of(measured):
+    pages = {file.relative_to(ROOT).as_posix(): file.read_text() for file in measured.PAGES}
+    found = {name: len(measured._BLOCK.findall(text)) for name, text in pages.items()}
+    assert {name: count for name, count in found.items() if count} == FIGURES
+    subjects = [subject for text in pages.values() for subject, _ in measured.recorded(text)]
+    assert {subject.split()[0] for subject in subjects} == {"report", "board", "link"}
+    assert {subject.split()[1] for subject in subjects if subject.startswith("board ")} <= set(BOARDS)
+    # An HTML comment is not ended by what is in it.
+    assert not any("-->" in subject for subject in subjects)
+    for text in pages.values():
+        assert len(re.findall("<!-- measured on", text)) == len(measured._BLOCK.findall(text))

@@ -88,19 +88,7 @@ def build(
         tools = Tools(top, platform, work)
         told("Synthesizing")
         cells = tools.synthesize()
-        tried: list[Routed] = []
-        for seed in range(board.seed, board.seed + seeds):
-            before = f", {tried[-1].fmax_hz / 1e6:.2f} MHz with the last" if tried else ""
-            told(f"Placing and routing with seed {seed}{before}")
-            tried.append(tools.place_and_route(seed))
-            if tried[-1].fmax_hz >= top.clock_hz:
-                break
-        else:
-            best = max(tried, key=lambda routed: routed.fmax_hz)
-            raise ToolError(
-                f"{top.clock_hz / 1e6:g} MHz is not met: at most {best.fmax_hz / 1e6:.2f} MHz with seeds "
-                f"{tried[0].seed} to {tried[-1].seed}; try more with --seeds"
-            )
+        tried = _routed(tools, top, seeds, told)
         told("Packing")
         bitstream = tools.pack()
         built = Built(bitstream, _report(name, top, cells, tried, versions) | {"sha256": tools.sha256})
@@ -110,6 +98,22 @@ def build(
             bits.write_bytes(bitstream)
             report.write_text(json.dumps(built.report, indent=2) + "\n")
     return built
+
+
+def _routed(tools: Tools, top: BoardTop, seeds: int, told: Callable[[str], None]) -> list[Routed]:
+    """Place and route with one seed after the other, until the clock is met."""
+    tried: list[Routed] = []
+    for seed in range(top.board.seed, top.board.seed + seeds):
+        before = f", {tried[-1].fmax_hz / 1e6:.2f} MHz with the last" if tried else ""
+        told(f"Placing and routing with seed {seed}{before}")
+        tried.append(tools.place_and_route(seed))
+        if tried[-1].fmax_hz >= top.clock_hz:
+            return tried
+    best = max(tried, key=lambda routed: routed.fmax_hz)
+    raise ToolError(
+        f"{top.clock_hz / 1e6:g} MHz is not met: at most {best.fmax_hz / 1e6:.2f} MHz with seeds "
+        f"{tried[0].seed} to {tried[-1].seed}; try more with --seeds"
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """``mxmac fpga run``: dot products on a board, or on its simulation."""
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -67,9 +68,7 @@ def run(
     """
     _check_options(board, port, a_argument, b_argument, digits, dots, seed, synthesized)
     tensors = None
-    for parameter, fact in (("format_a", format_a), ("format_b", format_b), ("block", block)):
-        if fact is not None and a_argument is None:
-            raise UserError(parameter, "is a fact about the matrices A and B; give them, or leave it out")
+    _check_facts(a_argument, format_a=format_a, format_b=format_b, block=block)
     if a_argument is not None and b_argument is not None:
         tensors = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
     console = Console(highlight=False)
@@ -83,13 +82,7 @@ def run(
         try:
             if digits is not None:
                 return 0 if recognise(unit, count=digits, console=console).passed else 1
-            columns = (TextColumn("Computing"), BarColumn(), MofNCompleteColumn(), TextColumn("dot products"))
-            with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-                task = bar.add_task("dots", total=None)
-
-                def progress(done: int, total: int):
-                    bar.update(task, advance=done, total=total)
-
+            with _progress(console) as progress:
                 start = time.perf_counter()
                 if tensors is None:
                     outcome = products.random_products(unit, dots, seed, progress)
@@ -103,6 +96,19 @@ def run(
         return 1 if outcome.mismatches else 0
 
 
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar, and yield a function that moves it: by the dot products done since, of a total."""
+    columns = (TextColumn("Computing"), BarColumn(), MofNCompleteColumn(), TextColumn("dot products"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("dots", total=None)
+
+        def progress(done: int, total: int):
+            bar.update(task, advance=done, total=total)
+
+        yield progress
+
+
 def _rate(board: str) -> int:
     """Rate of the serial line that a board, or the simulation, is built for if nothing else is asked for."""
     if board == _SIMULATION:
@@ -111,6 +117,12 @@ def _rate(board: str) -> int:
 
         return SIMULATED_BAUD
     return board_named(board).baud
+
+
+def _check_facts(a_argument: str | None, **facts: object):
+    for parameter, fact in facts.items():
+        if fact is not None and a_argument is None:
+            raise UserError(parameter, "is a fact about the matrices A and B; give them, or leave it out")
 
 
 def _check_options(board, port, a_argument, b_argument, digits, dots, seed, synthesized):
