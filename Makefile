@@ -77,7 +77,7 @@ faults: $(READY) ## Inject 13,000 faults into the link to the simulated board
 pairings: $(READY) ## Run the longest ones: all pairings with all accumulators and results, 324 units
 	.venv/bin/pytest -n auto tests/pairings
 
-stale: $(READY) ## List the pages whose figures were measured on other hardware than the present one
+stale: $(READY) ## List the pages whose figures are of other hardware than the present one, in a few minutes, or at once if nothing changed
 	@.venv/bin/python docs/measured.py
 
 refresh: $(READY) ## Measure again what is cheap to measure, and write it into the pages, about half an hour
