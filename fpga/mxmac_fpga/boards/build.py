@@ -9,13 +9,16 @@ from pathlib import Path
 from mxmac import __version__
 from mxmac.errors import ToolError, UserError
 from mxmac.files import check_folder, check_writable, private_folder, written_together
+from mxmac.verilog.emit import component_verilog
+from mxmac_sim.campaigns.record import digest
 
+from ..gateware.accelerator import Accelerator
 from ..gateware.uart import bit_clocks
-from .table import board_named
+from .table import BoardType, board_named
 from .toolchains import TOOLCHAINS, Routed, Tools, package_versions
 from .top import BoardTop
 
-__all__ = ["SEEDS", "Built", "bitstream_path", "build", "report_path"]
+__all__ = ["SEEDS", "Built", "bitstream_path", "board_digest", "build", "report_path"]
 
 #: Of place and route that are tried until the clock is met.
 SEEDS = 8
@@ -91,13 +94,20 @@ def build(
         tried = _routed(tools, top, seeds, told)
         told("Packing")
         bitstream = tools.pack()
-        built = Built(bitstream, _report(name, top, cells, tried, versions) | {"sha256": tools.sha256})
+        built = Built(bitstream, _report(name, top, cells, tried, versions) | {"sha256": board_digest(board, baud)})
         # Another build in this folder that failed has removed it, if it was empty.
         folder.mkdir(parents=True, exist_ok=True)
         with written_together(*paths) as (bits, report):
             bits.write_bytes(bitstream)
             report.write_text(json.dumps(built.report, indent=2) + "\n")
     return built
+
+
+def board_digest(board: BoardType, baud: int | None = None) -> str:
+    """Return the SHA-256 of the hardware of a board, in hexadecimal: its accelerator's Verilog, device, pins and clock."""
+    accelerator = Accelerator(board.config, round(board.pll.output_hz), board.baud if baud is None else baud)
+    text = component_verilog(accelerator, "accelerator", port_order=["rx", "tx", "leds"])
+    return digest(text + repr((board.device, board.grade, board.platform, board.pll, board.synthesis)))
 
 
 def _routed(tools: Tools, top: BoardTop, seeds: int, told: Callable[[str], None]) -> list[Routed]:

@@ -4,7 +4,6 @@ Amaranth's platform writes the files and the command lines; what is here runs th
 Python packages, and reads what they report.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -16,7 +15,6 @@ from importlib import metadata
 from pathlib import Path
 
 from amaranth.build import Platform
-from amaranth.build.run import BuildPlan
 
 from mxmac.processes import ENDS_WITH_PARENT, Processes, failure
 
@@ -29,8 +27,6 @@ __all__ = [
     "Toolchain",
     "Tools",
     "package_versions",
-    "plan_digest",
-    "prepared",
     "run_program",
 ]
 
@@ -194,17 +190,6 @@ class Routed:
     used: dict[str, tuple[int, int]]
 
 
-def prepared(top: BoardTop, platform: Platform) -> BuildPlan:
-    """Return the files of a board's design, and the commands that Amaranth's platform knows for its tools."""
-    return platform.prepare(top, _NAME, emit_src=False, synth_opts=" ".join(top.board.synthesis))
-
-
-def plan_digest(plan: BuildPlan) -> str:
-    """Return the SHA-256 of the design, its constraints and the commands of synthesis, in hexadecimal."""
-    files = (f"{name}\n{plan.files[name]}\n" for name in sorted(plan.files) if not name.startswith("build_"))
-    return hashlib.sha256("".join(files).encode()).hexdigest()
-
-
 class Tools:
     """The tools of a board, at work in a folder.
 
@@ -215,23 +200,17 @@ class Tools:
         Of its board; for one use.
     folder : Path
         Empty; everything that is made stays in it.
-
-    Members
-    -------
-    sha256 : str
-        Digest of the design, its constraints and the commands of synthesis, in hexadecimal.
     """
 
     def __init__(self, top: BoardTop, platform: Platform, folder: Path):
         board = top.board
         self._toolchain, self._folder, self._clock_hz = TOOLCHAINS[board.family], folder.resolve(), top.clock_hz
         self._processes = Processes()
-        plan = prepared(top, platform)
+        plan = platform.prepare(top, _NAME, emit_src=False, synth_opts=" ".join(board.synthesis))
         commands = json.loads(plan.files[f"build_{_NAME}.json"])["commands"]
         self._commands = {command[0]: command[1:] for command in commands}
         for name, content in plan.files.items():
             (folder / name).write_text(content)
-        self.sha256 = plan_digest(plan)
 
     def synthesize(self) -> dict[str, int]:
         """Make a netlist, and count its cells: see :meth:`Cells.count`.

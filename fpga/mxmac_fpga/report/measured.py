@@ -1,7 +1,7 @@
 """Digests of the hardware that figures were measured on, now: pages record those of their day, and `make stale` compares.
 
-A subject is named by words: ``report …`` is the unit or part that this command measures, ``board NAME`` the whole design of a
-board, and ``link`` the accelerator of the simulated board.
+A subject is named by words: ``report …`` is the unit or part that this command measures, ``board NAME`` the accelerator of a
+board with its clock, and ``link`` the accelerator of the simulated board.
 """
 
 import shlex
@@ -17,9 +17,8 @@ from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.campaigns.record import digest
 
+from ..boards.build import board_digest
 from ..boards.table import board_named
-from ..boards.toolchains import plan_digest, prepared
-from ..boards.top import BoardTop
 from ..simulation.board import accelerator_verilog
 from .measure import Settings
 from .options import PartOption, settings_from, stored_for
@@ -52,7 +51,7 @@ def _quantizer(make_config: Callable[[], QuantizerConfig], make_settings: Callab
 
 
 def digest_of(subject: str) -> str:
-    """Return the SHA-256 of a subject now, in hexadecimal: of its Verilog without comments, or of the files of a board.
+    """Return the SHA-256 of a subject as it is generated now, in hexadecimal: of its Verilog without comments.
 
     Raises
     ------
@@ -66,8 +65,7 @@ def digest_of(subject: str) -> str:
         case "report", options:
             return digest(_run(_units, options))
         case "board", [name]:
-            board = board_named(name)
-            return plan_digest(prepared(BoardTop(board), board.make_platform()))
+            return board_digest(board_named(name))
         case "link", []:
             return digest(accelerator_verilog())
     raise ValueError(f"There is no subject {subject!r}; it is report with its options, board with a name, or link")
