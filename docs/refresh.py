@@ -110,33 +110,46 @@ def gateware():
     put(DOCS / "fpga.md", "gateware", "\n".join(lines), ["link", unit("window", 1)])
 
 
-def examples():
-    """Output of ``mxmac report`` and ``mxmac explore``, in docs/commands.md."""
-    page = DOCS / "commands.md"
-    for part, words, subjects in (
-        ("report", "report --lanes 1 --accumulator window", [unit("window", 1)]),
-        (
-            "explore",
-            "explore --lanes 1,2,4 --accumulator window,fp32 --no-route -o points.csv",
-            [unit(kind, lanes) for lanes in (1, 2, 4) for kind in ("window", "fp32")],
-        ),
-    ):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "mxmac", *words.split()]
-            done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
-        # What goes to the other output has times in it.
-        before = "...\n" if part == "report" else ""
-        lines = [line.rstrip() for line in done.stdout.splitlines()]
-        if part == "explore":
-            lines[1:-1] = sorted(lines[1:-1], key=lambda line: [int(line.split()[4]), "fp32" in line])
-        put(page, f"{part} example", f"```console\n$ mxmac {words}\n{before}" + "\n".join(lines) + "\n```", subjects)
+def example(words: str) -> list[str]:
+    """Run a command, and return the lines that it prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "mxmac", *words.split()]
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def report():
+    """Output of ``mxmac report``, in docs/commands.md."""
+    words = "report --lanes 1 --accumulator window"
+    # The lines that go to the other output have times in them.
+    lines = "\n".join(("```console", f"$ mxmac {words}", "...", *example(words), "```"))
+    put(DOCS / "commands.md", "report example", lines, [unit("window", 1)])
+
+
+def explore():
+    """Output of ``mxmac explore``, in docs/commands.md."""
+    words = "explore --lanes 1,2,4 --accumulator window,fp32 --no-route -o points.csv"
+    first, *points, last = example(words)
+    # In the order of the options, not in that in which the measurements end.
+    points.sort(key=_order)
+    text = "\n".join(("```console", f"$ mxmac {words}", first, *points, last, "```"))
+    put(
+        DOCS / "commands.md", "explore example", text, [unit(kind, lanes) for lanes in (1, 2, 4) for kind in ("window", "fp32")]
+    )
+
+
+def _order(line: str) -> tuple[int, bool]:
+    lanes = re.search(r"(\d+) lanes?, (\w+)", line)
+    assert lanes is not None
+    return int(lanes[1]), lanes[2] == "fp32"
 
 
 PARTS_OF_PAGES: dict[str, Callable[[], None]] = {
     "readme": readme,
     "cost": cost,
     "gateware": gateware,
-    "examples": examples,
+    "report": report,
+    "explore": explore,
     "boards": boards,
 }
 
