@@ -9,24 +9,17 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxmac.cli import app as cli
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors.files import load_mx, save_mx
 from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import implied_blocks
+from tensor_checks import command
 
 E4M3, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E2M1", "INT8"))
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)
 RNG = np.random.default_rng(5)
-
-
-def command(capsys, *arguments):
-    """Exit status and standard error."""
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(argument) for argument in arguments])
-    return end.value.code, capsys.readouterr().err
 
 
 def written(path, elements, scales, **facts):
@@ -57,7 +50,7 @@ def packed(tmp_path):
 )
 def test_bytes_without_a_format_are_not_taken_for_int8(tmp_path, capsys, packed, arguments, option):
     out = tmp_path / "out.npz"
-    status, error = command(capsys, *(argument.format(packed=packed, out=out) for argument in arguments))
+    status, _, error = command(capsys, *(argument.format(packed=packed, out=out) for argument in arguments))
     assert status == 2
     assert error == (
         f"mxmac: {option}: 'elements' in '{packed}' has dtype int8, in which any format may be stored, also packed; "
@@ -90,9 +83,9 @@ def test_int8_that_was_written_here_needs_no_option(tmp_path, suffix):
 def test_an_option_that_contradicts_the_file_is_refused(tmp_path, capsys):
     path = tmp_path / "a.npz"
     save_mx(path, quantize(np.ones((2, 32), np.float32), E4M3))
-    status, error = command(capsys, "quantize", path, tmp_path / "b.npz", "--source-format", "E5M2")
+    status, _, error = command(capsys, "quantize", path, tmp_path / "b.npz", "--source-format", "E5M2")
     assert (status, error) == (2, f"mxmac: --source-format: '{path}' states E4M3 elements, not E5M2\n")
-    status, error = command(capsys, "dot", path, path, "--block", 16)
+    status, _, error = command(capsys, "dot", path, path, "--block", 16)
     assert (status, error) == (2, f"mxmac: --block: '{path}' states blocks of 32, not 16\n")
 
 
@@ -100,14 +93,14 @@ def test_an_option_that_contradicts_the_file_is_refused(tmp_path, capsys):
 def test_facts_about_a_quantized_file_are_refused_for_floats(tmp_path, capsys, option):
     path = tmp_path / "a.npy"
     np.save(path, np.ones((2, 32), np.float32))
-    status, error = command(capsys, "quantize", path, tmp_path / "b.npz", option)
+    status, _, error = command(capsys, "quantize", path, tmp_path / "b.npz", option)
     assert status == 2
     assert error.startswith(f"mxmac: {option.split('=')[0]}: ")
 
 
 @pytest.mark.parametrize("option", ["--format-a=E4M3", "--format-b=E4M3", "--block=32"])
 def test_facts_about_matrices_are_refused_without_them(capsys, option):
-    status, error = command(capsys, "fpga", "run", option)
+    status, _, error = command(capsys, "fpga", "run", option)
     assert (status, error) == (
         2,
         f"mxmac: {option.split('=')[0]}: is a fact about the matrices A and B; give them, or leave it out\n",
@@ -119,7 +112,7 @@ def test_facts_about_matrices_are_refused_without_them(capsys, option):
 
 def test_a_block_of_128_with_a_short_last_one_is_not_taken_for_one_of_70(tmp_path, capsys):
     path = written(tmp_path / "a.safetensors", np.zeros((2, 140), FP8), np.ones((2, 2), np.float32))
-    status, error = command(capsys, "quantize", path, tmp_path / "b.npz")
+    status, _, error = command(capsys, "quantize", path, tmp_path / "b.npz")
     assert status == 2
     assert error == (
         f"mxmac: --source-block: '{path}' has elements of shape (2, 140) and scales of shape (2, 2), float32, so that a block "
@@ -141,11 +134,12 @@ def test_a_word_of_scales_for_up_to_128_elements_may_hold_one_or_four(tmp_path):
 def test_an_mx_name_states_the_block_too(tmp_path, capsys):
     path = written(tmp_path / "a.safetensors", np.zeros((2, 128), FP8), np.full((2, 1), 0x7F7F7F7F, np.int32))
     arguments = ("quantize", path, tmp_path / "b.npz", "--source-format")
-    status, error = command(capsys, *arguments, "E4M3")
+    status, _, error = command(capsys, *arguments, "E4M3")
     assert (status, error.split(": ")[1]) == (2, "--source-block")
-    status, error = command(capsys, *arguments, "MXFP8", "--source-block", 128)
+    status, _, error = command(capsys, *arguments, "MXFP8", "--source-block", 128)
     assert (status, error) == (2, "mxmac: --source-block: must be 32, the block of MXFP8, not 128; E4M3 takes any block\n")
-    assert command(capsys, *arguments, "mxfp8") == (0, "")
+    status, _, error = command(capsys, *arguments, "mxfp8")
+    assert (status, error) == (0, "")
     assert load_mx(tmp_path / "b.npz").block == 32
 
 

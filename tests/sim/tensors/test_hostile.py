@@ -15,20 +15,13 @@ import safetensors.numpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mxmac.cli import app as cli
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors.files import load_floats, load_mx, save_mx
+from tensor_checks import command
 
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)
-
-
-def command(capsys, *arguments):
-    """Exit status and standard error."""
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(argument) for argument in arguments])
-    return end.value.code or 0, capsys.readouterr().err
 
 
 def refused(load, path, message, *arguments):
@@ -70,7 +63,7 @@ def test_an_archive_of_a_few_bytes_that_unpacks_to_four_gigabytes_is_refused_unr
     struct.pack_into("<I", data, data.index(b"PK\1\2") + 24, 4_000_000_000)
     path.write_bytes(data)
     tracemalloc.start()
-    status, error = command(capsys, "quantize", path, tmp_path / "out.npz")
+    status, _, error = command(capsys, "quantize", path, tmp_path / "out.npz")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert status == 2
@@ -113,7 +106,7 @@ def test_every_command_that_reads_tensors_has_the_limit(tmp_path, capsys, suffix
         ("dot", tmp_path / "b.npz", tmp_path / "b.npz", "--floats-a", floats),
         ("fpga", "run", path, path),
     ):
-        status, error = command(capsys, *arguments, "--max-size", "0.0009")
+        status, _, error = command(capsys, *arguments, "--max-size", "0.0009")
         assert status == 2, arguments
         assert error.startswith("mxmac: --max-size: "), error
         assert error.endswith("at most 0.0009 GiB are allowed\n")
