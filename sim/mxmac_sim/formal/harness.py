@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["Port", "constant", "delayed", "found", "inner", "instance", "module_of", "ports"]
+import jinja2
+
+__all__ = ["Port", "constant", "delayed", "found", "inner", "instance", "module_of", "ports", "rendered"]
 
 _MODULE = r"^module {name} \(\n(?P<ports>.*?)\n\);\n"
 _PORT = re.compile(r"^  (input|output) +(?:wire|reg) +(?:\[(\d+):0\] )?(\w+),?$", re.M)
@@ -98,3 +100,38 @@ def delayed(name: str, width: int, clocks: int) -> str:
         before = name if clock == 1 else f"{name}_{clock - 1}"
         lines.append(f"  reg [{width - 1}:0] {name}_{clock}; always @(posedge clk) {name}_{clock} <= {before};\n")
     return "".join(lines)
+
+
+def rendered(template: str, **names: object) -> str:
+    """Return the harness ``specs/<template>.v``, in which ``${...}`` are expressions of Jinja.
+
+    Parameters
+    ----------
+    template : str
+        Name of the file, without ``.v``.
+    **names
+        Names in the expressions; the functions of this module that return Verilog are known without.
+    """
+    return "\n" + _TEMPLATES.get_template(f"{template}.v").render(names)
+
+
+#: Verilog has braces of its own, so nothing but ``${`` begins an expression, and nothing else is special.
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("mxmac_sim.formal", "specs"),
+    variable_start_string="${",
+    variable_end_string="}",
+    block_start_string="<%",
+    block_end_string="%>",
+    comment_start_string="<#",
+    comment_end_string="#>",
+    keep_trailing_newline=True,
+    undefined=jinja2.StrictUndefined,
+)
+_TEMPLATES.globals |= {
+    "constant": constant,
+    "delayed": delayed,
+    "inner": inner,
+    "instance": instance,
+    "int": int,
+    "ports": ports,
+}

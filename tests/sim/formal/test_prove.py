@@ -6,12 +6,25 @@ import re
 
 import pytest
 
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim.formal.btor import Circuit
 from mxmac_sim.formal.engine import check
 from mxmac_sim.formal.methods import Method
 from mxmac_sim.formal.netlist import main as to_btor
+from mxmac_sim.formal.properties import unit_properties
 from prove_checks import CONFIG, SMALL, WRONG_WINDOW, prove, wrong
+
+E2M1 = {"a": (ELEMENT_FORMATS["E2M1"],), "b": (ELEMENT_FORMATS["E2M1"],)}
+#: A unit of each kind of accumulator.
+KINDS = {
+    "exact": MacConfig(**E2M1, block=4, lanes=2),
+    "serial exact": MacConfig(**E2M1, lanes=1),
+    "window": CONFIG,
+    "serial window": MacConfig(**E2M1, lanes=1, accumulator=Accumulator.WINDOW, window=24),
+    "fp32": MacConfig(**E2M1, block=4, lanes=2, accumulator=Accumulator.FP32),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +75,14 @@ def test_a_part_that_is_wrong_is_refuted_with_operands_and_a_waveform(capsys, fo
 def test_a_window_that_is_wrong_is_refuted(capsys, folder, text, name):
     (folder / "wrong.v").write_text(wrong(text, name, WRONG_WINDOW))
     assert prove(capsys, *SMALL, "--verilog", "wrong.v", "--property", "window")[0] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_harness_of_every_kind_of_unit_fits_the_generated_text(kind):
+    for name, make in unit_properties(KINDS[kind]).items():
+        text = make().text
+        assert text.count("module prove (") == 1, name
+        assert "${" not in text
 
 
 def test_the_text_of_a_file_is_proved_whatever_its_top_is_called(capsys, folder, text):

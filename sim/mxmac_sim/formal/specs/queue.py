@@ -1,6 +1,6 @@
 """Specification of the queues: what goes in comes out once, in order and unchanged, and stays while nobody takes it."""
 
-from ..harness import found, inner, instance, ports
+from ..harness import found, inner, ports, rendered
 
 __all__ = ["queue_harness"]
 
@@ -42,82 +42,16 @@ def queue_harness(text: str, module: str) -> tuple[str, str, int]:
         for name, size in ((names["read"], bits), (names["write"], bits), ("waiting_count", bits + 1), ("waiting_left", 1))
     )
     reads, writes = f"unit_{names['read']}", f"unit_{names['write']}"
-    harness = f"""
-module prove (
-  input wire clk,
-  input wire rst,
-  input wire [{width - 1}:0] data,
-  input wire valid,
-  input wire ready,
-  input wire follow,
-  output wire given_room,
-  output wire ok_followed,
-  output wire ok_counts,
-  output wire ok_full,
-  output wire ok_stays,
-  output wire ok_number,
-  output wire seen_followed,
-  output wire seen_full,
-  output wire [{width - 1}:0] want_data,
-  output wire [{width - 1}:0] got_data,
-  output wire [{bits + 1}:0] want_number,
-  output wire [{bits + 1}:0] got_number
-);
-  wire [{width - 1}:0] out, look;
-  wire out_valid;
-  wire [{bits - 1}:0] look_at;
-{instance(text, module, "unit", connections)}{registers}
-  // Entries that are in the queue: no more than {places + 1}, as the writer makes sure.
-  reg [{bits + 1}:0] number;
-  assign given_room = !valid || number <= {places};
-  wire taken = out_valid && ready;
-  // The entry that is followed: where it is, and how many in the memory come before it.
-  localparam NOWHERE = 2'd0, IN_MEMORY = 2'd1, AT_OUTPUT = 2'd2;
-  reg [1:0] place;
-  reg [{bits}:0] before;
-  reg [{width - 1}:0] held;
-  wire moves_up = unit_waiting_count != 0 && (!out_valid || ready);
-  always @(posedge clk)
-    if (rst) begin
-      number <= 0;
-      place <= NOWHERE;
-    end else begin
-      number <= number + valid - taken;
-      case (place)
-        NOWHERE: if (valid && follow) begin
-          place <= IN_MEMORY;
-          before <= unit_waiting_count - moves_up;
-          held <= data;
-        end
-        IN_MEMORY: if (moves_up) begin
-          if (before == 0) place <= AT_OUTPUT;
-          else before <= before - 1;
-        end
-        default: if (taken) place <= NOWHERE;
-      endcase
-    end
-  assign look_at = {reads} + before[{bits - 1}:0];
-  assign want_data = held;
-  assign got_data = place == AT_OUTPUT ? out : look;
-  assign ok_followed = place == NOWHERE
-    || place == AT_OUTPUT && out_valid && out == held
-    || place == IN_MEMORY && before < unit_waiting_count && look == held;
-  assign want_number = number;
-  assign got_number = unit_waiting_count + out_valid;
-  assign ok_number = got_number == want_number;
-  // Help: the pointers, the count and whether it is zero agree.
-  assign ok_counts = unit_waiting_left == (unit_waiting_count != 0)
-    && {writes} == ({reads} + unit_waiting_count[{bits - 1}:0] & {places - 1});
-  assign ok_full = unit_waiting_count <= {places} && number <= {places + 1};
-  reg [{width - 1}:0] out_before;
-  reg waited;
-  always @(posedge clk) begin
-    out_before <= out;
-    waited <= !rst && out_valid && !ready;
-  end
-  assign ok_stays = !waited || out_valid && out == out_before;
-  assign seen_followed = place == AT_OUTPUT && ready;
-  assign seen_full = number == {places + 1};
-endmodule
-"""
+    harness = rendered(
+        "queue",
+        bits=bits,
+        connections=connections,
+        module=module,
+        places=places,
+        reads=reads,
+        registers=registers,
+        text=text,
+        width=width,
+        writes=writes,
+    )
     return text, harness, 1

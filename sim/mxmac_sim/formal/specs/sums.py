@@ -4,7 +4,7 @@ from mxmac.config import MacConfig
 from mxmac.formats import SCALE_NAN
 from mxmac.stages.adder_tree import adder_tree_latency
 
-from ..harness import constant, delayed, instance, module_of, ports
+from ..harness import constant, delayed, instance, module_of, ports, rendered
 
 __all__ = ["block_adder_harness", "scale_sum_harness", "tree_harness"]
 
@@ -15,36 +15,9 @@ def scale_sum_harness(config: MacConfig, text: str) -> tuple[str, int]:
     inputs = [name for name, port in ports(text, module).items() if port.direction == "input"]
     codes = {inputs[0]: "{b, a}"} if len(inputs) == 1 else dict(zip(inputs, "ab", strict=True))
     return (
-        f"""
-module prove (
-  input wire clk,
-  input wire [7:0] a,
-  input wire [7:0] b,
-  output wire ok_sum,
-  output wire ok_nan,
-  output wire seen_nan,
-  output wire seen_largest,
-  output wire [7:0] in_a,
-  output wire [7:0] in_b,
-  output wire [8:0] want_sum,
-  output wire [8:0] got_sum,
-  output wire want_nan,
-  output wire got_nan
-);
-  wire [9:0] scale;
-{instance(text, module, "unit", codes | {"scale": "scale"})}
-  assign in_a = a;
-  assign in_b = b;
-  assign want_sum = {{1'b0, a}} + {{1'b0, b}};
-  assign want_nan = a == {SCALE_NAN} || b == {SCALE_NAN};
-  assign got_sum = scale[8:0];
-  assign got_nan = scale[9];
-  assign ok_nan = got_nan == want_nan;
-  assign ok_sum = got_nan || got_sum == want_sum;
-  assign seen_nan = got_nan;
-  assign seen_largest = !got_nan && got_sum == {config.scale_sum_max};
-endmodule
-""",
+        rendered(
+            "scale_sum", SCALE_NAN=SCALE_NAN, config=config, unit=instance(text, module, "unit", codes | {"scale": "scale"})
+        ),
         0,
     )
 
@@ -67,30 +40,22 @@ def tree_harness(config: MacConfig, text: str) -> tuple[str, int]:
     total = " + ".join(f"number{lane}" for lane in range(lanes))
     connections = {f"products__{lane}": f"product{lane}" for lane in range(lanes)} | {"beat": "beat"}
     return (
-        f"""
-module prove (
-  input wire clk,
-  input wire rst,
-{inputs}  output wire given_products,
-  output wire ok_sum,
-  output wire seen_largest,
-  output wire seen_least,
-{shown}  output wire signed [{wide - 1}:0] want_sum,
-  output wire signed [{wide - 1}:0] got_sum
-);
-  wire [{out}:0] beat;
-{instance(text, module, "unit", connections)}
-{"".join(delayed(f"product{lane}", own, clocks) for lane in range(lanes))}{numbers}{assigned}
-  // In units of the least product. The "+ 1" that completes the two's complement comes as a bit of its own.
-  assign given_products = {given};
-  assign want_sum = {total};
-  wire signed [{wide - 1}:0] sum = $signed(beat[{out - 1}:0]);
-  assign got_sum = sum + $signed({{1'b0, beat[{out}]}});
-  assign ok_sum = got_sum == want_sum;
-  assign seen_largest = got_sum == {sum_largest};
-  assign seen_least = got_sum == -{sum_largest};
-endmodule
-""",
+        rendered(
+            "tree",
+            assigned=assigned,
+            connections=connections,
+            delays="".join(delayed(f"product{lane}", own, clocks) for lane in range(lanes)),
+            given=given,
+            inputs=inputs,
+            module=module,
+            numbers=numbers,
+            out=out,
+            shown=shown,
+            sum_largest=sum_largest,
+            text=text,
+            total=total,
+            wide=wide,
+        ),
         clocks,
     )
 
@@ -113,70 +78,19 @@ def block_adder_harness(config: MacConfig, text: str) -> tuple[str, int]:
     }
     number = config.beats.bit_length()
     return (
-        f"""
-module prove (
-  input wire clk,
-  input wire rst,
-  input wire valid,
-  input wire first,
-  input wire block_end,
-  input wire [{beat_bits - 1}:0] beat,
-  input wire carry,
-  input wire [3:0] specials,
-  input wire dot_last,
-  output wire given_beat,
-  output wire given_end,
-  output wire given_beats,
-  output wire ok_sum,
-  output wire ok_specials,
-  output wire ok_range,
-  output wire ok_last,
-  output wire ok_valid,
-  output wire seen_largest,
-  output wire [{number - 1}:0] in_beats,
-  output wire signed [{wide - 1}:0] want_sum,
-  output wire signed [{wide - 1}:0] got_sum,
-  output wire [3:0] want_specials,
-  output wire [3:0] got_specials
-);
-  wire [{bits + 4}:0] payload;
-  wire out_valid;
-{instance(text, module, "unit", connections)}
-  wire signed [{wide - 1}:0] extended = $signed(beat);
-  wire signed [{wide - 1}:0] number = extended + $signed({{1'b0, carry}});
-  assign given_beat = number <= {largest} && number >= -{largest};
-  // A block has a first beat and no more than {config.beats}. It ends with a beat, or later without one if beats are several.
-  reg [{number - 1}:0] beats;
-  reg signed [{wide - 1}:0] total;
-  reg [3:0] any;
-  reg last, ended, begun;
-  wire [{number - 1}:0] count = first || !begun ? 1 : beats + 1;
-  assign given_beats = !valid || ({"first || begun" if several else "first"}) && count <= {config.beats};
-  assign given_end = !block_end || valid{" || begun" if several else ""};
-  always @(posedge clk) begin
-    begun <= !rst && (valid || begun);
-    ended <= !rst && block_end;
-    last <= dot_last;
-    if (valid) begin
-      beats <= count;
-      total <= first ? number : total + number;
-      any <= first ? specials : any | specials;
-    end
-  end
-  assign in_beats = beats;
-  assign want_sum = total;
-  assign got_sum = $signed(payload[{bits - 1}:0]);
-  assign want_specials = any;
-  assign got_specials = payload[{bits + 3}:{bits}];
-  assign ok_sum = !begun || got_sum == want_sum;
-  assign ok_specials = !begun || got_specials == want_specials;
-  // Helps: the sum has at most this number of beats.
-  wire signed [{wide + number - 1}:0] limit = $signed({{1'b0, beats}}) * {largest};
-  assign ok_range = !begun || beats >= 1 && beats <= {config.beats} && total <= limit && total >= -limit;
-  assign ok_last = !ended || payload[{bits + 4}] == last;
-  assign ok_valid = out_valid == ended;
-  assign seen_largest = out_valid && got_sum == {constant(wide, most * config.beats)};
-endmodule
-""",
+        rendered(
+            "block_adder",
+            beat_bits=beat_bits,
+            bits=bits,
+            config=config,
+            connections=connections,
+            largest=largest,
+            module=module,
+            most=most,
+            number=number,
+            several=several,
+            text=text,
+            wide=wide,
+        ),
         1,
     )
