@@ -79,11 +79,13 @@ DRAWN = range(100, 180)
 DRAWN_QUANTIZERS = range(100, 120)
 #: Of units: more make the text long, and no linter has found anything there that it does not find with fewer.
 LANES_MAX = 16
+#: Of bits: generating the widest windows in one lane takes minutes. UNITS has one of 1024 bits.
+WINDOW_MAX = 256
 
 
 @pytest.mark.parametrize("seed", DRAWN)
 def test_no_linter_has_anything_to_say_about_random_options(tmp_path, capfd, seed):
-    config = drawn_unit(seed, lanes_max=LANES_MAX)
+    config = drawn_unit(seed, lanes_max=LANES_MAX, window_max=WINDOW_MAX)
     text = generate(config, "unit").text
     assert_only_waivers_with_a_reason(text)
     assert everyone_says(written(tmp_path, text), capfd) == {}, config.as_dict()
@@ -98,7 +100,7 @@ def test_no_linter_has_anything_to_say_about_a_random_quantizer(tmp_path, capfd,
 
 
 def test_random_options_include_the_ends_of_their_ranges():
-    units = [drawn_unit(seed, lanes_max=LANES_MAX) for seed in DRAWN]
+    units = [drawn_unit(seed, lanes_max=LANES_MAX, window_max=WINDOW_MAX) for seed in DRAWN]
     windows = [config for config in units if config.accumulator is Accumulator.WINDOW]
     assert {1, 1024} <= {config.block for config in units}
     assert {1, LANES_MAX} <= {config.lanes for config in units}
@@ -108,7 +110,8 @@ def test_random_options_include_the_ends_of_their_ranges():
     assert {config.pipeline for config in units} == {1, 2, 3}
     assert {fmt.name for config in units for fmt in config.a} == set(ELEMENT_FORMATS)
     assert {len(config.a) for config in units} >= {1, 2, len(ELEMENT_FORMATS)}
-    assert 1024 in {config.window for config in windows}
+    assert WINDOW_MAX in {config.window for config in windows}
+    assert 1024 in {config.window for config in UNITS}
     assert any(config.window == config.block_sum_bits for config in windows)
     assert any(config.window_guard == 0 for config in windows if config.window_lsb is None)
     assert any(config.window_guard == config.window - 1 for config in windows if config.window_lsb is None)
