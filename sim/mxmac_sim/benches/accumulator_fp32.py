@@ -5,18 +5,14 @@ from random import Random
 
 import cocotb
 
-from mxmac.accumulator import accumulator_plan
 from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS
 from mxmac_sim.golden import model as golden
 
-from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, value_of
+from ..stimulus.scaled_blocks import ScaledBlock, value_of
 from ..stimulus.specials import NO_SPECIALS, merged, special_result
-from .kit.pipeline import Result, run_pipeline
-from .kit.testbench import Testbench
+from .kit.rounded_sums import run_rounded_sums
 
-_OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")
-_FLAGS = (golden.NX, golden.UF, golden.OF, golden.DZ, golden.NV)
 _FP32 = RESULT_FORMATS["FP32"]
 
 
@@ -64,30 +60,7 @@ class _Sum:
 
 
 async def _run(dut, test: str, *, idle: str):
-    async with Testbench(dut, test) as bench:
-        rng, config = bench.rng, bench.config
-        vectors: list[tuple[int, ...]] = []
-        results, blocks = [], []
-        for _ in range(bench.settings.effort.scaled(1500)):
-            total, start = _Sum(), len(vectors)
-            count = rng.choice((1, 2, 2, 3, 4, 8))
-            for position, block in enumerate(_dot(config, rng, total, count), 1):
-                total.add(block)
-                vectors.append(block.vector(last=position == count))
-            code, flags = total.result
-            results.append(Result(len(vectors) - 1, (code, *(int(bool(flags & flag)) for flag in _FLAGS))))
-            blocks.append(range(start, len(vectors)))
-        bench.report.dots += len(results)
-        await run_pipeline(
-            bench,
-            SCALED_BLOCK,
-            _OUTPUTS,
-            vectors,
-            results,
-            idle=idle,
-            interval=accumulator_plan(config).block_interval,
-            operands=lambda index: blocks[index],
-        )
+    await run_rounded_sums(dut, test, idle=idle, start=lambda _config: _Sum(), blocks_of=_dot)
 
 
 def _dot(config: MacConfig, rng: Random, total: _Sum, count: int) -> Iterator[ScaledBlock]:

@@ -8,13 +8,9 @@ import cocotb
 from mxmac.config import MacConfig
 from mxmac_sim.golden import model as golden
 
-from ..stimulus.scaled_blocks import SCALED_BLOCK, ScaledBlock, between_results
+from ..stimulus.scaled_blocks import ScaledBlock, between_results
 from ..stimulus.specials import NO_SPECIALS, merged, special_result
-from .kit.pipeline import Result, run_pipeline
-from .kit.testbench import Testbench
-
-_OUTPUTS = ("data", "status_nx", "status_uf", "status_of", "status_dz", "status_nv")
-_FLAGS = (golden.NX, golden.UF, golden.OF, golden.DZ, golden.NV)
+from .kit.rounded_sums import run_rounded_sums
 
 
 @cocotb.test()
@@ -62,30 +58,7 @@ class _Window:
 
 
 async def _run(dut, test: str, *, idle: str):
-    async with Testbench(dut, test) as bench:
-        rng, config = bench.rng, bench.config
-        vectors: list[tuple[int, ...]] = []
-        results, blocks = [], []
-        for _ in range(bench.settings.effort.scaled(1500)):
-            window, start = _Window(config), len(vectors)
-            count = rng.choice((1, 1, 2, 3, 4, 8))
-            for position, block in enumerate(_dot(config, rng, window, count), 1):
-                window.add(block)
-                vectors.append(block.vector(last=position == count))
-            code, flags = window.result
-            results.append(Result(len(vectors) - 1, (code, *(int(bool(flags & flag)) for flag in _FLAGS))))
-            blocks.append(range(start, len(vectors)))
-        bench.report.dots += len(results)
-        await run_pipeline(
-            bench,
-            SCALED_BLOCK,
-            _OUTPUTS,
-            vectors,
-            results,
-            idle=idle,
-            interval=config.beats,
-            operands=lambda index: blocks[index],
-        )
+    await run_rounded_sums(dut, test, idle=idle, start=_Window, blocks_of=_dot)
 
 
 def _dot(config: MacConfig, rng: Random, window: _Window, count: int) -> Iterator[ScaledBlock]:
