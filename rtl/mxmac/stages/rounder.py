@@ -249,7 +249,8 @@ class Rounder(wiring.Component):
     def _round(self, m: Module, stage: Decided) -> Packable:
         """Add the rounding bit to exponent and fraction at once: a carry out of the fraction increments the exponent."""
         man_bits = self.output.man_bits
-        code = Signal(man_bits + max(len(stage.exp) + 1, self.output.exp_bits + 1), name="code")
+        # Rounding adds at most one bit to the exponent; the format's own bits are there even if no result needs them.
+        code = Signal(man_bits + max(len(stage.exp) + 1, self.output.exp_bits), name="code")
         m.d.comb += code.eq(Cat(Const(0, man_bits), stage.exp) + stage.sig + stage.up)
         return Packable(**stage.flags(), code=code, underflow=stage.inexact & stage.tiny)
 

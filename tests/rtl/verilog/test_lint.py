@@ -19,6 +19,9 @@ UNITS = {
     "exact, 1, all formats at run time": MacConfig(a=ALL, b=ALL, lanes=1),
     # All results are subnormal or zero.
     "window far below FP32": MacConfig(lanes=1, accumulator=Accumulator.WINDOW, window_lsb=-700),
+    "narrow window far below FP32": MacConfig(
+        a="E3M2", b="E2M1", block=2, lanes=2, accumulator=Accumulator.WINDOW, window=15, window_lsb=-700
+    ),
     "window far below FP16": MacConfig(lanes=1, accumulator=Accumulator.WINDOW, window_lsb=-400, output=RESULT_FORMATS["FP16"]),
 }
 
