@@ -98,6 +98,11 @@ def _component(
     return make
 
 
+def _check_window(config: MacConfig) -> None:
+    if config.window is None:
+        raise UserError("accumulator", "must be window for the part scale, which shifts into a window")
+
+
 def _macs_of_blocks(config: MacConfig) -> Fraction:
     return Fraction(config.block, accumulator_plan(config).block_interval)
 
@@ -108,7 +113,9 @@ PARTS: dict[str, Part] = {
     "datapath": Part("datapath of a unit", _component(Datapath, per_clock=_macs_of_blocks)),
     "product": Part("product of two elements, in floating point", _component(ElementProduct), "product", per_lane=False),
     "multiplier": Part("product of two elements, as an integer", _component(Multiplier), "product", per_lane=False),
-    "scale": Part("scale applier, a shift into the window", _component(ScaleApplier), "block", per_lane=False),
+    "scale": Part(
+        "scale applier, a shift into the window", _component(ScaleApplier, check=_check_window), "block", per_lane=False
+    ),
     "fp32-scale": Part(
         "scale in FP32, applied by a multiplication", _component(ScaleByMultiplication), "block", per_lane=False
     ),

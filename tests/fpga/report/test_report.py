@@ -200,11 +200,18 @@ def test_luts_count_to_the_modules_whose_registers_they_feed(tmp_path, target):
 
 @pytest.mark.parametrize("part", sorted(set(PARTS) - {"unit", "datapath", "fp32-scale-datapath"}))
 def test_every_part_can_be_measured(capsys, part):
-    status, out, _ = report(capsys, "--a", "E2M1", "--b", "E2M1", "--part", part, "--no-route", "--json")
+    window = ["--accumulator", "window"] if part == "scale" else []
+    status, out, _ = report(capsys, "--a", "E2M1", "--b", "E2M1", "--part", part, *window, "--no-route", "--json")
     assert status == 0
     found = json.loads(out)
     assert found["cells"]["LUTs"] > 10
     assert (found["part"], found["lanes"], found["per_clock"]) == (part, 1, 1)
+
+
+def test_the_scale_applier_needs_a_window(capsys):
+    status, _, error = report(capsys, "--part", "scale", "--no-route")
+    assert status == 2
+    assert error == "mxmac: --accumulator: must be window for the part scale, which shifts into a window\n"
 
 
 @pytest.mark.parametrize("part", ["datapath", "fp32-scale-datapath"])
