@@ -1,11 +1,12 @@
 """Files that are written whole or not at all."""
 
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from .errors import UserError, of_the_machine
@@ -78,8 +79,13 @@ def private_folder(parent: Path | None = None, purpose: str = "mxmac") -> Iterat
     parent = Path(tempfile.gettempdir()) if parent is None else parent
     with _named(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{purpose}-", dir=parent, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        # Named before it is made: Ctrl-C between the two must not leave it behind, as it would inside tempfile.
+        folder = parent / f".{purpose}-{secrets.token_hex(8)}"
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(source: Path, target: Path) -> None:
@@ -155,23 +161,23 @@ def written_together(*paths: Path) -> Iterator[list[Path]]:
 
 @contextmanager
 def _temporary_beside(path: Path, suffix: str) -> Iterator[Path]:
+    # The suffix keeps the extension: writers such as numpy.savez look at it. Named before it is made, as in private_folder.
+    temporary = path.parent / f".{path.stem}.{secrets.token_hex(8)}{suffix}"
     try:
-        # A suffix that keeps the extension: writers such as numpy.savez look at it.
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=suffix, dir=path.parent)
-    except OSError as error:
-        if of_the_machine(error):
-            raise
-        raise UserError(str(path), f"Cannot write here: {error.strerror}") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        try:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            if of_the_machine(error):
+                raise
+            raise UserError(str(path), f"Cannot write here: {error.strerror}") from error
         yield temporary
     except OSError as error:
-        if error.filename in (name, temporary):
+        if error.filename in (str(temporary), temporary):
             error.filename = str(path)
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager
