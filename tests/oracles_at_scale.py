@@ -160,6 +160,55 @@ def _run(console, title, function, jobs, processes):
             yield futures[future], future.result()
 
 
+def _all_dots(console, given):
+    """Compare dot products; return tallies by class, and the number of mismatches."""
+    tallies = {name: dict.fromkeys([*(kind.value for kind in _SHARES), "mismatches"], 0) for name in CLASSES}
+    for (name, accumulator, count, _), (bad, words) in _run(
+        console, "dot products", check_dots, list(_parts(given.dots)), given.jobs
+    ):
+        tallies[name][accumulator.value] += count
+        tallies[name]["mismatches"] += bad
+        if words:
+            console.print(f"[red]{name}[/], {words}")
+    table = Table("Class", *(kind.value for kind in _SHARES), "mismatches", title="Golden = integers and MPFR")
+    for name, tally in tallies.items():
+        table.add_row(name, *(f"{count:,}" for count in tally.values()))
+    console.print(table)
+    return tallies, sum(tally["mismatches"] for tally in tallies.values())
+
+
+def _all_roundings(console, given):
+    """Compare conversions to element formats; return tallies by format, and the number of mismatches."""
+    tallies = {name: {"values": 0, "mismatches": 0} for name in ELEMENT_FORMATS}
+    for (name, *_), (count, bad) in _run(
+        console, "roundings", check_rounding, [(*job, given.fractions) for job in _roundings()], given.jobs
+    ):
+        tallies[name]["values"] += count
+        tallies[name]["mismatches"] += bad
+    table = Table("Elements", "values rounded", "mismatches", title="Golden = ml_dtypes, every significand of FP32")
+    for name, tally in tallies.items():
+        table.add_row(name, *(f"{count:,}" for count in tally.values()))
+    console.print(table)
+    return tallies, sum(tally["mismatches"] for tally in tallies.values())
+
+
+def _all_products(console, given):
+    """Compare matrix products with MLX; return its version, tallies, shares of real ones, and the number of mismatches."""
+    try:
+        import mlx.core
+    except ImportError:
+        console.print("MLX is not there: `make oracles` installs it. Its part was left out.", style="yellow")
+        return {"mlx": None, "products": {}, "real": {}}, 0
+    products, shares = check_outside(given.rows), real_shares()
+    table = Table("Product", "exact sums", "mismatches", title=f"Golden = MLX {mlx.core.__version__}")
+    for name, (count, bad) in products.items():
+        table.add_row(name, f"{count:,}", f"{bad:,}")
+    console.print(table)
+    console.print("Real dot products that are the same, though MLX rounds each addition:", shares)
+    tallies = {name: {"exact": count, "mismatches": bad} for name, (count, bad) in products.items()}
+    return {"mlx": mlx.core.__version__, "products": tallies, "real": shares}, sum(bad for _, bad in products.values())
+
+
 def main(arguments=None):
     """Run all parts; return 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -169,56 +218,13 @@ def main(arguments=None):
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("build/oracles.json"), help="where figures go (%(default)s)")
     given = parser.parse_args(arguments)
-    console, start, wrong = Console(highlight=False), time.monotonic(), 0
-
-    table = Table("Class", *(kind.value for kind in _SHARES), "mismatches", title="Golden = integers and MPFR")
-    tallies = {name: dict.fromkeys([*(kind.value for kind in _SHARES), "mismatches"], 0) for name in CLASSES}
-    for (name, accumulator, count, _), (bad, words) in _run(
-        console, "dot products", check_dots, list(_parts(given.dots)), given.jobs
-    ):
-        tallies[name][accumulator.value] += count
-        tallies[name]["mismatches"] += bad
-        wrong += bad
-        if words:
-            console.print(f"[red]{name}[/], {words}")
-    for name, tally in tallies.items():
-        table.add_row(name, *(f"{count:,}" for count in tally.values()))
-    console.print(table)
-
-    rounding = {name: {"values": 0, "mismatches": 0} for name in ELEMENT_FORMATS}
-    for (name, *_), (count, bad) in _run(
-        console, "roundings", check_rounding, [(*job, given.fractions) for job in _roundings()], given.jobs
-    ):
-        rounding[name]["values"] += count
-        rounding[name]["mismatches"] += bad
-        wrong += bad
-    table = Table("Elements", "values rounded", "mismatches", title="Golden = ml_dtypes, every significand of FP32")
-    for name, tally in rounding.items():
-        table.add_row(name, *(f"{count:,}" for count in tally.values()))
-    console.print(table)
-
-    products, shares, mlx = {}, {}, None
-    try:
-        import mlx.core
-    except ImportError:
-        console.print("MLX is not there: `make oracles` installs it. Its part was left out.", style="yellow")
-    else:
-        mlx, products, shares = mlx.core.__version__, check_outside(given.rows), real_shares()
-        table = Table("Product", "exact sums", "mismatches", title=f"Golden = MLX {mlx}")
-        for name, (count, bad) in products.items():
-            table.add_row(name, f"{count:,}", f"{bad:,}")
-            wrong += bad
-        console.print(table)
-        console.print("Real dot products that are the same, though MLX rounds each addition:", shares)
-
-    figures = {
-        "dots": tallies,
-        "rounding": rounding,
-        "mlx": mlx,
-        "products": {name: {"exact": count, "mismatches": bad} for name, (count, bad) in products.items()},
-        "real": shares,
-    }
+    console, start = Console(highlight=False), time.monotonic()
+    dots, wrong_dots = _all_dots(console, given)
+    rounding, wrong_roundings = _all_roundings(console, given)
+    outside, wrong_products = _all_products(console, given)
+    wrong = wrong_dots + wrong_roundings + wrong_products
     given.json.parent.mkdir(parents=True, exist_ok=True)
+    figures = {"dots": dots, "rounding": rounding, **outside}
     write_record(
         given.json, "python tests/oracles_at_scale.py", sys.argv[1:] if arguments is None else arguments, start, figures, {}
     )

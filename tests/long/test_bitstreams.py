@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from board_checks import check_design
 from mxmac_fpga.boards.build import bitstream_path, build, report_path
 from mxmac_fpga.boards.table import BOARDS
 from mxmac_fpga.digits.demo import recognise
@@ -38,6 +39,11 @@ def test_a_bitstream_is_built_meets_its_clock_and_names_no_path(name, tmp_path):
     assert report["fmax_hz"] >= report["clock_hz"] == round(BOARDS[name].pll.output_hz)
     assert all(0 <= count["used"] <= count["available"] for count in report["used"].values())
     assert min(report["cells"].values()) > 1000
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_design_with_its_whole_unit_elaborates_and_names_no_path(name, tmp_path):
+    check_design(BOARDS[name], tmp_path)
 
 
 def test_a_bitstream_is_the_same_in_another_folder(tmp_path):

@@ -1,7 +1,7 @@
 """A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -138,7 +138,7 @@ def _interval(config: MacConfig | QuantizerConfig, clocks: int, **more: int) -> 
 
 def _design(
     make: Callable[[], wiring.Component],
-    table: dict[str, tuple[wiring.Member, str]],
+    table: Mapping[str, tuple[wiring.Member, str]],
     config: MacConfig | QuantizerConfig,
     top: str,
     *,
@@ -170,19 +170,7 @@ def _design(
         As in ``Design``.
     """
     check_top_name(top)
-    ports = [
-        {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
-        {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
-        *(
-            {
-                "name": name,
-                "direction": "input" if port.flow == In else "output",
-                "width": Shape.cast(port.shape).width,
-                "about": about,
-            }
-            for name, (port, about) in table.items()
-        ),
-    ]
+    ports = _ports(table)
     if top in (port["name"] for port in ports):
         raise UserError("top", f"must not be {top!r}, which is the name of a port; choose another name")
     manifest = {
@@ -196,21 +184,45 @@ def _design(
     described = "; ".join(
         f"{key} {', '.join(value) if isinstance(value, list) else value}" for key, value in config.as_dict().items()
     )
-    width = max(len(name) for name in ("clk", *table))
     lines = [
         f"{top}: {what}, made by mxmac {__version__}",
         "",
         f"Configuration: {described}",
         *timing,
         "",
-        "Ports:",
-        *(f"  {port['name']:<{width}}  {port['direction']:<6} {port['width']:>4}  {port['about']}" for port in ports),
+        *_port_lines(ports),
         "",
         *block,
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
     comment += "\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
     return Design(comment + component_verilog(make(), top, port_order=list(table)), manifest, note)
+
+
+def _ports(table: Mapping[str, tuple[wiring.Member, str]]) -> list[dict[str, Any]]:
+    """Describe clock, reset and the ports of a component, for the manifest."""
+    return [
+        {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
+        {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
+        *(
+            {
+                "name": name,
+                "direction": "input" if port.flow == In else "output",
+                "width": Shape.cast(port.shape).width,
+                "about": about,
+            }
+            for name, (port, about) in table.items()
+        ),
+    ]
+
+
+def _port_lines(ports: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Describe ports in the lines of a header."""
+    width = max(len(port["name"]) for port in ports)
+    return [
+        "Ports:",
+        *(f"  {port['name']:<{width}}  {port['direction']:<6} {port['width']:>4}  {port['about']}" for port in ports),
+    ]
 
 
 def manifest_path(verilog: Path) -> Path:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -151,19 +152,22 @@ def test_an_exchange_ends_if_every_answer_is_wrong(compute):
 
 def test_a_port_that_accepts_nothing_ends_the_exchange(monkeypatch):
     monkeypatch.setattr("mxmac_fpga.host.link._WRITE_TIMEOUT", 0.1)
-    described = False
+    answer, described, over = unsolicited(b""), threading.Event(), threading.Event()
 
-    def once(received):
-        nonlocal described
-        described = described or bool(received)
+    def until_described(received):
+        if described.is_set():
+            # From now on nothing is read, and the pseudo-terminal fills up.
+            over.wait(MUCH)
         return answer(received)
 
-    answer = unsolicited(b"")
-    with peer(once) as line, Board(line, baud=BAUD, **SHORT) as board:
-        line.write_timeout = 0.1
+    with peer(until_described) as line, Board(line, baud=BAUD, **SHORT) as board:
+        described.set()
         line.write = lambda data: type(line).write(line, data * 4_000)
-        with pytest.raises(LinkError, match="does not take anything"):
-            board.dot(**random_operands(CONFIG, 50, 3, np.random.default_rng(1)))
+        try:
+            with pytest.raises(LinkError, match="does not take anything"):
+                board.dot(**random_operands(CONFIG, 50, 3, np.random.default_rng(1)))
+        finally:
+            over.set()
 
 
 def test_the_command_names_the_other_program(tmp_path):

@@ -5,160 +5,262 @@ word: it is carried out at the end. Which slot and which word is left open, so w
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from mxmac.accumulator.exact.words import exact_words, word_bits
 from mxmac.config import EXACT_BLOCKS, MacConfig
 
-from ..harness import constant, delayed, found, inner, module_of, ports, rendered
+from ..harness import Port, constant, delayed, found, inner, module_of, ports, rendered
 from .word_parts import inner_words, part_bits, pending_content, with_look
 
 __all__ = ["exact_words_harness"]
 
 
-def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
-    """Harness of the words; the text with a look into their memories; and the depth of its induction."""
-    module = module_of(text, "datapath_accumulator")
-    memories = {name: ports(text, f"{module}_{name}") for name in ("even", "odd")}
-    body = text[text.index(f"module {module} (") :]
-    body = body[: body.index("endmodule")]
-    parts, words = part_bits(body), exact_words(config)
-    word, total = word_bits(config), sum(parts)
-    level = word.bit_length() - 1
-    clocks = len(re.findall(r"^  reg add_valid_d\d+;", body, re.M))
-    slots = len(re.findall(r"^  reg .*\btouched\d+;", body, re.M))
-    slot_bits = memories["even"]["slot"].width
-    touched_bits = int(found(r"^  reg \[(\d+):0\] touched;", body)) + 1
-    edge_bits = int(found(r"^  reg \[(\d+):0\] lowest;", body)) + 1
-    count_bits = int(found(r"^  reg \[(\d+):0\] free_count;", body)) + 1
-    drained_bits = int(found(r"^  reg \[(\d+):0\] read_word;", body)) + 1
-    add_bits = int(found(r"^  reg \[(\d+):0\] add;", body)) + 1
-    word_number = (touched_bits - 1).bit_length()
-    payload = ports(text, module)["i__payload"].width
-    sum_bits = config.block_sum_bits
-    last_at, exp_at = sum_bits + 4, sum_bits + 5
-    ref = total + 3
-    number = EXACT_BLOCKS.bit_length()
-    # What is on its way to the memories, and what comes out of them when a sum is carried out.
-    stages, drain = len(parts) + 1, len(parts) + 2
-    names: dict[str, int] = {}
+@dataclass(frozen=True)
+class _Sizes:
+    """Sizes of an accumulator of words, as its Verilog has them.
+
+    Members
+    -------
+    module : str
+        Name of the accumulator's module.
+    memories : dict
+        Ports of the memories of even and of odd words.
+    parts : list of int
+        Widths of the parts of a word, from the lowest up.
+    words : int
+        Words of a sum.
+    word : int
+        Bits from one word to the next.
+    sum_bits : int
+        Bits of the sum of a block.
+    clocks : int
+        Cycles from a block's leaving the queue to its addition to the words.
+    slots : int
+        Sums that are held at a time.
+    touched, edge, count, drained, add, payload : int
+        Widths of registers and of the block.
+    """
+
+    module: str
+    memories: dict[str, dict[str, Port]]
+    parts: list[int]
+    words: int
+    word: int
+    sum_bits: int
+    clocks: int
+    slots: int
+    touched: int
+    edge: int
+    count: int
+    drained: int
+    add: int
+    payload: int
+
+    @classmethod
+    def of(cls, config: MacConfig, text: str) -> "_Sizes":
+        """Read the sizes from the text."""
+        module = module_of(text, "datapath_accumulator")
+        body = text[text.index(f"module {module} (") :]
+        body = body[: body.index("endmodule")]
+        registers = {"touched": "touched", "edge": "lowest", "count": "free_count", "drained": "read_word", "add": "add"}
+        widths = {size: int(found(rf"^  reg \[(\d+):0\] {name};", body)) + 1 for size, name in registers.items()}
+        return cls(
+            module=module,
+            memories={name: ports(text, f"{module}_{name}") for name in ("even", "odd")},
+            parts=part_bits(body),
+            words=exact_words(config),
+            word=word_bits(config),
+            sum_bits=config.block_sum_bits,
+            clocks=len(re.findall(r"^  reg add_valid_d\d+;", body, re.M)),
+            slots=len(re.findall(r"^  reg .*\btouched\d+;", body, re.M)),
+            payload=ports(text, module)["i__payload"].width,
+            **widths,
+        )
+
+    @property
+    def total(self) -> int:
+        """Bits of a word, with those that it may exceed its place by."""
+        return sum(self.parts)
+
+    @property
+    def level(self) -> int:
+        """Bits of a position within a word."""
+        return self.word.bit_length() - 1
+
+    @property
+    def slot(self) -> int:
+        """Bits of the number of a slot."""
+        return self.memories["even"]["slot"].width
+
+    @property
+    def word_number(self) -> int:
+        """Bits of the number of a word."""
+        return (self.touched - 1).bit_length()
+
+    @property
+    def entry(self) -> int:
+        """Bits of a block that is on its way, with its slot and the two flags."""
+        return self.slot + 2 + 9 + self.sum_bits
+
+    @property
+    def stages(self) -> int:
+        """Cycles that a word is on its way from its memory and back."""
+        return len(self.parts) + 1
+
+    @property
+    def way(self) -> range:
+        """Numbers of the registers that a block goes through."""
+        return range(1, self.clocks + 1)
+
+
+def _memories(sizes: _Sizes, text: str) -> tuple[str, str, str]:
+    """The text with a look into its memories, the wires of the look, and the content of the word that is watched."""
     pending = looks = ""
-    for name, own in memories.items():
-        bits, rows = own["index"].width, (words + (name == "even")) // 2
-        address = (slots * rows - 1).bit_length()
-        text = with_look(text, f"{module}_{name}", parts, address)
-        row = f"the_word[{bits}:1]" if bits < word_number else f"{{{bits + 1 - word_number}'d0, the_word[{word_number - 1}:1]}}"
+    number = sizes.word_number
+    for name, own in sizes.memories.items():
+        bits, rows = own["index"].width, (sizes.words + (name == "even")) // 2
+        address = (sizes.slots * rows - 1).bit_length()
+        text = with_look(text, f"{sizes.module}_{name}", sizes.parts, address)
+        row = f"the_word[{bits}:1]" if bits < number else f"{{{bits + 1 - number}'d0, the_word[{number - 1}:1]}}"
         path = f"\\unit.{name}.look_at "
         looks += f"  (* hierconn *) wire [{address - 1}:0] {path};\n  assign {path} = the_slot * {rows} + {row};\n"
         place = f"{name}_place"
-        pending += f"  wire [{slot_bits + bits - 1}:0] {place} = {{unit_{name}_slot, unit_{name}_index}};\n"
-        pending += delayed(place, slot_bits + bits, stages) + pending_content(name, parts, f"{{the_slot, {row}}}")
-        names |= inner_words(name, parts, own)
+        pending += f"  wire [{sizes.slot + bits - 1}:0] {place} = {{unit_{name}_slot, unit_{name}_index}};\n"
+        pending += delayed(place, sizes.slot + bits, sizes.stages)
+        pending += pending_content(name, sizes.parts, f"{{the_slot, {row}}}")
+    return text, looks, pending
+
+
+def _registers(sizes: _Sizes) -> dict[str, int]:
+    """Widths of the registers inside the unit that the harness reads."""
+    names: dict[str, int] = {}
+    for name, own in sizes.memories.items():
+        names |= inner_words(name, sizes.parts, own)
+    slot, drained = sizes.slot, sizes.drained
     names |= {
-        "unit.taken": 1, "unit.queue.o__payload": payload, "unit.queue.o__ready": 1, "unit.slot": slot_bits, "unit.first": 1,
-        "unit.free_count": count_bits, "unit.free_left": 1, "unit.waiting_count": count_bits, "unit.waiting_left": 1,
-        "unit.read_valid_d1": 1, "unit.last_read": 1, "unit.slot_read": slot_bits, "unit.reading": 1, "unit.last_word": 1,
-        "unit.drain_slot": slot_bits, "unit.next_slot": slot_bits, "unit.drained_touched": touched_bits,
-        "unit.read_word": drained_bits, "unit.word_before_last": drained_bits, "unit.carry_out.valid": 1,
-        "unit.carry_out.last": 1, "unit.carry_out.index": drained_bits, "unit.carry_out.content": total,
+        "unit.taken": 1, "unit.queue.o__payload": sizes.payload, "unit.queue.o__ready": 1, "unit.slot": slot, "unit.first": 1,
+        "unit.free_count": sizes.count, "unit.free_left": 1, "unit.waiting_count": sizes.count, "unit.waiting_left": 1,
+        "unit.read_valid_d1": 1, "unit.last_read": 1, "unit.slot_read": slot, "unit.reading": 1, "unit.last_word": 1,
+        "unit.drain_slot": slot, "unit.next_slot": slot, "unit.drained_touched": sizes.touched,
+        "unit.read_word": drained, "unit.word_before_last": drained, "unit.carry_out.valid": 1,
+        "unit.carry_out.last": 1, "unit.carry_out.index": drained, "unit.carry_out.content": sizes.total,
     }  # fmt: skip
-    kinds = {"touched": touched_bits, "lowest": edge_bits, "highest": edge_bits}
-    names |= {f"unit.{kind}{slot}": bits for kind, bits in kinds.items() for slot in ["", *range(slots)]}
+    kinds = {"touched": sizes.touched, "lowest": sizes.edge, "highest": sizes.edge}
+    names |= {f"unit.{kind}{slot}": bits for kind, bits in kinds.items() for slot in ["", *range(sizes.slots)]}
+    names |= {f"unit.add_valid_d{i}": 1 for i in sizes.way}
+    names |= {f"unit.word_d{i}": sizes.edge for i in sizes.way}
+    return names | {f"unit.{_fields(sizes, i)}": sizes.add for i in sizes.way}
 
-    names |= {f"unit.add_valid_d{i}": 1 for i in range(1, clocks + 1)}
-    names |= {f"unit.word_d{i}": edge_bits for i in range(1, clocks + 1)}
-    names |= {("unit.add" if i == clocks else f"unit.add_fields_d{i}"): add_bits for i in range(1, clocks + 1)}
 
-    def chosen(name: str) -> str:
-        choice = f"unit_{name}{slots - 1}"
-        for slot in reversed(range(slots - 1)):
-            choice = f"the_slot == {slot} ? unit_{name}{slot} : {choice}"
-        return f"ended ? ({choice}) : unit_{name}"
+def _fields(sizes: _Sizes, i: int) -> str:
+    """Name of the unit's register with the slot and the flags of a block on its way."""
+    return "add" if i == sizes.clocks else f"add_fields_d{i}"
 
-    entry = slot_bits + 2 + 9 + sum_bits
-    pipe = "".join(f"  reg valid_{i}; reg [{entry - 1}:0] entry_{i};\n" for i in range(1, clocks + 1))
-    moves = "".join(
-        f"    valid_{i} <= !rst && {'unit_taken' if i == 1 else f'valid_{i - 1}'};\n"
-        f"    entry_{i} <= {'entry' if i == 1 else f'entry_{i - 1}'};\n"
-        for i in range(1, clocks + 1)
-    )
-    mine = "".join(
-        f"  wire [{slot_bits - 1}:0] slot_{i} = entry_{i}[{entry - 1}:{entry - slot_bits}];\n"
-        f"  wire mine_{i} = valid_{i} && slot_{i} == the_slot;\n"
-        f"  wire first_{i} = entry_{i}[{entry - slot_bits - 1}];\n  wire last_{i} = entry_{i}[{entry - slot_bits - 2}];\n"
-        f"  wire [7:0] lasts_{i} = {f'lasts_{i - 1}' if i > 1 else '0'} + {{7'd0, valid_{i} && last_{i}}};\n"
-        for i in range(1, clocks + 1)
-    )
 
-    def any_of(word, indices):
-        return " || ".join(f"{word}_{i}" for i in indices) or "1'b0"
+def _chosen(sizes: _Sizes, name: str) -> str:
+    """A register of the slot that is watched: its own once its dot product has ended."""
+    choice = f"unit_{name}{sizes.slots - 1}"
+    for slot in reversed(range(sizes.slots - 1)):
+        choice = f"the_slot == {slot} ? unit_{name}{slot} : {choice}"
+    return f"ended ? ({choice}) : unit_{name}"
 
-    order = " &&\n    ".join(
-        f"(!mine_{i} || first_{i} == !(in_use || {any_of('mine', range(i + 1, clocks + 1))}))" for i in range(1, clocks + 1)
-    )
-    ends = " &&\n    ".join(
-        f"(!(mine_{i} && last_{i}) || (the_busy && !({any_of('mine', range(1, i))})))" for i in range(1, clocks + 1)
-    )
-    last_pending = " || ".join(["the_last_read", *(f"(mine_{i} && last_{i})" for i in range(1, clocks + 1))])
-    flow = " &&\n    ".join(
-        f"unit_add_valid_d{i} == valid_{i} && (!valid_{i} || (unit_word_d{i} == entry_{i}[{sum_bits + 8}:{sum_bits + level}]"
-        f" && {'unit_add' if i == clocks else f'unit_add_fields_d{i}'}[{slot_bits + 1}:0]"
-        f" == {{last_{i}, first_{i}, slot_{i}}} && slot_{i} < {slots} && (slot_{i} + lasts_{i} == slot"
-        f" || slot_{i} + lasts_{i} == slot + 8'd{slots})))"
-        for i in range(1, clocks + 1)
-    )
-    row_bits = memories["even"]["index"].width
-    connections = {
-        "i__payload": "block",
-        "i__valid": "valid",
-        "o__payload": "out",
-        "o__valid": "out_valid",
-        "taken": "out_taken",
-    }
-    wide = 2 * word
-    return (
-        text,
-        rendered(
-            "exact_words",
-            EXACT_BLOCKS=EXACT_BLOCKS,
-            any_of=any_of,
-            chosen=chosen,
-            clocks=clocks,
-            connections=connections,
-            drain=drain,
-            drained_bits=drained_bits,
-            drained_word_and_one=constant(total, (1 << word) + 1),
-            edge_bits=edge_bits,
-            ends=ends,
-            entry=entry,
-            exp_at=exp_at,
-            flow=flow,
-            last_at=last_at,
-            last_pending=last_pending,
-            level=level,
-            looks=looks,
-            mine=mine,
-            module=module,
-            moves=moves,
-            number=number,
-            order=order,
-            payload=payload,
-            pending=pending,
-            pipe=pipe,
-            ref=ref,
-            registers="".join(inner(path, width) for path, width in names.items()),
-            row_bits=row_bits,
-            slot_bits=slot_bits,
-            slots=slots,
-            sum_bits=sum_bits,
-            text=text,
-            total=total,
-            touched_bits=touched_bits,
-            wide=wide,
-            word=word,
-            word_and_one=constant(ref, (1 << word) + 1),
-            word_number=word_number,
-            words=words,
+
+def _any_of(word: str, indices: Iterable[int]) -> str:
+    return " || ".join(f"{word}_{i}" for i in indices) or "1'b0"
+
+
+def _way(sizes: _Sizes) -> dict[str, str]:
+    """Blocks between the queue and their addition: registers, how they move, and the blocks of the slot that is watched."""
+    entry, slot = sizes.entry, sizes.slot
+    return {
+        "pipe": "".join(f"  reg valid_{i}; reg [{entry - 1}:0] entry_{i};\n" for i in sizes.way),
+        "moves": "".join(
+            f"    valid_{i} <= !rst && {'unit_taken' if i == 1 else f'valid_{i - 1}'};\n"
+            f"    entry_{i} <= {'entry' if i == 1 else f'entry_{i - 1}'};\n"
+            for i in sizes.way
         ),
-        # Until all that is on its way came in while it was watched.
-        clocks + stages + 2,
+        "mine": "".join(
+            f"  wire [{slot - 1}:0] slot_{i} = entry_{i}[{entry - 1}:{entry - slot}];\n"
+            f"  wire mine_{i} = valid_{i} && slot_{i} == the_slot;\n"
+            f"  wire first_{i} = entry_{i}[{entry - slot - 1}];\n  wire last_{i} = entry_{i}[{entry - slot - 2}];\n"
+            f"  wire [7:0] lasts_{i} = {f'lasts_{i - 1}' if i > 1 else '0'} + {{7'd0, valid_{i} && last_{i}}};\n"
+            for i in sizes.way
+        ),
+    }
+
+
+def _orders(sizes: _Sizes) -> dict[str, str]:
+    """Conditions on the blocks that are on their way."""
+    between, clocks = " &&\n    ", sizes.clocks
+    return {
+        "order": between.join(
+            f"(!mine_{i} || first_{i} == !(in_use || {_any_of('mine', range(i + 1, clocks + 1))}))" for i in sizes.way
+        ),
+        "ends": between.join(
+            f"(!(mine_{i} && last_{i}) || (the_busy && !({_any_of('mine', range(1, i))})))" for i in sizes.way
+        ),
+        "last_pending": " || ".join(["the_last_read", *(f"(mine_{i} && last_{i})" for i in sizes.way)]),
+        "flow": between.join(
+            f"unit_add_valid_d{i} == valid_{i} && (!valid_{i} || "
+            f"(unit_word_d{i} == entry_{i}[{sizes.sum_bits + 8}:{sizes.sum_bits + sizes.level}]"
+            f" && unit_{_fields(sizes, i)}[{sizes.slot + 1}:0]"
+            f" == {{last_{i}, first_{i}, slot_{i}}} && slot_{i} < {sizes.slots} && (slot_{i} + lasts_{i} == slot"
+            f" || slot_{i} + lasts_{i} == slot + 8'd{sizes.slots})))"
+            for i in sizes.way
+        ),
+    }
+
+
+def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
+    """Harness of the words; the text with a look into their memories; and the depth of its induction."""
+    sizes = _Sizes.of(config, text)
+    text, looks, pending = _memories(sizes, text)
+    ref = sizes.total + 3
+    harness = rendered(
+        "exact_words",
+        **_way(sizes),
+        **_orders(sizes),
+        EXACT_BLOCKS=EXACT_BLOCKS,
+        any_of=_any_of,
+        chosen=partial(_chosen, sizes),
+        clocks=sizes.clocks,
+        connections={
+            "i__payload": "block",
+            "i__valid": "valid",
+            "o__payload": "out",
+            "o__valid": "out_valid",
+            "taken": "out_taken",
+        },
+        drain=sizes.stages + 1,
+        drained_bits=sizes.drained,
+        drained_word_and_one=constant(sizes.total, (1 << sizes.word) + 1),
+        edge_bits=sizes.edge,
+        entry=sizes.entry,
+        exp_at=sizes.sum_bits + 5,
+        last_at=sizes.sum_bits + 4,
+        level=sizes.level,
+        looks=looks,
+        module=sizes.module,
+        number=EXACT_BLOCKS.bit_length(),
+        payload=sizes.payload,
+        pending=pending,
+        ref=ref,
+        registers="".join(inner(path, width) for path, width in _registers(sizes).items()),
+        row_bits=sizes.memories["even"]["index"].width,
+        slot_bits=sizes.slot,
+        slots=sizes.slots,
+        sum_bits=sizes.sum_bits,
+        text=text,
+        total=sizes.total,
+        touched_bits=sizes.touched,
+        wide=2 * sizes.word,
+        word=sizes.word,
+        word_and_one=constant(ref, (1 << sizes.word) + 1),
+        word_number=sizes.word_number,
+        words=sizes.words,
     )
+    # Until all that is on its way came in while it was watched.
+    return text, harness, sizes.clocks + sizes.stages + 2

@@ -87,7 +87,7 @@ ${later}
   // Helps: both know when a dot product begins, and what is on its way.
   assign ok_help_begins = unit_fresh == !inside && (!inside || exists_0);
   assign ok_help_history = inside == (exists_0 && !last_0) &&
-    (!exists_0 || (total == limited_0 && overflow == (before_out_0 || out_0) && inexact == (lost_any || overflow)))${told};
+    (!exists_0 || (total == limited_0 && overflow == (before_out_0 || out_0) && inexact == (lost_any || overflow)))${consistent};
   assign ok_help_registers = ${holds};
   assign seen_clamped_up = due && got_overflow_inexact[1] && !got_sum[${window - 1}];
   assign seen_clamped_down = due && got_overflow_inexact[1] && got_sum[${window - 1}];

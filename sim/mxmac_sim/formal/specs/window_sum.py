@@ -1,5 +1,7 @@
 """Specification of the window's sum: how blocks add up in it, and stay at its limits (numerics, "window")."""
 
+from collections.abc import Mapping
+
 from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
 from mxmac.config import MacConfig
 
@@ -7,32 +9,30 @@ from ..harness import delayed, inner, module_of, rendered
 
 __all__ = ["window_accumulator_harness"]
 
+#: Blocks that are remembered, from the one that came last: the unit is at three of them at once.
+_AGES = range(5)
+#: Width and value in Verilog, by name.
+_Values = Mapping[str, tuple[int, str]]
 
-def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
-    """Harness of the window accumulator: any blocks, with pauses and resets; and the depth of its induction."""
-    module, window = module_of(text, "datapath_accumulator"), config.window_bits
-    v, wide, sum_bits, half = window + 1, window + 3, window + 2, window // 2
-    held = ("total", window), ("inexact", 1), ("overflow", 1), ("any", 4), ("last_anchor", 9), ("lost_any", 1)
-    later = "".join(delayed(name, width, WINDOW_CLOCKS - 1) for name, width in held)
-    connections = {
-        "i__payload": "{dot_last, specials, anchor, neg, beyond, lost, value}",
-        "i__valid": "valid",
-        "o__payload": "payload",
-        "o__valid": "out_valid",
-    }
-    # Of the last blocks: what they were, and the sum within the limits with them. The unit is at three of them at once.
-    block = {
+
+def _blocks(window: int) -> _Values:
+    """What is remembered of a block, with the sum within the limits that it led to."""
+    return {
         "exists": (1, "1'b1"),
         "first": (1, "!inside"),
         "last": (1, "dot_last"),
         "over": (1, "beyond"),
         "side": (1, "neg"),
-        "addend": (v, "value"),
+        "addend": (window + 1, "value"),
         "limited": (window, "clamped"),
         "before_out": (1, "inside && overflow"),
     }
-    # And what the unit makes of each, from that.
-    made = {
+
+
+def _sums(window: int) -> _Values:
+    """What the unit makes of a block; ``{0}`` is the block's age, ``{1}`` that of the one before."""
+    half, sum_bits = window // 2, window + 2
+    return {
         "limit": (sum_bits, "first_{0} ? 0 : side_{1} ? LEAST : LARGEST"),
         "from_limit": (sum_bits, "$signed(limit_{0}) + $signed(addend_{0})"),
         "sum": (sum_bits, "(first_{0} ? 0 : $signed(limited_{1})) + $signed(addend_{0})"),
@@ -41,36 +41,45 @@ def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
         "low": (half + 1, f"(first_{{0}} ? {half}'d0 : sum_{{1}}[{half - 1}:0]) + addend_{{0}}[{half - 1}:0]"),
         "twice": (half + 1, f"(first_{{0}} ? {half}'d0 : from_limit_{{1}}[{half - 1}:0]) + addend_{{0}}[{half - 1}:0]"),
     }
-    ages = range(5)
-    history = "".join(
-        f"  reg [{width - 1}:0] {', '.join(f'{name}_{age}' for age in ages)};\n" for name, (width, _) in block.items()
+
+
+def _history(blocks: _Values, sums: _Values) -> str:
+    """Declare registers of the blocks, the sums that follow from them, and those that the unit has done."""
+    declared = "".join(
+        f"  reg [{width - 1}:0] {', '.join(f'{name}_{age}' for age in _AGES)};\n" for name, (width, _) in blocks.items()
     )
-    history += "".join(
-        f"  wire [{width - 1}:0] {name}_{age} = {what.format(age, age + 1)};\n"
-        for name, (width, what) in made.items()
-        for age in ages[: -2 if "sum_{1}" in what or "from_limit_{1}" in what else -1]
+    declared += "".join(
+        f"  wire [{width - 1}:0] {name}_{age} = {value.format(age, age + 1)};\n"
+        for name, (width, value) in sums.items()
+        for age in _AGES[: -2 if "sum_{1}" in value or "from_limit_{1}" in value else -1]
     )
-    history += "".join(
+    return declared + "".join(
         f"  wire [{width - 1}:0] {name}_low_done = adds_low ? {name}_1 : {name}_0;\n"
         f"  wire [{width - 1}:0] {name}_done =\n"
         f"    adds_low && adds_high ? {name}_2 : adds_low || adds_high ? {name}_1 : {name}_0;\n"
-        for name, (width, _) in (block | made).items()
+        for name, (width, _) in {**blocks, **sums}.items()
     )
-    moves = "".join(
-        f"      {name}_{age} <= {f'{name}_{age - 1}' if age else now};\n" for name, (_, now) in block.items() for age in ages
-    )
-    told = "".join(
+
+
+def _consistent(window: int) -> str:
+    """Conditions on the remembered blocks: each follows from the one before."""
+    sign = window
+    return "".join(
         f""" &&
     (!exists_{age + 1} || exists_{age}) && (!exists_{age} || (
-      (exists_{age + 1} ? first_{age} == last_{age + 1} : first_{age}) && (over_{age} || side_{age} == addend_{age}[{v - 1}]) &&
+      (exists_{age + 1} ? first_{age} == last_{age + 1} : first_{age}) && (over_{age} || side_{age} == addend_{age}[{sign}]) &&
       limited_{age} == (out_{age} ? (side_{age} ? least : largest) : sum_{age}[{window - 1}:0]) &&
       (!first_{age} || !before_out_{age}) && (first_{age} || before_out_{age} == (before_out_{age + 1} || out_{age + 1}))))"""
-        for age in ages[:-2]
+        for age in _AGES[:-2]
     )
-    # Helps: what the unit's registers hold, in the order of its clocks.
-    registers = {
+
+
+def _registers(window: int) -> Mapping[str, _Values]:
+    """Content of the unit's registers, in the order of its cycles, by when they have it: helps the induction."""
+    half, sum_bits = window // 2, window + 2
+    return {
         "exists_0": {
-            "addend": (v, "addend_0"),
+            "addend": (window + 1, "addend_0"),
             "alone": (1, "first_0"),
             "beyond": (1, "over_0"),
             "neg": (1, "side_0"),
@@ -92,7 +101,7 @@ def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
             "low": (half + 1, "low_low_done"),
             "limit_high": (sum_bits - half, f"from_limit_low_done[{sum_bits - 1}:{half}]"),
             "limit_low_later": (half, f"from_limit_low_done[{half - 1}:0]"),
-            "addend_high": (v - half, f"addend_low_done[{v - 1}:{half}]"),
+            "addend_high": (window + 1 - half, f"addend_low_done[{window}:{half}]"),
             "alone_later": (1, "first_low_done"),
             "beyond_later": (1, "over_low_done"),
             "neg_later": (1, "side_low_done"),
@@ -106,27 +115,39 @@ def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
             "seen_outside": (1, "exists_before_done ? out_before_done : unit_seen_outside"),
         },
     }
-    looks = "".join(inner(f"unit.{name}", width) for group in registers.values() for name, (width, _) in group.items())
+
+
+def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
+    """Harness of the window accumulator: any blocks, with pauses and resets; and the depth of its induction."""
+    window = config.window_bits
+    held = ("total", window), ("inexact", 1), ("overflow", 1), ("any", 4), ("last_anchor", 9), ("lost_any", 1)
+    blocks, registers = _blocks(window), _registers(window)
+    moves = "".join(
+        f"      {name}_{age} <= {f'{name}_{age - 1}' if age else now};\n" for name, (_, now) in blocks.items() for age in _AGES
+    )
     holds = " &&\n    ".join(
-        f"(!({when}) || unit_{name} == ({what}))" for when, group in registers.items() for name, (_, what) in group.items()
+        f"(!({when}) || unit_{name} == ({value}))" for when, group in registers.items() for name, (_, value) in group.items()
     )
-    return (
-        rendered(
-            "window_accumulator",
-            WINDOW_CLOCKS=WINDOW_CLOCKS,
-            connections=connections,
-            forget="; ".join(f"exists_{age} <= 0" for age in ages),
-            history=history,
-            holds=holds,
-            later=later,
-            looks=looks,
-            module=module,
-            moves=moves,
-            text=text,
-            told=told,
-            v=v,
-            wide=wide,
-            window=window,
-        ),
-        WINDOW_CLOCKS + 1,
+    harness = rendered(
+        "window_accumulator",
+        WINDOW_CLOCKS=WINDOW_CLOCKS,
+        connections={
+            "i__payload": "{dot_last, specials, anchor, neg, beyond, lost, value}",
+            "i__valid": "valid",
+            "o__payload": "payload",
+            "o__valid": "out_valid",
+        },
+        consistent=_consistent(window),
+        forget="; ".join(f"exists_{age} <= 0" for age in _AGES),
+        history=_history(blocks, _sums(window)),
+        holds=holds,
+        later="".join(delayed(name, width, WINDOW_CLOCKS - 1) for name, width in held),
+        looks="".join(inner(f"unit.{name}", width) for group in registers.values() for name, (width, _) in group.items()),
+        module=module_of(text, "datapath_accumulator"),
+        moves=moves,
+        text=text,
+        v=window + 1,
+        wide=window + 3,
+        window=window,
     )
+    return harness, WINDOW_CLOCKS + 1
