@@ -143,7 +143,7 @@ def test_ports_are_those_of_the_manifest(mac8):
 
 
 def test_the_readme_shows_the_size_of_the_unit_that_it_generates(mac8):
-    size = f"{mac8.text.count(chr(10)):,} lines of Verilog, latency {mac8.manifest['latency']} clocks"
+    size = f"{mac8.text.count(chr(10)):,} lines of Verilog, latency {mac8.manifest['latency']} cycles"
     assert f"build/demo/mac8.v: {size}\n" in README.read_text()
 
 

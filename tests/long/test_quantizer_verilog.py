@@ -97,7 +97,7 @@ def test_the_command_writes_text_and_manifest(tmp_path, capsys):
         "out_scale": 8,
         "out_last": 1,
     }
-    assert f"{quantizer_latency(config)} clocks" in capsys.readouterr().out
+    assert f"{quantizer_latency(config)} cycles" in capsys.readouterr().out
 
 
 def test_dense_elements_and_rules_in_the_order_that_is_given(capsys):

@@ -14,7 +14,7 @@ TOKEN = data.StructLayout({"byte": 8, "end": 1})
 
 
 class SerialCrc(wiring.Component):
-    """CRC-32 of bytes, a bit a clock.
+    """CRC-32 of bytes, a bit a cycle.
 
     Members
     -------
@@ -26,7 +26,7 @@ class SerialCrc(wiring.Component):
     emit : In(1)
         Read with ``step``.
     busy : Out(1)
-        For the 8 clocks after a step.
+        For the 8 cycles after a step.
     register : Out(32)
         The inverse of its lowest byte is the next of the CRC.
     """
@@ -73,7 +73,7 @@ class FrameReceiver(wiring.Component):
     Members
     -------
     i : In(stream.Signature(8, always_ready=True))
-        Bytes, at least 12 clocks apart.
+        Bytes, at least 12 cycles apart.
     line_error : In(1)
         A byte was lost.
     tick : In(1)

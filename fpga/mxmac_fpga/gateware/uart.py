@@ -16,7 +16,7 @@ _ERROR_MAX = 2.0
 
 
 def bit_clocks(clock_hz: int, baud: int) -> int:
-    """Clocks of a bit.
+    """Cycles of a bit.
 
     Raises
     ------
@@ -45,16 +45,16 @@ class UartReceiver(wiring.Component):
     Parameters
     ----------
     clocks : int
-        Clocks of a bit, at least 4.
+        Cycles of a bit, at least 4.
 
     Members
     -------
     rx : In(1)
         The pin; nothing is assumed of when it changes.
     o : Out(stream.Signature(8, always_ready=True))
-        A byte, for one clock.
+        A byte, for one cycle.
     error : Out(1)
-        There was no stop bit, for one clock.
+        There was no stop bit, for one cycle.
     """
 
     def __init__(self, clocks: int):
@@ -103,7 +103,7 @@ class UartTransmitter(wiring.Component):
     Parameters
     ----------
     clocks : int
-        Clocks of a bit.
+        Cycles of a bit.
 
     Members
     -------

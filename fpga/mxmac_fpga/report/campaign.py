@@ -46,7 +46,7 @@ MEASUREMENTS: dict[str, str] = {
     "32 lanes, window, DSP blocks": f"{_WINDOW_32} --multiplier dsp",
     "product of elements": "--part product",
     "multiplier": "--part multiplier",
-    "quantizer, BF16 to E4M3, 32 elements a clock, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
+    "quantizer, BF16 to E4M3, 32 elements a cycle, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
     "32 lanes, window, standard cells": f"{_WINDOW_32} --target asic",
     **_COMPARED,
     **{f"{name}, standard cells": f"{arguments} --target asic" for name, arguments in _COMPARED.items()},

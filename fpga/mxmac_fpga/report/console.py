@@ -67,7 +67,7 @@ def _fpga_rows(result: dict[str, Any], row):
         start, end = (path[key].removeprefix("measured.") for key in ("from", "to"))
         row("  slowest path", f"{start} → {end}")
         row("", f"{path['levels']} levels, {path['logic_ns']:.2f} ns logic, {path['routing_ns']:.2f} ns routing")
-        row("Rate", f"{scaled(result['per_second'], f'{operation}/s')}, {result['per_clock']:g} a clock")
+        row("Rate", f"{scaled(result['per_second'], f'{operation}/s')}, {result['per_clock']:g} a cycle")
         if result["per_second_and_lut"] is not None:
             row("Rate per LUT", scaled(result["per_second_and_lut"], f"{operation}/s"))
     row("Synthesis", "; ".join(result["synthesis"]))

@@ -15,7 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 200, 46, 54
 _PALETTE = ("#0969da", "#1a7f37", "#bc4c00", "#8250df", "#bf3989", "#9a6700")
 _COLOURS = dict(zip((kind.value for kind in Accumulator), cycle(_PALETTE), strict=False))
 _AREAS = {"luts": "LUTs", "area_um2": "area, µm²", "gates": "gates"}
-_RATES = {"macs_per_second": "MAC/s", "macs_per_clock": "MAC a clock"}
+_RATES = {"macs_per_second": "MAC/s", "macs_per_clock": "MAC a cycle"}
 _STYLE = """
     text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
     .title { font-weight: 600; font-size: 15px }

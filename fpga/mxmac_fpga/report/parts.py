@@ -36,7 +36,7 @@ class Subject:
     text : str
         Its top module is called ``TOP``.
     per_clock : Fraction
-        Operations a clock, sustained.
+        Operations a cycle, sustained.
     """
 
     text: str
@@ -86,7 +86,7 @@ def _component(
     factory : callable
         Makes the component of a configuration.
     per_clock : callable
-        Operations a clock of a configuration; one by default.
+        Operations a cycle of a configuration; one by default.
     check : callable
         Refuses configurations that the component does not take, before it is made.
     """

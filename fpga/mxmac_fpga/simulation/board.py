@@ -21,7 +21,7 @@ __all__ = ["SIMULATED_BAUD", "SIMULATED_CONFIG", "SimulatedBoard", "accelerator_
 
 #: Small, because the link is what limits it.
 SIMULATED_CONFIG = MacConfig(lanes=1, accumulator=Accumulator.WINDOW)
-#: As few clocks a bit as a receiver takes, because it is them that cost time.
+#: As few cycles a bit as a receiver takes, because it is them that cost time.
 SIMULATED_BIT_CLOCKS = 4
 SIMULATED_BAUD = 1_000_000
 #: Long enough for a host that is interrupted, short enough to wait for.

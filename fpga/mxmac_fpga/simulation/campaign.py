@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for fault, tally in tallies.items():
         for failure in tally.failures:
             console.print(f"[red]Not recovered[/] from {fault.value}: {failure}")
-    console.print(f"{time.monotonic() - start:.0f} s, {simulation.clocks:,} clocks; the board was never started anew")
+    console.print(f"{time.monotonic() - start:.0f} s, {simulation.clocks:,} cycles; the board was never started anew")
     return int(any(tally.wrong or tally.recovered != tally.injected for tally in tallies.values()))
 
 

@@ -26,7 +26,7 @@ __all__ = [
 
 #: Levels of the block's normalisation between two registers.
 NORMALISE_LEVELS_PER_CLOCK = 2
-#: Clocks of the addition before its rounding: compare, align, add.
+#: Cycles of the addition before its rounding: compare, align, add.
 ADD_CLOCKS = 3
 
 
@@ -50,7 +50,7 @@ def _exp_base(config: MacConfig) -> int:
 
 
 def fp32_latency(config: MacConfig) -> int:
-    """Clocks from the last block of a dot product to its sum."""
+    """Cycles from the last block of a dot product to its sum."""
     return QUEUE_CLOCKS + 1 + -(-_normalise_levels(config) // NORMALISE_LEVELS_PER_CLOCK) + fp32_add_clocks(config)
 
 
@@ -136,7 +136,7 @@ class Fp32Accumulator(wiring.Component):
     taken : Out(1)
         A block has left the queue.
     o : Out(stream.Signature(result_layout(FP32), always_ready=True))
-        The sum of the dot product and the flags of all its additions, ``fp32_latency(config)`` clocks after its last block.
+        The sum of the dot product and the flags of all its additions, ``fp32_latency(config)`` cycles after its last block.
         If it is NaN, or infinite because an element was, only the flag NV counts.
     """
 
@@ -165,7 +165,7 @@ class Fp32Accumulator(wiring.Component):
         return m
 
     def _next_block(self, m: Module) -> data.View:
-        """The block that comes next, taken as soon as the addition before it has had its clocks."""
+        """The block that comes next, taken as soon as the addition before it has had its cycles."""
         m.submodules.queue = queue = CreditQueue(shape=scaled_block_layout(self.config), depth=self.queue)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
         pause = Signal(range(fp32_add_clocks(self.config)))
@@ -324,11 +324,11 @@ def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:
     # Blocks that come faster than they are added queue up; of longer ones, only a last that is cut short waits.
     ahead = places - 1 if config.beats < add else 1
     rate: tuple[str, ...] = (
-        f"One beat a clock, sustained, if blocks have {add} beats or more. A block that ends with fewer takes",
-        f"{add} clocks in the long run, for one addition.",
+        f"One beat a cycle, sustained, if blocks have {add} beats or more. A block that ends with fewer takes",
+        f"{add} cycles in the long run, for one addition.",
     )
     if block_interval > config.beats:
-        rate = (f"A block takes {add} clocks in the long run, for one addition; up to a few blocks, one beat a clock.",)
+        rate = (f"A block takes {add} cycles in the long run, for one addition; up to a few blocks, one beat a cycle.",)
 
     stages: dict[str, partial[wiring.Component]] = {"accumulator": partial(Fp32Accumulator, config, queue=places)}
     if narrows:

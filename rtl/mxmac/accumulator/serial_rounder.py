@@ -1,4 +1,4 @@
-"""Exact value to floating point, a few bits a clock: the small rounder of units that have the time for it."""
+"""Exact value to floating point, a few bits a cycle: the small rounder of units that have the time for it."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
@@ -13,7 +13,7 @@ __all__ = ["SerialRounder", "chunk_count", "chunk_layout", "serial_rounder_clock
 
 #: Latency from the last chunk to the result, besides the cycles in which the result is shifted into place.
 _ROUND_CLOCKS = 7
-#: Clocks in which it becomes known where in the value the result starts.
+#: Cycles in which it becomes known where in the value the result starts.
 _START_CLOCKS = 3
 
 

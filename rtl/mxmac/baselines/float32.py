@@ -16,7 +16,7 @@ FP32 = RESULT_FORMATS["FP32"]
 FLOAT = data.StructLayout({"sig": FP32.sig_bits, "exp": FP32.exp_bits, "neg": 1, "normal": 1, "nan": 1, "inf": 1})
 #: Bits of a significand that a row of the product multiplies by.
 _ROW_BITS = 6
-#: Clocks of a product of significands: rows, two sums of two, and their sum.
+#: Cycles of a product of significands: rows, two sums of two, and their sum.
 PRODUCT_CLOCKS = 3
 
 
@@ -37,7 +37,7 @@ def unpacked(m: Module, code: Value, *, name: str) -> data.View:
 
 
 def significand_product(m: Module, x: Value, y: Value) -> Value:
-    """Return the product of two significands, ``PRODUCT_CLOCKS`` clocks later."""
+    """Return the product of two significands, ``PRODUCT_CLOCKS`` cycles later."""
     rows = [register(m, x * y[first : first + _ROW_BITS], name=f"row{first}") for first in range(0, FP32.sig_bits, _ROW_BITS)]
     low, high = (
         register(m, below + (above << _ROW_BITS), name=f"rows_{name}")
@@ -49,7 +49,7 @@ def significand_product(m: Module, x: Value, y: Value) -> Value:
 
 
 class Fp32Multiplier(wiring.Component):
-    """Product of two binary32 numbers, rounded to nearest, ties to even. One pair a clock.
+    """Product of two binary32 numbers, rounded to nearest, ties to even. One pair a cycle.
 
     Subnormal numbers count as zeros, and results that would be subnormal, rounded to 24 bits, become zeros: that is the
     cheapest multiplier there is.
@@ -58,13 +58,13 @@ class Fp32Multiplier(wiring.Component):
     -------
     a, b : In(32)
     o : Out(32)
-        ``latency`` clocks later.
+        ``latency`` cycles later.
     """
 
     a: In(FP32.width)
     b: In(FP32.width)
     o: Out(FP32.width)
-    #: Clocks: unpack, multiply, round, pack.
+    #: Cycles: unpack, multiply, round, pack.
     latency = 1 + PRODUCT_CLOCKS + 2
 
     def elaborate(self, platform):
@@ -106,7 +106,7 @@ class Fp32Multiplier(wiring.Component):
 class Fp32Adder(wiring.Component):
     """Sum of a number with a significand of any width and a binary32 number, rounded once: to nearest, ties to even.
 
-    Subnormal numbers count, as operands and as sums. One pair a clock.
+    Subnormal numbers count, as operands and as sums. One pair a cycle.
 
     Parameters
     ----------
@@ -126,10 +126,10 @@ class Fp32Adder(wiring.Component):
     y : In(32)
         The other operand.
     o : Out(32)
-        ``latency`` clocks later.
+        ``latency`` cycles later.
     """
 
-    #: Clocks before the rounding: compare, align, add.
+    #: Cycles before the rounding: compare, align, add.
     ADD_CLOCKS = 3
 
     def __init__(self, *, width: int, exp_bits: int, exp_min: int, round_clocks: int):
@@ -147,7 +147,7 @@ class Fp32Adder(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Clocks from operands to their sum."""
+        """Cycles from operands to their sum."""
         return self.ADD_CLOCKS + self.round_clocks
 
     def elaborate(self, platform):

@@ -19,9 +19,9 @@ _ROUND_CLOCKS = 4
 
 
 class Fp32Lane(wiring.Component):
-    """Multiply and add in binary32, with one rounding: ``sum = round(a * b + sum)``. One pair a clock.
+    """Multiply and add in binary32, with one rounding: ``sum = round(a * b + sum)``. One pair a cycle.
 
-    An addition takes as many clocks as there are dot products that take turns, so that each finds its own sum. There are no
+    An addition takes as many cycles as there are dot products that take turns, so that each finds its own sum. There are no
     scales.
 
     Parameters
@@ -36,12 +36,12 @@ class Fp32Lane(wiring.Component):
     first : In(1)
         Whether the pair begins its dot product.
     o : Out(32)
-        The sum with this pair, ``latency`` clocks later.
+        The sum with this pair, ``latency`` cycles later.
     """
 
     #: Dot products that take turns.
     turns = Fp32Adder.ADD_CLOCKS + _ROUND_CLOCKS + 1
-    #: Clocks: decode, multiply, add.
+    #: Cycles: decode, multiply, add.
     latency = 1 + 1 + PRODUCT_CLOCKS + turns
 
     def __init__(self, config: MacConfig):

@@ -16,12 +16,12 @@ from .float32 import FP32, Fp32Adder, Fp32Multiplier, unpacked
 
 __all__ = ["Fp32ScaleDatapath", "ScaleByMultiplication"]
 
-#: Clocks in which a block's sum is rounded to binary32.
+#: Cycles in which a block's sum is rounded to binary32.
 _CONVERT_CLOCKS = 4
 
 
 class ScaleByMultiplication(wiring.Component):
-    """A block's exact sum, rounded to binary32, times a scale in binary32, rounded again. One block a clock.
+    """A block's exact sum, rounded to binary32, times a scale in binary32, rounded again. One block a cycle.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ScaleByMultiplication(wiring.Component):
     scale : In(32)
         What the scales of a and b come to; the multiplication of the two is not counted.
     o : Out(32)
-        ``latency`` clocks later, as of :class:`Fp32Multiplier`.
+        ``latency`` cycles later, as of :class:`Fp32Multiplier`.
     """
 
     latency = _CONVERT_CLOCKS + Fp32Multiplier.latency

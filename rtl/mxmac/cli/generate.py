@@ -96,7 +96,7 @@ def _put_out(make: Callable[[str], Design], output_file: Path | None, top: str |
     lines = design.text.count("\n")
     console = Console()
     console.print(
-        f"[bold]{output_file}[/]: {lines:,} lines of Verilog, latency {design.manifest['latency']} clocks\n"
+        f"[bold]{output_file}[/]: {lines:,} lines of Verilog, latency {design.manifest['latency']} cycles\n"
         f"[bold]{manifest_path(output_file)}[/]: its ports, latency and rate",
         highlight=False,
     )

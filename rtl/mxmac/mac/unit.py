@@ -55,7 +55,7 @@ class MacUnit(wiring.Component):
     """Streaming dot products of MX blocks.
 
     A beat is only taken while there is room for one more block and one more result, so nothing behind the input ever has to
-    wait for what comes after it. One beat a clock, except that in the long run a block takes the accumulator's
+    wait for what comes after it. One beat a cycle, except that in the long run a block takes the accumulator's
     ``block_interval``, and a dot product with few beats its ``dot_interval`` at the most: see :class:`Plan`.
 
     Parameters

@@ -12,7 +12,7 @@ QUEUE_CLOCKS = 2
 
 
 def count_nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str) -> tuple[Signal, Value]:
-    """Count up and down; whether the count is not zero, and whether it will not be at the next clock.
+    """Count up and down; whether the count is not zero, and whether it will not be in the next cycle.
 
     The former is a register, and to know it there is no addition to wait for.
     """

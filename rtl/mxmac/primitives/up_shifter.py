@@ -96,7 +96,7 @@ class UpShifter(wiring.Component):
         return m
 
     def _place(self, m: Module, value, position, neg, width: int):
-        """Bits of ``value``, which is a register, at one of the places; ``position`` and ``neg`` are one clock earlier."""
+        """Bits of ``value``, which is a register, at one of the places; ``position`` and ``neg`` are one cycle earlier."""
         stride = 1 << self._fine
         places = 1 << len(position)
         sign = register(m, neg, name="sign") if self._signed else neg

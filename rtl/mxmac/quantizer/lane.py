@@ -11,7 +11,7 @@ from .rules import Overflow, ScaleRule
 
 __all__ = ["ENCODE_CLOCKS", "GRID_BITS", "ElementEncoder", "ElementPreparer", "key_layout", "prepared_layout"]
 
-#: Clocks from a prepared element and its scale to its code: distance, two steps of the shifter, rounding.
+#: Cycles from a prepared element and its scale to its code: distance, two steps of the shifter, rounding.
 ENCODE_CLOCKS = 4
 #: Bits of a scale code plus config.emin, in two's complement.
 GRID_BITS = SCALE_WIDTH + 1
@@ -70,7 +70,7 @@ class ElementPreparer(wiring.Component):
     key : Out(key_layout(config))
         One clock later.
     prepared : Out(prepared_layout(config))
-        ``config.prepare_clocks`` clocks later.
+        ``config.prepare_clocks`` cycles later.
     """
 
     def __init__(self, config: QuantizerConfig):
@@ -123,7 +123,7 @@ class ElementPreparer(wiring.Component):
         return bump
 
     def _normalise(self, m: Module, sig: Value, exp: Value, neg: Value):
-        """Move the significand of a subnormal up, the largest step first, one a clock."""
+        """Move the significand of a subnormal up, the largest step first, one a cycle."""
         config = self.config
         width, levels = config.frac_bits + 2, config.norm_levels
         # Further down than this no step can reach.
@@ -170,7 +170,7 @@ class ElementPreparer(wiring.Component):
 class ElementEncoder(wiring.Component):
     """From a prepared value and its scale to an element, rounded to nearest, ties to even (MX v1.0, 6.3; OFP8 v1.0).
 
-    ``ENCODE_CLOCKS`` clocks. Overflow is found before rounding: it can only happen from the largest element on.
+    ``ENCODE_CLOCKS`` cycles. Overflow is found before rounding: it can only happen from the largest element on.
 
     Parameters
     ----------
@@ -182,9 +182,9 @@ class ElementEncoder(wiring.Component):
     grid : In(GRID_BITS)
         Scale code plus config.emin, in two's complement.
     overflow : In(1)
-        Index of the overflow mode, two clocks later; there only with both.
+        Index of the overflow mode, two cycles later; there only with both.
     nan : In(1)
-        Whether the scale is NaN, three clocks later.
+        Whether the scale is NaN, three cycles later.
     code : Out(to.width)
     """
 

@@ -27,7 +27,7 @@ class BlockScale(wiring.Component):
     valid, first : In(1)
         Whether there are any, and whether they are the first of their block; there only with several beats.
     scale : Out(8)
-        UE8M0 code for the block up to this beat, ``config.scale_clocks - 1`` clocks later.
+        UE8M0 code for the block up to this beat, ``config.scale_clocks - 1`` cycles later.
     grid : Out(GRID_BITS)
         The same plus config.emin.
     """

@@ -55,12 +55,12 @@ def _block_layout(config: QuantizerConfig) -> data.StructLayout:
 
 
 def _issue_clocks(config: QuantizerConfig) -> int:
-    """Clocks from the last beat of a block to the edge that fetches its first one: both there, and the queue of scales."""
+    """Cycles from the last beat of a block to the edge that fetches its first one: both there, and the queue of scales."""
     return config.align_clocks + (QUEUE_CLOCKS if config.beats > 1 else 0)
 
 
 def quantizer_latency(config: QuantizerConfig) -> int:
-    """Clocks from the edge that takes the last beat of a block to the first edge that can take its first beat."""
+    """Cycles from the edge that takes the last beat of a block to the first edge that can take its first beat."""
     return _issue_clocks(config) + (config.beats > 1) + ENCODE_CLOCKS + QUEUE_CLOCKS
 
 
@@ -75,7 +75,7 @@ def results_queued(config: QuantizerConfig) -> int:
 
 
 class Quantizer(wiring.Component):
-    """Streaming conversion of floats to MX blocks: one beat a clock.
+    """Streaming conversion of floats to MX blocks: one beat a cycle.
 
     A block is config.beats beats, in and out, and has one scale, which every beat of it carries. A beat is only taken while
     there is room for it further on, so nothing behind the input ever has to wait.
@@ -88,7 +88,7 @@ class Quantizer(wiring.Component):
     -------
     i : In(stream.Signature(floats_layout(config)))
     o : Out(stream.Signature(mx_layout(config)))
-        The first beat of a block ``quantizer_latency(config)`` clocks after its last one came in.
+        The first beat of a block ``quantizer_latency(config)`` cycles after its last one came in.
     """
 
     def __init__(self, config: QuantizerConfig):
@@ -206,7 +206,7 @@ class Quantizer(wiring.Component):
         self._encode(m, fetch, room, delay_valid(m, fetch, 1, name="fetched_valid"), lanes, now)
 
     def _encode(self, m: Module, taken: Value, room: Signal, valid: Value, prepared: list[Value], block: data.View):
-        """Encode beats, which are valid some clocks after they are taken while there is room for their results."""
+        """Encode beats, which are valid some cycles after they are taken while there is room for their results."""
         config = self.config
         results = CreditQueue(shape=mx_layout(config), depth=results_queued(config))
         result = Signal(mx_layout(config))

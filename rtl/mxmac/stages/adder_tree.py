@@ -23,7 +23,7 @@ def beat_sum_layout(config: MacConfig) -> data.StructLayout:
 
 
 def adder_tree_latency(config: MacConfig) -> int:
-    """Clocks from products to their sum: one for each level."""
+    """Cycles from products to their sum: one for each level."""
     return (config.lanes - 1).bit_length()
 
 
@@ -48,7 +48,7 @@ class AdderTree(wiring.Component):
     -------
     products : In(product_layout(config)).array(config.lanes)
     beat : Out(beat_sum_layout(config))
-        Exact sum, ``adder_tree_latency(config)`` clocks later.
+        Exact sum, ``adder_tree_latency(config)`` cycles later.
     """
 
     def __init__(self, config: MacConfig):

@@ -28,7 +28,7 @@ def product_layout(config: MacConfig) -> data.StructLayout:
 
 
 def multiplier_latency(config: MacConfig) -> int:
-    """Clocks from element codes to their product as an integer."""
+    """Cycles from element codes to their product as an integer."""
     sides = (config.operand_a, config.operand_b)
     if config.multiplier is MultiplierKind.DSP:
         return 3 + max(_shifter_clocks(config, operand.sig_bits, operand.exp_bits) for operand in sides)
@@ -58,7 +58,7 @@ class Multiplier(wiring.Component):
     format_a, format_b : In(range(len(operand.formats)))
         Index of the code's format; there only with more than one.
     product : Out(product_layout(config))
-        Exact product, ``multiplier_latency(config)`` clocks later. It means nothing if one of ``specials`` is set.
+        Exact product, ``multiplier_latency(config)`` cycles later. It means nothing if one of ``specials`` is set.
     specials : Out(SPECIALS)
         One clock later already, for there is nothing to multiply.
     """

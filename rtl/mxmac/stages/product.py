@@ -13,7 +13,7 @@ from .layouts import SPECIALS
 __all__ = ["PRODUCT_CLOCKS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
 
 
-#: Clocks from element codes to their product: decode, two rows, their sum.
+#: Cycles from element codes to their product: decode, two rows, their sum.
 PRODUCT_CLOCKS = 3
 
 
@@ -40,7 +40,7 @@ def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
 
 
 def decoded_pair(m: Module, component):
-    """Decode the elements at the ports of a component, and drive its ``specials``, one clock later.
+    """Decode the elements at the ports of a component, and drive its ``specials``, one cycle later.
 
     Returns
     -------
@@ -112,7 +112,7 @@ class ElementProduct(wiring.Component):
 
     @staticmethod
     def _multiply(m: Module, sig_a: Signal, sig_b: Signal, width: int) -> Signal:
-        """Product of two significands in ``width`` bits, of which the shorter one makes up the rows, two clocks later."""
+        """Product of two significands in ``width`` bits, of which the shorter one makes up the rows, two cycles later."""
         long, short = (sig_a, sig_b) if len(sig_a) >= len(sig_b) else (sig_b, sig_a)
         half = len(short) // 2
         low, high = short[:half], short[half:]

@@ -103,7 +103,7 @@ class Packed:
 
 
 def registered(m: Module, stage, name: str):
-    """Return a stage one clock later, in signals whose names start with ``name``."""
+    """Return a stage one cycle later, in signals whose names start with ``name``."""
     values = {field.name: value for field in fields(stage) if (value := getattr(stage, field.name)) is not None}
     held = {key: Signal(value.shape(), name=f"{name}_{key}", reset_less=True) for key, value in values.items()}
     m.d.sync += [held[key].eq(value) for key, value in values.items()]

@@ -80,7 +80,7 @@ def generate(config: MacConfig, top: str) -> Design:
             "results_queued": unit.results_queued,
         },
         timing=[
-            f"Latency: {unit.latency} clocks, from the edge that takes the last beat of a dot product to the first edge",
+            f"Latency: {unit.latency} cycles, from the edge that takes the last beat of a dot product to the first edge",
             "that can take its result.",
             *plan.rate,
             *plan.range,
@@ -88,7 +88,7 @@ def generate(config: MacConfig, top: str) -> Design:
         block=[
             f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge "
             "of clk with",
-            "valid and ready both high. Hold rst high for one clock before use.",
+            "valid and ready both high. Hold rst high for one cycle before use.",
         ],
         note=plan.note,
     )
@@ -122,12 +122,12 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
             "results_queued": queue_depth(results_queued(config)),
         },
         timing=[
-            f"Latency: {latency} clocks, from the edge that takes the last beat of a block to the first edge that can take",
-            "the first beat of its elements. One beat a clock, sustained.",
+            f"Latency: {latency} cycles, from the edge that takes the last beat of a block to the first edge that can take",
+            "the first beat of its elements. One beat a cycle, sustained.",
         ],
         block=[
             f"A block is {config.block} elements in {config.beats} beats, in and out; in_last leaves none of them out.",
-            "A transfer happens at a rising edge of clk with valid and ready both high. Hold rst high for one clock first.",
+            "A transfer happens at a rising edge of clk with valid and ready both high. Hold rst high for one cycle first.",
         ],
     )
 

@@ -24,7 +24,7 @@ async def blocks_as_fast_as_they_may_come(dut):
 
 @cocotb.test()
 async def blocks_with_gaps(dut):
-    """Dot products with clocks that bring nothing."""
+    """Dot products with cycles that bring nothing."""
     await _run(dut, "blocks_with_gaps", idle="bursts")
 
 

@@ -20,7 +20,7 @@ async def one_block_a_clock(dut):
 
 @cocotb.test()
 async def blocks_with_gaps(dut):
-    """Dot products with clocks that bring nothing."""
+    """Dot products with cycles that bring nothing."""
     await _run(dut, "blocks_with_gaps", idle="some")
 
 

@@ -82,7 +82,7 @@ async def ends_of_the_latency(dut):
 
 def _check_limit(bench: Testbench, name: str, reached: int, kind: str):
     stated = bench.settings.parameters[name]
-    bench.check(stated, reached, lambda: ({"dot product": kind}, {name: f"{stated} clocks"}, {name: f"{reached} clocks"}))
+    bench.check(stated, reached, lambda: ({"dot product": kind}, {name: f"{stated} cycles"}, {name: f"{reached} cycles"}))
 
 
 async def _reset_after(bench: Testbench, dot: Dot, beats: int, wait: int):

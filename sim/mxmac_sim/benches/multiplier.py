@@ -18,7 +18,7 @@ _QUICK_CODES = 24
 
 @cocotb.test()
 async def every_pair_of_codes(dut):
-    """Products, specials, and the clocks that each take, one pair a clock."""
+    """Products, specials, and the cycles that each take, one pair a cycle."""
     async with Testbench(dut, "every_pair_of_codes") as bench:
         config = bench.config
         choices = list(itertools.product(enumerate(config.a), enumerate(config.b)))

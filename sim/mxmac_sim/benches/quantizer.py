@@ -99,7 +99,7 @@ class _Quantizer:
             yield data, *choices, int(self._last[block]) if beat == config.beats - 1 else rng.getrandbits(1)
 
     async def run(self, *, clocks: int | None = None):
-        """Let all of them pass, and a while longer; or only some clocks."""
+        """Let all of them pass, and a while longer; or only some cycles."""
         bench, total = self.bench, 2 * len(self._source)
         agents: list[Agent] = [self._source, self._sink]
         start = bench.clock
@@ -120,7 +120,7 @@ class _Quantizer:
         bench.report.vectors += len(self._source.taken) // self._config.beats
 
     def check_clocks(self):
-        """See whether there was a beat in every clock from the first to the last, on either side."""
+        """See whether there was a beat in every cycle from the first to the last, on either side."""
         beats = len(self._source)
         clocks = [taken[-1] - taken[0] + 1 for taken in (self._source.taken, self._sink.taken)]
         self.bench.check(
@@ -129,7 +129,7 @@ class _Quantizer:
             lambda: (
                 {"beats": f"{beats}"},
                 {"clocks": f"{beats}"},
-                {"clocks in": f"{clocks[0]}", "clocks out": f"{clocks[1]}"},
+                {"cycles in": f"{clocks[0]}", "cycles out": f"{clocks[1]}"},
             ),
         )
 
@@ -161,8 +161,8 @@ class _Quantizer:
             latency >= self._latency if self._stalls else latency == self._latency,
             lambda: (
                 operands(),
-                {"latency": f"{self._latency} clocks"},
-                {"latency": "before the end of its block" if early else f"{latency} clocks"},
+                {"latency": f"{self._latency} cycles"},
+                {"latency": "before the end of its block" if early else f"{latency} cycles"},
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Bench that keeps a whole unit busy: random dot products, pauses and resets, for a given number of clocks."""
+"""Bench that keeps a whole unit busy: random dot products, pauses and resets, for a given number of cycles."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ __all__ = ["coverage_file"]
 
 #: Beats of an episode, more or less: it has one way to pause, and ends with a reset or when all results are out.
 _BEATS = 200
-#: Chance that an episode ends with a reset, and clocks until then at most: in the first of them, soon, or at any time.
+#: Chance that an episode ends with a reset, and cycles until then at most: in the first of them, soon, or at any time.
 _RESET, _UNTIL_RESET = 0.6, (2, 40, 2 * _BEATS)
 #: Chance that an episode has dot products of one beat only, which fill all queues.
 _ALL_SHORT = 0.2
@@ -42,7 +42,7 @@ def coverage_file(folder: Path) -> Path:
 
 @cocotb.test()
 async def soak(dut):
-    """Episodes until the clocks are over, which are ``parameters["clocks"]``."""
+    """Episodes until the cycles are over, which are ``parameters["clocks"]``."""
     async with _Soak(dut, "soak") as bench:
         coverage = Coverage(bench.config)
         ways: list[tuple[str, str]] = []
@@ -56,7 +56,7 @@ async def soak(dut):
 
 
 class _Soak(Testbench):
-    """A test whose progress is counted in clocks."""
+    """A test whose progress is counted in cycles."""
 
     async def __aenter__(self) -> "_Soak":
         await super().__aenter__()
@@ -64,11 +64,11 @@ class _Soak(Testbench):
 
     @property
     def budget(self) -> int:
-        """Clocks to run."""
+        """Cycles to run."""
         return self.settings.parameters["clocks"]
 
     def note(self, done: float):
-        """Report how many of the clocks are over; the progress of an episode does not count."""
+        """Report how many of the cycles are over; the progress of an episode does not count."""
         super().note(min(1.0, self.clock / self.budget))
 
 
@@ -114,7 +114,7 @@ def _rare(rng: Random) -> Pause:
 
 def _phases(work: tuple[int, int], pause: tuple[int, int]) -> Callable[[Random], Pause]:
     def make(rng: Random) -> Pause:
-        left = [0, rng.random() < 0.5]  # clocks left of this phase, and whether it is a pause
+        left = [0, rng.random() < 0.5]  # cycles left of this phase, and whether it is a pause
 
         def pausing(_waiting: bool) -> bool:
             if not left[0]:
@@ -155,7 +155,7 @@ class _Watched(StreamRun):
         """Drive nothing."""
 
     def sample(self, _clock: int):
-        """See whether a beat that is offered in this clock is refused."""
+        """See whether a beat that is offered in this cycle is refused."""
         self._refused_now = self.source.waiting
         self._refused |= self._refused_now
 

@@ -25,7 +25,7 @@ __all__ = ["PASSAGES", "Passage", "Vectors", "clocks_of", "first_mismatch", "mak
 
 @dataclass(frozen=True)
 class Passage:
-    """A way to run vectors: chances of a pause on either side, clocks of work before the reset that counts, and how many dots.
+    """A way to run vectors: chances of a pause on either side, cycles of work before the reset that counts, and how many dots.
 
     If ``dots`` is 0, it is all of them.
     """
@@ -38,7 +38,7 @@ class Passage:
 
 #: Dot products whose scales lie far apart: enough to fill queues.
 _FAR_APART = 160
-#: Resets at work, one clock later each, so that data under way is at every place once; a few results show it.
+#: Resets at work, one cycle later each, so that data under way is at every place once; a few results show it.
 _RESETS = tuple(Passage(work=work, dots=12) for work in range(401, 441))
 #: The ways that vectors are run, in this order. In one of them results wait until there is no more room for them.
 PASSAGES = (
@@ -127,7 +127,7 @@ def _rare(config: MacConfig, rng: np.random.Generator, count: int) -> Iterator[D
 
 
 def clocks_of(unit: BulkUnit, vectors: Vectors) -> list[int]:
-    """Return the sum of the clocks in which results are taken, by passage.
+    """Return the sum of the cycles in which results are taken, by passage.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def first_mismatch(unit: BulkUnit, vectors: Vectors, clocks: Sequence[int], *, p
     every = vectors
     for number, passage in enumerate(PASSAGES):
         vectors = every.first(passage.dots, unit.config)
-        where = f"pauses {passage.idle:.0%} and {passage.stall:.0%}, {passage.work} clocks of work before the reset"
+        where = f"pauses {passage.idle:.0%} and {passage.stall:.0%}, {passage.work} cycles of work before the reset"
         try:
             run = _run(unit, vectors, number, plusargs)
         except HardwareError as error:
@@ -174,7 +174,7 @@ def first_mismatch(unit: BulkUnit, vectors: Vectors, clocks: Sequence[int], *, p
             )
             return f"{where}: {have}, not {want}, for {vectors.dots[index].kind!r}, dot product {index}"
         if run.result_clocks != clocks[number]:
-            return f"{where}: results in other clocks, by {run.result_clocks - clocks[number]:+,} in all"
+            return f"{where}: results in other cycles, by {run.result_clocks - clocks[number]:+,} in all"
     return None
 
 
@@ -193,7 +193,7 @@ def _run(unit: BulkUnit, vectors: Vectors, number: int, plusargs: Sequence[str])
 def with_reset_at_work(design: Design, *, selector: int = 0) -> str:
     """Return Verilog of a module ``unit`` around the one of a design, which is reset once more while it is at work.
 
-    Before anything else the unit inside gets noise for as many clocks as the plusarg ``work`` says, and then a clock of reset.
+    Before anything else the unit inside gets noise for as many cycles as the plusarg ``work`` says, and then a cycle of reset.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, wrong
     table.add_column()
     table.add_row("Matrices", f"({rows} × {k}) · ({columns} × {k})ᵀ, {a.format.name} × {b.format.name}, blocks of {a.block}")
     table.add_row("Unit", f"{config.lanes} lanes, accumulator {config.accumulator.value}, output {config.output.name}")
-    table.add_row("Work", f"{rows * columns:,} dot products, {macs:,} MACs in {run.clocks:,} clocks")
+    table.add_row("Work", f"{rows * columns:,} dot products, {macs:,} MACs in {run.clocks:,} cycles")
     table.add_row("Simulated", f"{run.seconds:.2f} s, {macs / run.seconds / 1e6:.1f} million MAC/s")
     verdict = "[green]bit for bit, flags included[/]" if not wrong else f"[red]{wrong:,} of {rows * columns:,} differ[/]"
     table.add_row("Hardware = golden", verdict)

@@ -180,7 +180,7 @@ class Unrolled:
         if node.operator == "state" and clock > 0 and index in self.circuit.following:
             return self._terms[self.circuit.following[index], clock - 1]
         if node.operator in ("state", "input"):
-            # A register that is never written is the same at all clocks.
+            # A register that is never written is the same at all cycles.
             key = (index, 0) if node.operator == "state" else (index, clock)
             if key not in self._given:
                 self._given[key] = manager.mk_const(self.sort(node.sort), f"n{key[0]}@{key[1]}")

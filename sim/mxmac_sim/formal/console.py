@@ -15,7 +15,7 @@ from .prover import Outcome, Prover
 
 __all__ = ["prove_and_show", "result_of", "rows"]
 
-#: Clocks of a counterexample that are shown; all of them are in its waveform.
+#: Cycles of a counterexample that are shown; all of them are in its waveform.
 _SHOWN = 12
 #: Columns of a table that goes to a file.
 _WIDTH = 120
@@ -73,7 +73,7 @@ def _run(prover: Prover, makers: Mapping[str, Callable[[], Property]], console: 
 
 def _state(outcome: Outcome) -> str:
     if outcome.proved:
-        return f"holds for {outcome.claim.depth} clocks" if outcome.claim.method is Method.BOUNDED else "proved"
+        return f"holds for {outcome.claim.depth} cycles" if outcome.claim.method is Method.BOUNDED else "proved"
     return "REFUTED" if outcome.counterexample else "NOT DECIDED" if outcome.verdict is None else "EMPTY"
 
 
@@ -103,7 +103,7 @@ def _table(outcomes: Sequence[Outcome], title: str) -> Table:
     table.add_column("Property", style="bold", no_wrap=True)
     for head in ("Claim", "Method"):
         table.add_column(head)
-    for head in ("Clocks", "Seconds"):
+    for head in ("Cycles", "Seconds"):
         table.add_column(head, justify="right")
     table.add_column("Result")
     for outcome in outcomes:

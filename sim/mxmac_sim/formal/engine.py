@@ -27,7 +27,7 @@ __all__ = ["INDUCTION_STEP", "Counterexample", "Verdict", "check"]
 #: Stage of a proof at which a counterexample may begin in a state that never is.
 INDUCTION_STEP = "step of the induction: not a run from a reset, but an invariant that is not kept"
 
-#: Clocks after the first within which what must be possible is looked for to begin with.
+#: Cycles after the first within which what must be possible is looked for to begin with.
 _FIRST_LOOK = 15
 
 
@@ -93,7 +93,7 @@ class _Proof:
         return [unrolled.truth(name, clock) for clock in clocks for name in self.names(word)]
 
     def refute(self, unrolled: Unrolled, stage: str, facts: list[Term], claims: range) -> Counterexample | None:
-        """Look for a run in which the facts hold and at one of the clocks a claim does not, one clock after the other."""
+        """Look for a run in which the facts hold and at one of the cycles a claim does not, one cycle after the other."""
         facts = list(facts)
         for clock in claims:
             oks = [(name, unrolled.truth(name, clock)) for name in self.names("ok")]
@@ -149,9 +149,9 @@ class _Proof:
         )
 
     def possible(self, unrolled: Unrolled, name: str, clocks: range) -> bool:
-        """Whether there is a run in which this is seen at one of the clocks, and what is given holds until then.
+        """Whether there is a run in which this is seen at one of the cycles, and what is given holds until then.
 
-        Short runs are looked at first, then ones twice as long: most do not take long, and few clocks are quick to look at.
+        Short runs are looked at first, then ones twice as long: most do not take long, and few cycles are quick to look at.
         """
         last = min(clocks[0] + _FIRST_LOOK, clocks[-1])
         while True:
@@ -183,9 +183,9 @@ def check(
         The harness with all that it contains, flat.
     method : Method
     depth : int
-        Clocks: after which registers are forgotten; of the induction; or to which the proof is bounded.
+        Cycles: after which registers are forgotten; of the induction; or to which the proof is bounded.
     seen_within : int, optional
-        Clocks within which what is ``seen`` must be possible after a reset, if not ``depth``.
+        Cycles within which what is ``seen`` must be possible after a reset, if not ``depth``.
     tell : callable
         Told what is being done.
     """
@@ -199,7 +199,7 @@ def check(
         clocks = range(depth, depth + 1)
     else:
         clocks = range(1, depth + 1)
-        tell(f"{depth} clocks from a reset")
+        tell(f"{depth} cycles from a reset")
         free = proof.start(reset=True)
         found = proof.refute(free, "after a reset", proof.all_of(free, "given", range(depth + 1)), clocks)
         if found is None and method is Method.INDUCTION:

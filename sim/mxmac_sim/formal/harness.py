@@ -94,7 +94,7 @@ def inner(path: str, width: int) -> str:
 
 
 def delayed(name: str, width: int, clocks: int) -> str:
-    """Declare ``name_1`` to ``name_N``, which are ``name`` that many clocks later; nothing resets them."""
+    """Declare ``name_1`` to ``name_N``, which are ``name`` that many cycles later; nothing resets them."""
     lines = []
     for clock in range(1, clocks + 1):
         before = name if clock == 1 else f"{name}_{clock - 1}"

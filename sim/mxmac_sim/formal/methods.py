@@ -8,9 +8,9 @@ __all__ = ["Method"]
 class Method(Enum):
     """What a proof covers."""
 
-    #: All clocks from the given one on, for all contents of the registers: a feed-forward pipeline forgets them.
+    #: All cycles from the given one on, for all contents of the registers: a feed-forward pipeline forgets them.
     ANY_STATE = "any state"
-    #: All clocks after a reset: true for the first ones, and for any one after enough clocks for which it is true.
+    #: All cycles after a reset: true for the first ones, and for any one after enough cycles for which it is true.
     INDUCTION = "induction"
-    #: The given number of clocks after a reset, and no more.
+    #: The given number of cycles after a reset, and no more.
     BOUNDED = "bounded"

@@ -41,11 +41,11 @@ class Property:
         In a few words.
     method : Method
     depth : int
-        Clocks; see :class:`~mxmac_sim.formal.methods.Method`.
+        Cycles; see :class:`~mxmac_sim.formal.methods.Method`.
     text : str
         Verilog: the generated text, and a harness around the part of it that the claim is about.
     seen_within : int
-        Clocks after a reset within which what the harness wants to see must be possible.
+        Cycles after a reset within which what the harness wants to see must be possible.
     """
 
     name: str

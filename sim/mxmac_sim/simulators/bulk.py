@@ -35,11 +35,11 @@ class BulkRun:
     data : ndarray of uint32, shape (dots,)
     status : ndarray of uint8, shape (dots,)
     clocks : int
-        Simulated clocks from the first beat offered to the last result taken.
+        Simulated cycles from the first beat offered to the last result taken.
     drain : int
-        Clocks from the edge that took the last beat to the one that took the last result.
+        Cycles from the edge that took the last beat to the one that took the last result.
     result_clocks : int
-        Sum of the numbers of all clocks in which results were taken: the same, if each of them came in the same clock.
+        Sum of the numbers of all cycles in which results were taken: the same, if each of them came in the same cycle.
     seconds : float
         Wall time.
     """
@@ -132,7 +132,7 @@ class BulkUnit:
         last_beats : ndarray of integers, shape (dots,), optional
             Beats of the last block of each, from 1 up; what lies beyond is not sent. By default all blocks are whole.
         idle, stall : float
-            Chance that a clock offers no beat, or takes no result.
+            Chance that a cycle offers no beat, or takes no result.
         seed : int
             Of the two.
         waves : Path, optional

@@ -83,7 +83,7 @@ def _run(verification: Verification, names: Sequence[str], console: Console) -> 
 def _summary(outcomes: list[Outcome]) -> Table:
     table = Table(title="Verification", title_justify="left")
     table.add_column("Bench", style="bold", no_wrap=True)
-    for title in ("Vectors/\nbeats", "Dots", "Clocks", "MAC/s", "Mismatches", "Seconds"):
+    for title in ("Vectors/\nbeats", "Dots", "Cycles", "MAC/s", "Mismatches", "Seconds"):
         table.add_column(title, justify="right")
     for outcome in outcomes:
         report = outcome.run.report

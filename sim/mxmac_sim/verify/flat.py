@@ -73,7 +73,7 @@ class Flat(wiring.Component):
 
 
 class WithScaleAhead(wiring.Component):
-    """An accumulator whose scales come some clocks before their blocks, with both in one stream as others have them.
+    """An accumulator whose scales come some cycles before their blocks, with both in one stream as others have them.
 
     Parameters
     ----------

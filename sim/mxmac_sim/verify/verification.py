@@ -158,7 +158,7 @@ class Verification:
         seconds = time.perf_counter() - started
         if first.passed:
             return Outcome(name, first, seconds, None)
-        # Each test of the bench ends a few clocks after its first mismatch, so that this is what one sees.
+        # Each test of the bench ends a few cycles after its first mismatch, so that this is what one sees.
         return Outcome(name, first, seconds, run(waves=True, stop_after=1) if first.report.misses else None)
 
     def _progress(self, name: str) -> tuple[str, float]:

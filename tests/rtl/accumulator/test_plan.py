@@ -183,7 +183,7 @@ def test_exact_states_how_many_blocks_it_holds(lanes):
         (Kind.PARALLEL_WINDOW, "One beat a clock, sustained, however short dot products are."),
         (
             Kind.SERIAL_WINDOW,
-            "One beat a clock, sustained, for whole blocks. One that ends early takes 32 clocks all the same.",
+            "One beat a cycle, sustained, for whole blocks. One that ends early takes 32 cycles all the same.",
         ),
         (Kind.FP32, "One beat a clock, sustained, if blocks have 4 beats or more."),
     ],

@@ -205,7 +205,7 @@ def test_verilog_and_manifest_are_those_of_the_library(capsys, folder):
     assert (folder / "x.v").read_text() == made.text
     assert (folder / "x.json").read_text() == made.manifest_text
     assert sorted(file.name for file in folder.iterdir()) == ["x.json", "x.v"]
-    for said in ("x.v", "x.json", f"latency {made.manifest['latency']} clocks", f"{made.text.count(chr(10)):,} lines"):
+    for said in ("x.v", "x.json", f"latency {made.manifest['latency']} cycles", f"{made.text.count(chr(10)):,} lines"):
         assert said in out
 
 

@@ -187,7 +187,7 @@ def test_header_comment_says_what_it_is_and_how_to_use_it(name):
     assert parts == {
         key: ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in config.as_dict().items()
     }
-    assert re.search(rf"^// Latency: .*\b{unit_plan(config).latency} clocks", header, re.M)
+    assert re.search(rf"^// Latency: .*\b{unit_plan(config).latency} cycles", header, re.M)
     for port, direction, width in top_ports(made.text):
         assert re.search(rf"^// +{port} +{direction} +{width}  \S", header, re.M), port
     for fmt_side in ("a", "b"):
@@ -208,24 +208,24 @@ def test_manifest_says_what_the_text_does(name):
     assert manifest["config"] == config.as_dict()
     assert [(port["name"], port["direction"], port["width"]) for port in manifest["ports"]] == top_ports(made.text)
     assert all(port["about"] for port in manifest["ports"])
-    latency = re.search(r"^// Latency: .*?(\d+) clocks", made.text, re.M)
+    latency = re.search(r"^// Latency: .*?(\d+) cycles", made.text, re.M)
     assert manifest["latency"] == int(latency[1]) == unit_plan(config).latency
     interval = manifest["initiation_interval"]
-    assert interval["clocks_per_beat"] == 1
+    assert interval["cycles_per_beat"] == 1
     assert interval["beats_per_block"] == config.block // config.lanes
-    assert interval["clocks_per_block"] >= interval["beats_per_block"]
+    assert interval["cycles_per_block"] >= interval["beats_per_block"]
     if config.accumulator is Accumulator.WINDOW or interval["beats_per_block"] >= 4:
-        assert interval["clocks_per_block"] == interval["beats_per_block"]
+        assert interval["cycles_per_block"] == interval["beats_per_block"]
     if config.accumulator is not Accumulator.WINDOW:
-        assert f" {interval['clocks_per_dot']} " in "".join(RATES[config.accumulator].findall(made.text))
+        assert f" {interval['cycles_per_dot']} " in "".join(RATES[config.accumulator].findall(made.text))
     else:
-        assert interval["clocks_per_dot"] == 1
+        assert interval["cycles_per_dot"] == 1
 
 
 RATES = {
     Accumulator.EXACT: re.compile(r"^// One beat a clock, sustained, if dot products have \d+ beats or more", re.M),
     Accumulator.FP32: re.compile(
-        r"^// (?:One beat a clock, sustained, if blocks have \d+ beats or more|A block takes \d+ clocks in the long run)", re.M
+        r"^// (?:One beat a cycle, sustained, if blocks have \d+ beats or more|A block takes \d+ cycles in the long run)", re.M
     ),
     Accumulator.WINDOW: re.compile(r"^// One beat a clock, sustained, however short", re.M),
 }

@@ -51,7 +51,7 @@ def test_what_is_right_is_proved_and_what_is_bounded_is_called_so(capsys, folder
     rows = json.loads((folder / "result.json").read_text())["properties"]
     assert {row["property"]: row["method"] for row in rows} == chosen
     assert all(row["proved"] for row in rows)
-    assert re.search(r"│ reset .*│ bounded .*│ holds for \d+ clocks │", out)
+    assert re.search(r"│ reset .*│ bounded .*│ holds for \d+ cycles │", out)
     assert out.endswith("8 proved, 1 bounded\n")
 
 

@@ -15,7 +15,7 @@ RESULTS = """<testsuites><testsuite name="all" tests="2">
 <testcase classname="benches.mac" name="other_values">{failure}</testcase>
 </testsuite></testsuites>
 """
-STUCK = '<failure message="nothing has happened for 1000 clocks" type="AssertionError">Traceback</failure>'
+STUCK = '<failure message="nothing has happened for 1000 cycles" type="AssertionError">Traceback</failure>'
 
 
 def problem(folder, text, misses=0):

@@ -14,7 +14,7 @@ from .words import GROWTH, below_bits, exact_total_layout, exact_words, word_bit
 
 __all__ = ["CARRY_OUT_CLOCKS", "CarryOut"]
 
-#: Clocks from the last word to the sum.
+#: Cycles from the last word to the sum.
 CARRY_OUT_CLOCKS = 7
 
 
@@ -38,7 +38,7 @@ class _Word:
     valid: Value
 
     def later(self, m: Module, name: str) -> Self:
-        """Return the word a clock later; the names of its signals start with ``name``."""
+        """Return the word a cycle later; the names of its signals start with ``name``."""
         return type(self)(
             content=register(m, self.content, name=f"{name}_out"),
             neg=register(m, self.neg, name=f"{name}_neg"),
@@ -102,7 +102,7 @@ class CarryOut(wiring.Component):
         return m
 
     def _add_carry(self, m: Module) -> _Word:
-        """Add the carry of the word before to the word that comes: clocks 1 to 3."""
+        """Add the carry of the word before to the word that comes: cycles 1 to 3."""
         bits = word_bits(self.config)
         # Clock 1: the word. Its lowest bits with the growth of the word before, without the carry that is still to come.
         low_bits = min(bits, GROWTH + 1)
@@ -142,7 +142,7 @@ class CarryOut(wiring.Component):
         )
 
     def _keep_highest(self, m: Module, word: _Word, *, low: Value, high: Value, ones: Value):
-        """Keep the highest word that is not all sign, for a positive and for a negative sum: clocks 5 and 6.
+        """Keep the highest word that is not all sign, for a positive and for a negative sum: cycles 5 and 6.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
 """Accumulator over the full range of scales, without rounding until the end (after Kulisch).
 
 The sum is kept in words that take no carry from each other: each is wide enough for what 2^16 blocks add to it. A block
-falls into two neighbouring words, so the even and the odd ones lie in two small memories, and every clock reads one word of
+falls into two neighbouring words, so the even and the odd ones lie in two small memories, and every cycle reads one word of
 each, adds to what was read the clock before, and writes it. Only when a dot product ends are carries passed on, word by word,
 while the next dot product already adds up in another part of the memories.
 """
@@ -30,7 +30,7 @@ __all__ = ["ExactAccumulator", "exact_latency", "parallel_exact_plan"]
 #: Fewest cycles in which a dot product is carried out: those of one whose blocks all fall into the same two words.
 _LEAST_DOT_CLOCKS = 3
 
-#: Clocks from when a block knows its words until they can be read as part of a finished sum.
+#: Cycles from when a block knows its words until they can be read as part of a finished sum.
 _WRITE_CLOCKS = 2
 #: Most bits that are added at once.
 _PART_BITS = 28
@@ -165,7 +165,7 @@ class ExactAccumulator(wiring.Component):
         slots = _slots(config)
         slot = Signal(range(slots))
         first = Signal(init=1)
-        # Whether there is a slot for the block that comes next, known a clock ahead.
+        # Whether there is a slot for the block that comes next, known a cycle ahead.
         room = Signal()
         next_slot = Signal.like(slot, name="slot_after")
         m.d.comb += next_slot.eq(Mux(slot == slots - 1, 0, slot + 1))
@@ -236,7 +236,7 @@ class ExactAccumulator(wiring.Component):
             place = Cat(index, add.slot)
             again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
         # Clock 2: read it. If another block may follow at once, it may need what is just being written. Clock 3: add to it.
-        # Each part of a word does all of this a clock after the one below it, with what is carried out of that.
+        # Each part of a word does all of this a cycle after the one below it, with what is carried out of that.
         totals: list[Value] = []
         carry = Const(0)
         for number, bits in enumerate(parts_of_word):
@@ -370,8 +370,8 @@ def parallel_exact_plan(config: MacConfig, queue: int | None = None) -> Plan:
         result_interval=max(_LEAST_DOT_CLOCKS, min(config.beats, most_dot)),
         queue=places,
         rate=(
-            f"One beat a clock, sustained, if dot products have {most_dot} beats or more. A shorter one may take longer than",
-            f"its beats to be carried out, but {most_dot} clocks at most; the fewer the closer its scales lie.",
+            f"One beat a cycle, sustained, if dot products have {most_dot} beats or more. A shorter one may take longer than",
+            f"its beats to be carried out, but {most_dot} cycles at most; the fewer the closer its scales lie.",
         ),
         range=EXACT_RANGE,
     )

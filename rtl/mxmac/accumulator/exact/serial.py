@@ -1,4 +1,4 @@
-"""Accumulator over the full range of scales, a word a clock: for units whose blocks take many beats.
+"""Accumulator over the full range of scales, a word a cycle: for units whose blocks take many beats.
 
 The sum is kept in the words of one small memory, of which only those between the lowest and the highest that was ever written
 count: below are zeros, and above is the sign. A block is added from its lowest word on, and the carry goes on for as long as
@@ -30,9 +30,9 @@ _LEAST_BEATS = 32
 _CHUNK_BITS = 4
 #: Bits of a word of the memory.
 SERIAL_WORD_BITS = 16
-#: Clocks of a block besides one for each word: to start, two until the sum of its first word, and to take it from the queue.
+#: Cycles of a block besides one for each word: to start, two until the sum of its first word, and to take it from the queue.
 _BLOCK_CLOCKS = 4
-#: Clocks of a dot product besides one for each word and chunk: to turn at the lowest word, and to read again.
+#: Cycles of a dot product besides one for each word and chunk: to turn at the lowest word, and to read again.
 _DOT_CLOCKS = 2
 
 
@@ -79,13 +79,13 @@ def _result_words(config: MacConfig) -> int:
 
 
 def _clocks(config: MacConfig) -> tuple[int, int]:
-    """Most clocks that adding a block takes, and that handing out a dot product takes after its last block."""
+    """Most cycles that adding a block takes, and that handing out a dot product takes after its last block."""
     words = _words(config)
     return _BLOCK_CLOCKS + words, _DOT_CLOCKS + words + _result_words(config) * (SERIAL_WORD_BITS // _CHUNK_BITS)
 
 
 def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
-    """Least and largest number of clocks from the last block of a dot product to its rounded sum."""
+    """Least and largest number of cycles from the last block of a dot product to its rounded sum."""
     block, dot = _clocks(config)
     rounding = serial_rounder_clocks(config.output, _CHUNK_BITS)
     least = _BLOCK_CLOCKS + _DOT_CLOCKS + 2 * _block_words(config) + SERIAL_WORD_BITS // _CHUNK_BITS
@@ -95,7 +95,7 @@ def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
 class SerialExact(wiring.Component):
     """Exact accumulator over the full range of scales that adds one 16-bit word per cycle.
 
-    A block takes four clocks more than the words it changes: usually those that it falls into. Then a dot product takes a clock
+    A block takes four cycles more than the words it changes: usually those that it falls into. Then a dot product takes a cycle
     for every word from the lowest to the highest that it has written, and one for every four bits of the few that the result
     is made of. All of it is done within the beats of a block, unless scales lie far apart; then blocks wait in a queue.
 
@@ -147,7 +147,7 @@ class SerialExact(wiring.Component):
         read = memory.read_port(domain="comb")
         write = memory.write_port()
         state = Signal(_State)
-        # A sum is known two clocks after its word is looked up; by then two more have been.
+        # A sum is known two cycles after its word is looked up; by then two more have been.
         index = Signal(range(words + 2))
         word = Signal(SERIAL_WORD_BITS, reset_less=True)
         word_index = Signal.like(index, reset_less=True)
@@ -226,7 +226,7 @@ class SerialExact(wiring.Component):
         return done
 
     def _block_word(self, m: Module, value, state, at_first):
-        """The block's word that goes with each word, a clock later, and whether it is the last or there are no more.
+        """The block's word that goes with each word, a cycle later, and whether it is the last or there are no more.
 
         There are zeros before the first word, and the block's sign after the last.
         """
@@ -325,8 +325,8 @@ def serial_exact_plan(config: MacConfig, queue: int | None = None) -> Plan | Non
         result_interval=config.beats,
         queue=places,
         rate=(
-            "One beat a clock, sustained, if scales lie close together. Otherwise a block may take longer than its beats,",
-            f"but {block} clocks at most, and the last one of a dot product {dot} more.",
+            "One beat a cycle, sustained, if scales lie close together. Otherwise a block may take longer than its beats,",
+            f"but {block} cycles at most, and the last one of a dot product {dot} more.",
         ),
         range=EXACT_RANGE,
     )

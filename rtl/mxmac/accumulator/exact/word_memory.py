@@ -16,9 +16,9 @@ __all__ = ["WordMemory"]
 class WordMemory(wiring.Component):
     """Memory for the words of several sums, with one port to add to a word and one to drain another, both in every cycle.
 
-    A word is asked for, read in the next clock, and written in the one after that, if it is enabled then; it can be read one
+    A word is asked for, read in the next cycle, and written in the one after that, if it is enabled then; it can be read one
     clock later. All of this is so for its lowest part; each of the others, to which a carry may come from the one below,
-    follows that a clock later.
+    follows that a cycle later.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class WordMemory(wiring.Component):
         One clock later, its lowest part.
     write_enable : In(1)
     write_data : In(width)
-        Two clocks later, its lowest part, to take its place if enabled then.
+        Two cycles later, its lowest part, to take its place if enabled then.
     drain_slot : In(range(slots))
     drain_index : In(range(words))
         Another word, to be read.

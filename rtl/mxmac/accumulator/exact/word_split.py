@@ -16,7 +16,7 @@ def _fine_levels(config: MacConfig) -> int:
 
 
 def split_clocks(config: MacConfig) -> int:
-    """Clocks that :func:`split_into_words` takes."""
+    """Cycles that :func:`split_into_words` takes."""
     return 1 + -(-_fine_levels(config) // config.shift_levels)
 
 

@@ -17,7 +17,7 @@ from .sizes import window_exp_min, window_note, window_range, window_total_layou
 
 __all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "parallel_window_plan"]
 
-#: Clocks from the last block of a dot product to its sum.
+#: Cycles from the last block of a dot product to its sum.
 WINDOW_CLOCKS = 4
 
 
@@ -179,7 +179,7 @@ class WindowAccumulator(wiring.Component):
         )
 
     def _add_high(self, m: Module, valid: Value, low: Signal, second: _HighHalf, outside_late: Signal) -> tuple[Value, Value]:
-        """Add in the upper half, choose, and limit the sum: clocks 3 and 4."""
+        """Add in the upper half, choose, and limit the sum: cycles 3 and 4."""
         width, half = self.config.window_bits, self._half
         high = Signal(width + 2 - half, reset_less=True)
         sum_low = Signal(half, reset_less=True)
@@ -229,10 +229,10 @@ def parallel_window_plan(config: MacConfig, _queue: int | None = None) -> Plan:
     rounder = rounder_of(config, window_total_layout(config), window_exp_min(config))
     latency = scale_applier_latency(config) + WINDOW_CLOCKS + rounder.keywords["clocks"]
     dot_interval = config.beats if config.storage is Storage.REGISTERS else 1
-    rate: tuple[str, ...] = ("One beat a clock, sustained, however short dot products are.",)
+    rate: tuple[str, ...] = ("One beat a cycle, sustained, however short dot products are.",)
     if dot_interval > 1:
         rate = (
-            f"One beat a clock, sustained, if dot products have {dot_interval} beats or more. Shorter ones that follow each",
+            f"One beat a cycle, sustained, if dot products have {dot_interval} beats or more. Shorter ones that follow each",
             "other may have to wait until there is room for their results.",
         )
     return Plan(

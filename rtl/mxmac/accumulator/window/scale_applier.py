@@ -13,7 +13,7 @@ from ...stages.scale_sum import specials_of_block
 __all__ = ["ScaleApplier", "aligned_layout", "scale_applier_latency"]
 
 
-#: Clocks from a block's sum and scale to how far it is to be moved.
+#: Cycles from a block's sum and scale to how far it is to be moved.
 _DISTANCE_CLOCKS = 5
 
 
@@ -55,7 +55,7 @@ def _shift_bits(config: MacConfig) -> int:
 
 
 def scale_applier_latency(config: MacConfig) -> int:
-    """Clocks from a block's sum to its value in the window: anchor, distance, its limits, and the shifter."""
+    """Cycles from a block's sum to its value in the window: anchor, distance, its limits, and the shifter."""
     return _DISTANCE_CLOCKS + -(-_shift_bits(config) // config.shift_levels)
 
 
@@ -74,7 +74,7 @@ class ScaleApplier(wiring.Component):
     -------
     i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
     o : Out(stream.Signature(aligned_layout(config), always_ready=True))
-        ``scale_applier_latency(config)`` clocks later.
+        ``scale_applier_latency(config)`` cycles later.
     """
 
     def __init__(self, config: MacConfig):
@@ -101,7 +101,7 @@ class ScaleApplier(wiring.Component):
         return m
 
     def _distance(self, m: Module):
-        """Distance to move up, some clocks later: 0 puts the block's top just below the window, so all of it is lost."""
+        """Distance to move up, some cycles later: 0 puts the block's top just below the window, so all of it is lost."""
         config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
         # Clock 1: what the anchor needs to know.
         valid = delay_valid(m, self.i.valid, 1, name="anchor_valid")
@@ -130,7 +130,7 @@ class ScaleApplier(wiring.Component):
             m.d.sync += distance.eq(own - anchor + offset)
             anchor = delay(m, anchor, scale_applier_latency(config) - 2, name="anchor")
         m.d.comb += self.o.payload.anchor.eq(anchor)
-        # Clocks 4 and 5: beyond its limits nothing changes any more.
+        # Cycles 4 and 5: beyond its limits nothing changes any more.
         most = below + config.window_bits + 1
         shamt = Signal(_shift_bits(config), reset_less=True)
         too_far = register(m, exceeds(distance, most), name="too_far")

@@ -1,4 +1,4 @@
-"""Window accumulator, a few bits a clock: scale applier and accumulator of units whose blocks take many beats."""
+"""Window accumulator, a few bits a cycle: scale applier and accumulator of units whose blocks take many beats."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ from .sizes import window_exp_min, window_note, window_range
 
 __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_plan"]
 
-#: Clocks in which a scale becomes a place in the window.
+#: Cycles in which a scale becomes a place in the window.
 SCALE_CLOCKS = 3
 #: Index of the highest bit that differs from the sign, in a sum of -1: each bit is compared with the one below.
 _MSB_MIN = -1
@@ -63,7 +63,7 @@ class SerialWindow(wiring.Component):
     i : In(stream.Signature(block_layout(config), always_ready=True))
         One block in ``config.beats`` cycles at the most.
     o : Out(stream.Signature(result_layout(config.output), always_ready=True))
-        The rounded sum of the dot product, ``serial_window_latency(config, chunk_bits)`` clocks after its last block.
+        The rounded sum of the dot product, ``serial_window_latency(config, chunk_bits)`` cycles after its last block.
     """
 
     def __init__(self, config: MacConfig, *, chunk_bits: int):
@@ -280,7 +280,7 @@ class SerialWindow(wiring.Component):
     def _msb(self, m: Module, shift, sweep, sum_chunk):
         """Index of the highest bit that is not as the one above it, counted from ``_MSB_MIN``, and whether there is one.
 
-        Below the lowest bit there are zeros. Two clocks after the top chunk.
+        Below the lowest bit there are zeros. Two cycles after the top chunk.
         """
         width = self._width
         chunk = register(m, sum_chunk, name="sum_chunk")
@@ -342,7 +342,7 @@ def serial_window_plan(config: MacConfig, _queue: int | None = None) -> Plan | N
         result_interval=config.beats,
         scale_lead=SCALE_CLOCKS,
         whole_blocks=True,
-        rate=(f"One beat a clock, sustained, for whole blocks. One that ends early takes {config.beats} clocks all the same.",),
+        rate=(f"One beat a cycle, sustained, for whole blocks. One that ends early takes {config.beats} cycles all the same.",),
         range=window_range(config),
         note=window_note(config),
     )

@@ -29,6 +29,6 @@ def block_clocks(config: MacConfig, chunk_bits: int) -> int:
 
 
 def serial_window_latency(config: MacConfig, chunk_bits: int) -> int:
-    """Clocks from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
+    """Cycles from the last block of a dot product to its rounded sum: its turn, another to read it, and rounding."""
     read = chunk_count(config.window_bits, chunk_bits) + 1
     return block_clocks(config, chunk_bits) + ADDEND_CLOCKS + read + serial_rounder_clocks(config.output, chunk_bits)

@@ -134,8 +134,8 @@ class _SumsRun:
             least <= latency and (latency <= most or not bounded),
             lambda: (
                 self._operands(index),
-                {"latency": f"{least} to {most} clocks"},
-                {"latency": "before its last block" if early else f"{latency} clocks"},
+                {"latency": f"{least} to {most} cycles"},
+                {"latency": "before its last block" if early else f"{latency} cycles"},
             ),
         )
 

@@ -43,7 +43,7 @@ async def run_pipeline(
     Parameters
     ----------
     bench : Testbench
-        Its parameter ``latency`` says how many clocks after its vector a result comes.
+        Its parameter ``latency`` says how many cycles after its vector a result comes.
     inputs, outputs : sequence of str
         Fields of the two streams.
     vectors : sequence of tuple of int
@@ -53,7 +53,7 @@ async def run_pipeline(
     idle : str
         How the source pauses: a name in ``streams.IDLE``.
     interval : int
-        Least number of clocks between two vectors.
+        Least number of cycles between two vectors.
     operands : callable, optional
         Gives the numbers of the vectors that a result depends on, for a report; by default only its cause.
     """

@@ -53,7 +53,7 @@ class Settings:
         Of everything that is random in the run, from 0 up.
     effort : Effort
     parameters : dict
-        What else the bench has to know of its top module: latencies in clocks, widths in bits.
+        What else the bench has to know of its top module: latencies in cycles, widths in bits.
     folder : Path
         Where report and progress are written.
     stop_after : int

@@ -49,7 +49,7 @@ class StreamRun:
         self._latency = range(least, most + 1 if alone or (least == most and stall is never) else 1 << 62)
 
     def agents(self) -> list[Agent]:
-        """Return who takes part in every clock, in order."""
+        """Return who takes part in every cycle, in order."""
         return [self.source, self.sink]
 
     async def run(self, *, clocks: int | None = None, until: Callable[[], bool] | None = None):
@@ -97,13 +97,13 @@ class StreamRun:
             len(self.source) - 1 <= taken <= most,
             lambda: (
                 {"dot products": f"{len(self.dots)}", "beats": f"{len(self.source)}"},
-                {"clocks from the first beat to the last": f"{len(self.source) - 1} to {most}"},
-                {"clocks from the first beat to the last": f"{taken}"},
+                {"cycles from the first beat to the last": f"{len(self.source) - 1} to {most}"},
+                {"cycles from the first beat to the last": f"{taken}"},
             ),
         )
 
     def on_result(self, index: int, result: tuple[int, ...], clock: int):
-        """Compare a result, offered first in this clock, with what it should be, and its latency with what is stated."""
+        """Compare a result, offered first in this cycle, with what it should be, and its latency with what is stated."""
         bench, output = self.bench, self.bench.config.output
         code, status = result
         if index >= len(self.dots):
@@ -128,7 +128,7 @@ class StreamRun:
             latency in self._latency,
             lambda: (
                 operands(),
-                {"latency": f"{bench.settings.parameters['latency_min']} to {bench.settings.parameters['latency']} clocks"},
-                {"latency": "before its last beat" if early else f"{latency} clocks"},
+                {"latency": f"{bench.settings.parameters['latency_min']} to {bench.settings.parameters['latency']} cycles"},
+                {"latency": "before its last beat" if early else f"{latency} cycles"},
             ),
         )

@@ -1,6 +1,6 @@
 """Both ends of ready/valid streams, and the pauses they make.
 
-Payloads are tuples of unsigned integers, one for each field. Time is counted in clocks: clock ``n`` is what lies between
+Payloads are tuples of unsigned integers, one for each field. Time is counted in cycles: cycle ``n`` is what lies between
 rising edges ``n`` and ``n + 1``, and a transfer of clock ``n`` happens at the edge that ends it.
 """
 
@@ -26,7 +26,7 @@ def _some(rng: Random) -> Pause:
 
 
 def _bursts(rng: Random) -> Pause:
-    left = [0, False]  # clocks left of this phase, and whether it is a pause
+    left = [0, False]  # cycles left of this phase, and whether it is a pause
 
     def pause(_waiting: bool) -> bool:
         if not left[0]:
@@ -59,7 +59,7 @@ class Source:
     rng : Random
     idle : Pause
     interval : int
-        Least number of clocks from one transfer to the next.
+        Least number of cycles from one transfer to the next.
 
     Members
     -------
@@ -175,7 +175,7 @@ class Sink:
             self._taking = taking
 
     def sample(self, clock: int):
-        """Look at what is offered in this clock."""
+        """Look at what is offered in this cycle."""
         if not int(self._valid.value):
             assert self._held is None, f"an item went away at clock {clock} before it was taken"
             return

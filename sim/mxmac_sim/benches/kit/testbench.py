@@ -23,7 +23,7 @@ __all__ = ["Agent", "Testbench"]
 _PERIOD = 10
 #: Seconds between two notes of progress.
 _PROGRESS_INTERVAL = 0.2
-#: Clocks that an aborted run still takes, for the waveform to show them.
+#: Cycles that an aborted run still takes, for the waveform to show them.
 _AFTERMATH = 8
 
 #: The report of this process, over all its tests.
@@ -31,13 +31,13 @@ _report = Report()
 
 
 class Agent(Protocol):
-    """Something that takes part in every clock."""
+    """Something that takes part in every cycle."""
 
     def drive(self, clock: int):
-        """Drive ports, just after the rising edge that starts a clock."""
+        """Drive ports, just after the rising edge that starts a cycle."""
 
     def sample(self, clock: int):
-        """Look at ports in the middle of a clock, when all is settled."""
+        """Look at ports in the middle of a cycle, when all is settled."""
 
 
 class _TooManyMissesError(AssertionError):
@@ -115,7 +115,7 @@ class Testbench:
             self.dut.rst.value = 0
 
     async def step(self, agents: Sequence[Agent]):
-        """Let one clock pass."""
+        """Let one cycle pass."""
         clock = self.clock
         for agent in agents:
             agent.drive(clock)
@@ -126,7 +126,7 @@ class Testbench:
         self.clock += 1
 
     async def sleep(self, port: Any):
-        """Let clocks pass until a port falls, without a look at any other."""
+        """Let cycles pass until a port falls, without a look at any other."""
         started = get_sim_time("ns")
         await FallingEdge(port)
         self.clock += round((get_sim_time("ns") - started) / _PERIOD)
@@ -140,7 +140,7 @@ class Testbench:
         patience: int,
         asleep: Any = None,
     ):
-        """Let clocks pass until it is done.
+        """Let cycles pass until it is done.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Testbench:
         progress : callable
             How much has been done, from 0 to 1.
         patience : int
-            Clocks to wait for progress.
+            Cycles to wait for progress.
         asleep : cocotb handle, optional
             Port that is high while nothing happens at the ports of the agents: they sleep.
 
@@ -169,7 +169,7 @@ class Testbench:
                 self.note(now)
                 if now != before:
                     before, since = now, self.clock
-                assert self.clock - since <= patience, f"nothing has happened for {self.clock - since} clocks"
+                assert self.clock - since <= patience, f"nothing has happened for {self.clock - since} cycles"
 
     def check(self, expected: Any, got: Any, describe: Callable[[], tuple[dict[str, str], dict[str, str], dict[str, str]]]):
         """Compare one result with what it should be.

@@ -1,7 +1,7 @@
 """Simulate netlists after synthesis: ``python -m mxmac_sim.campaigns.gates.campaign`` writes build/gates.json.
 
 Each unit is synthesized for three families of FPGAs and with a library of standard cells, and simulated with models of their
-cells. Results and flags have to be the golden model's, and clocks those of the unit before synthesis. A netlist in which the
+cells. Results and flags have to be the golden model's, and cycles those of the unit before synthesis. A netlist in which the
 function of one cell is another has to fail.
 """
 

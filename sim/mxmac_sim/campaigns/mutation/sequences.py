@@ -2,7 +2,7 @@
 
 That two go from each state to the same outputs and the same next state is more than is needed: there are states that never are,
 and differences between states that nothing ever sees. Here a proof is by induction over states that can be. ABC finds
-signals that are always alike (van Eijk's method, over several clocks), and invariants (IC3, by Bradley), and proves them.
+signals that are always alike (van Eijk's method, over several cycles), and invariants (IC3, by Bradley), and proves them.
 """
 
 import re
@@ -19,7 +19,7 @@ from .aiger import Graph, Netlist
 __all__ = ["SequentialUnit"]
 
 _ABC = Path(pyosys.__file__).parent / "yosys-abc"
-#: Numbers of clocks over which equal signals are searched for, one after the other.
+#: Numbers of cycles over which equal signals are searched for, one after the other.
 _CLOCKS = (1, 5)
 #: Proofs that are tried, of more and more registers.
 _ROUNDS = 5
@@ -130,7 +130,7 @@ class _Comparison:
             {name: version >> int(name[7:-1]) & 1 for name in netlist.inputs if name.startswith("mutant[")}
             for version in (0, number)
         ]
-        # ABC has registers begin with 0: what they begin with here comes in the first clock in the place of that.
+        # ABC has registers begin with 0: what they begin with here comes in the first cycle in the place of that.
         self._begun = begun = graph.free()
         before = [graph.free() for _ in netlist.registers]
         reset = [netlist.put_into(graph, ports | version | {"rst": 1}, before)[0] for version in versions]

@@ -49,9 +49,9 @@ UNITS: dict[str, MacConfig] = {
         a=(_E["INT8"],), b=(_E["INT8"],), block=8, lanes=2, accumulator=Accumulator.WINDOW, output=RESULT_FORMATS["FP16"]
     ),
 }
-#: Bins, and beats of a block, that the clocks which are asked for are meant for.
+#: Bins, and beats of a block, that the cycles which are asked for are meant for.
 _BINS, _BEATS = 500, 8
-#: Clock frequency at which the time of simulated clocks is shown.
+#: Clock frequency at which the time of simulated cycles is shown.
 _HERTZ = 100e6
 #: Columns that the table takes where no terminal says how many there are.
 _WIDTH = 120
@@ -63,7 +63,7 @@ def _soak_unit(
     name: str, config: MacConfig, clocks: int, dots: int, work: Path, seed: int, progress: Progress, console: Console
 ) -> UnitResult:
     """Run one unit both ways, with bars of progress, and tell of mismatches."""
-    # As many more clocks as there is more to be covered, or as it takes longer.
+    # As many more cycles as there is more to be covered, or as it takes longer.
     clocks = round(clocks * max(1.0, sum(map(len, reachable(config).values())) / _BINS, config.beats / _BEATS))
     waiting = progress.add_task(f"{name}: building", total=clocks)
     stopped = threading.Event()
@@ -102,7 +102,7 @@ def _soak_unit(
 def _table(results: dict[str, UnitResult]) -> Table:
     table = Table(title="Soak", title_justify="left")
     table.add_column("Unit")
-    heads = ("Clocks", "dots", "reachable bins", "hit", "Clocks, compiled", "dots, compiled", "Mismatches")
+    heads = ("Cycles", "dots", "reachable bins", "hit", "Cycles, compiled", "dots, compiled", "Mismatches")
     for head in heads:
         table.add_column(head, justify="right")
     for name, result in results.items():
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 console.print(f"Not hit: {name}, {cross}: {hole}")
     passed = all(result.passed for result in results.values())
     clocks = sum(result.clocks + result.bulk_clocks for result in results.values())
-    console.print(f"{clocks:,} clocks, {clocks / _HERTZ:.2f} s at 100 MHz, in {time.monotonic() - start:.0f} s.")
+    console.print(f"{clocks:,} cycles, {clocks / _HERTZ:.2f} s at 100 MHz, in {time.monotonic() - start:.0f} s.")
     verdict = f"Every result and flag is the golden model's, and at least {ENOUGH:.0%} is covered" if passed else "Not passed"
     console.print(f"{verdict}.", style="green" if passed else "red")
     return 0 if passed else 1

@@ -22,7 +22,7 @@ __all__ = ["ENOUGH", "Covered", "UnitResult", "soak_bulk", "soak_clocks"]
 ENOUGH = 0.99
 #: Dot products that the compiled driver gets at a time.
 _AT_A_TIME = 4000
-#: Chances of a pause in a clock, of which both sides choose anew for every such part.
+#: Chances of a pause in a cycle, of which both sides choose anew for every such part.
 _CHANCES = (0.0, 0.0, 0.05, 0.5, 0.9)
 
 
@@ -92,7 +92,7 @@ def soak_clocks(
     ----------
     config : MacConfig
     clocks : int
-        Clocks to run at least.
+        Cycles to run at least.
     work : Path
         Where to build.
     seed : int
@@ -115,7 +115,7 @@ def soak_clocks(
 def soak_bulk(
     unit: BulkUnit, dots: int, *, seed: int = 1, advance: Callable[[int], object] = lambda dots: None
 ) -> tuple[int, int]:
-    """Run dot products driven from compiled code, with pauses; return clocks and mismatches.
+    """Run dot products driven from compiled code, with pauses; return cycles and mismatches.
 
     Parameters
     ----------

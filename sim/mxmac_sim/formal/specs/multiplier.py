@@ -58,7 +58,7 @@ def operand_ports(text: str, module: str, a: str, b: str) -> dict[str, str]:
 
 
 def multiplier_harness(config: MacConfig, text: str) -> tuple[str, int]:
-    """Harness of the multiplier, and after how many clocks it has forgotten what was before."""
+    """Harness of the multiplier, and after how many cycles it has forgotten what was before."""
     (fa,), (fb,) = config.a, config.b
     clocks, bits = multiplier_latency(config), config.product_bits
     module = module_of(text, "datapath_multiplier")

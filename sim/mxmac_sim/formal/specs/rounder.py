@@ -33,7 +33,7 @@ def rounding(output: Format, *, width: int, exp_bits: int, exp_min: int) -> str:
 def rounder_harness(
     text: str, module: str, output: Format, *, width: int, exp_bits: int, exp_min: int, clocks: int
 ) -> tuple[str, int]:
-    """Harness of the rounder, all its inputs free, and after how many clocks it has forgotten what was before."""
+    """Harness of the rounder, all its inputs free, and after how many cycles it has forgotten what was before."""
     size = width + exp_bits + 6
     connections = {"i__payload": "total", "i__valid": "valid", "o__payload": "payload", "o__valid": "out_valid"}
     at = f"total_{clocks}" if clocks else "total"

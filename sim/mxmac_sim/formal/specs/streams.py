@@ -45,7 +45,7 @@ def _ports(config: MacConfig, text: str, top: str) -> dict[str, str]:
 
 
 def held_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
-    """Harness of what is offered: it stays until it is taken; and after how many clocks what was before does not matter."""
+    """Harness of what is offered: it stays until it is taken; and after how many cycles what was before does not matter."""
     return (
         rendered("held", config=config, **_ports(config, text, top)),
         1,
@@ -79,7 +79,7 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
     config : MacConfig
     text, top : str
     fixed : bool
-        Whether the latency is always the same, so that a result belongs to the input that many clocks before.
+        Whether the latency is always the same, so that a result belongs to the input that many cycles before.
     within : int
         Cycles after a reset in which there can be an answer; the depth of the proof, unless the latency is fixed.
     """
@@ -87,7 +87,7 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
     count = (latency + depth + 2).bit_length() + 1
     helps = ""
     if fixed:
-        # The last two clocks are those of the queue.
+        # The last two cycles are those of the queue.
         on_their_way = latency - 2
         ones = " + ".join(f"way[{index}]" for index in range(on_their_way))
         queue = inner("unit.mac.results.waiting_count", (depth - 1).bit_length()) + inner("unit.mac.results.waiting_left", 1)

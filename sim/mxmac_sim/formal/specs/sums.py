@@ -10,7 +10,7 @@ __all__ = ["block_adder_harness", "scale_sum_harness", "tree_harness"]
 
 
 def scale_sum_harness(config: MacConfig, text: str) -> tuple[str, int]:
-    """Harness of the sum of two scales (MX v1.0, 5.4.1 and 6.1), and after how many clocks it has forgotten what was before."""
+    """Harness of the sum of two scales (MX v1.0, 5.4.1 and 6.1), and after how many cycles it has forgotten what was before."""
     module = module_of(text, "datapath_scale_sum")
     inputs = [name for name, port in ports(text, module).items() if port.direction == "input"]
     codes = {inputs[0]: "{b, a}"} if len(inputs) == 1 else dict(zip(inputs, "ab", strict=True))
@@ -23,7 +23,7 @@ def scale_sum_harness(config: MacConfig, text: str) -> tuple[str, int]:
 
 
 def tree_harness(config: MacConfig, text: str) -> tuple[str, int]:
-    """Harness of the adder tree over any products, and after how many clocks it has forgotten what was before."""
+    """Harness of the adder tree over any products, and after how many cycles it has forgotten what was before."""
     module, lanes, clocks = module_of(text, "datapath_tree"), config.lanes, adder_tree_latency(config)
     wide, own, out = config.sum_bits(lanes) + 2, config.product_bits + 2, config.sum_bits(lanes)
     inputs = "".join(f"  input wire [{own - 1}:0] product{lane},\n" for lane in range(lanes))
