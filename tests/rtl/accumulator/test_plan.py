@@ -178,14 +178,14 @@ def test_exact_states_how_many_blocks_it_holds(lanes):
 @pytest.mark.parametrize(
     ("kind", "promise"),
     [
-        (Kind.PARALLEL_EXACT, "One beat a clock, sustained, if dot products have 10 beats or more."),
-        (Kind.SERIAL_EXACT, "One beat a clock, sustained, if scales lie close together."),
-        (Kind.PARALLEL_WINDOW, "One beat a clock, sustained, however short dot products are."),
+        (Kind.PARALLEL_EXACT, "One beat a cycle, sustained, if dot products have 10 beats or more."),
+        (Kind.SERIAL_EXACT, "One beat a cycle, sustained, if scales lie close together."),
+        (Kind.PARALLEL_WINDOW, "One beat a cycle, sustained, however short dot products are."),
         (
             Kind.SERIAL_WINDOW,
             "One beat a cycle, sustained, for whole blocks. One that ends early takes 32 cycles all the same.",
         ),
-        (Kind.FP32, "One beat a clock, sustained, if blocks have 4 beats or more."),
+        (Kind.FP32, "One beat a cycle, sustained, if blocks have 4 beats or more."),
     ],
 )
 def test_rate_in_words(kind, promise):

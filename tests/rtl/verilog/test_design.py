@@ -211,23 +211,23 @@ def test_manifest_says_what_the_text_does(name):
     latency = re.search(r"^// Latency: .*?(\d+) cycles", made.text, re.M)
     assert manifest["latency"] == int(latency[1]) == unit_plan(config).latency
     interval = manifest["initiation_interval"]
-    assert interval["cycles_per_beat"] == 1
+    assert interval["clocks_per_beat"] == 1
     assert interval["beats_per_block"] == config.block // config.lanes
-    assert interval["cycles_per_block"] >= interval["beats_per_block"]
+    assert interval["clocks_per_block"] >= interval["beats_per_block"]
     if config.accumulator is Accumulator.WINDOW or interval["beats_per_block"] >= 4:
-        assert interval["cycles_per_block"] == interval["beats_per_block"]
+        assert interval["clocks_per_block"] == interval["beats_per_block"]
     if config.accumulator is not Accumulator.WINDOW:
-        assert f" {interval['cycles_per_dot']} " in "".join(RATES[config.accumulator].findall(made.text))
+        assert f" {interval['clocks_per_dot']} " in "".join(RATES[config.accumulator].findall(made.text))
     else:
-        assert interval["cycles_per_dot"] == 1
+        assert interval["clocks_per_dot"] == 1
 
 
 RATES = {
-    Accumulator.EXACT: re.compile(r"^// One beat a clock, sustained, if dot products have \d+ beats or more", re.M),
+    Accumulator.EXACT: re.compile(r"^// One beat a cycle, sustained, if dot products have \d+ beats or more", re.M),
     Accumulator.FP32: re.compile(
         r"^// (?:One beat a cycle, sustained, if blocks have \d+ beats or more|A block takes \d+ cycles in the long run)", re.M
     ),
-    Accumulator.WINDOW: re.compile(r"^// One beat a clock, sustained, however short", re.M),
+    Accumulator.WINDOW: re.compile(r"^// One beat a cycle, sustained, however short", re.M),
 }
 
 
