@@ -13,7 +13,10 @@ from mxmac_sim.simulators.toolchain import VERILATOR, environment
 __all__ = ["assert_only_waivers_with_a_reason", "everyone_says", "verilator_says", "written"]
 
 #: Warnings that the text itself may turn off, and why.
-WAIVERS = {"DECLFILENAME": "all modules are in one file, which can have the name of one of them only"}
+WAIVERS = {
+    "DECLFILENAME": "all modules are in one file, which can have the name of one of them only",
+    "TIMESCALEMOD": "nothing in the text takes time, and a timescale of its own would be as wrong as none",
+}
 
 # Each linter returns what it has to say about a file whose top module has the file's name.
 

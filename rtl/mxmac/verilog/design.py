@@ -26,6 +26,14 @@ from .names import VERILOG_SUFFIXES, check_top_name
 
 __all__ = ["Design", "generate", "generate_quantizer", "manifest_path", "write"]
 
+_WAIVERS = """
+// All modules of the unit are in this one file.
+// verilator lint_off DECLFILENAME
+// There are no delays, and so there is no timescale; other files may have one.
+// verilator lint_off TIMESCALEMOD
+
+"""
+
 
 @dataclass(frozen=True)
 class Design:
@@ -186,6 +194,8 @@ def _design(
     )
     lines = [
         f"{top}: {what}, made by mxmac {__version__}",
+        "SPDX-License-Identifier: 0BSD OR CC0-1.0",
+        "Generated text, which may be used under any terms, without attribution.",
         "",
         f"Configuration: {described}",
         *timing,
@@ -195,7 +205,7 @@ def _design(
         *block,
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
-    comment += "\n// All modules of the unit are in this one file.\n// verilator lint_off DECLFILENAME\n\n"
+    comment += _WAIVERS
     return Design(comment + component_verilog(make(), top, port_order=list(table)), manifest, note)
 
 

@@ -21,6 +21,7 @@ _YOSYS_SCRIPT = Path(__file__).with_name("yosys_pass.py")
 _MODULE = re.compile(r"^module (?P<name>\S+)\((?P<ports>[^)]*)\);\n(?P<body>.*?)^endmodule\n", re.M | re.S)
 _PORT = re.compile(r"^  (?P<direction>input|output) (?:\[(?P<msb>\d+):0\] )?(?P<name>\w+);\n", re.M)
 _DECLARATION = "^  (?P<kind>wire|reg) (?:signed )?(?:\\[\\d+:0\\] )?{name}(?: = (?P<init>[^;]+))?;\n"
+_INSTANCE = re.compile(r"^  \w+ \w+ \(\n(?P<connections>(?:    \.\w+\(.*\),?\n)*)  \);\n", re.M)
 _INITIAL = re.compile(r"^(  reg (?:signed )?(?:\[\d+:0\] )?)(\w+) = ([^;]+);\n", re.M)
 
 
@@ -100,7 +101,7 @@ def _rename(body: str, names: dict[str, str]) -> str:
 def _ansi(name: str, ports: str, body: str, order: list[str]) -> str:
     """Write one module with its ports declared in its header, and initial values in statements of their own."""
     found = {match["name"]: match for match in _PORT.finditer(body)}
-    names = sorted(found, key=lambda port: (order.index(port) if port in order else len(order), port))
+    names = sorted(found, key=lambda port: (order.index(port) if port in order else len(order), _numerically(port)))
     header, initial = [], []
     for port in names:
         declaration = re.search(_DECLARATION.format(name=port), body, re.M)
@@ -113,5 +114,17 @@ def _ansi(name: str, ports: str, body: str, order: list[str]) -> str:
         body = body.replace(match[0], "", 1)
         vector = f"[{match['msb']}:0] " if match["msb"] else ""
         header.append(f"  {match['direction']:<6} {kind:<4} {vector}{port}")
+    body = _INSTANCE.sub(lambda match: match[0].replace(match["connections"], _in_order(match["connections"])), body)
     body = _INITIAL.sub(lambda match: f"{match[1]}{match[2]};\n  initial {match[2]} = {match[3]};\n", body)
     return f"module {name} (\n" + ",\n".join(header) + "\n);\n" + "".join(initial) + body + "endmodule\n"
+
+
+def _numerically(name: str) -> list[str | int]:
+    """Key that sorts names by the numbers in them: ``products__2`` before ``products__10``."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _in_order(connections: str) -> str:
+    """Sort the lines that connect the ports of an instance like the ports themselves."""
+    lines = [line.removesuffix(",") for line in connections.splitlines()]
+    return ",\n".join(sorted(lines, key=lambda line: _numerically(line.split("(")[0]))) + "\n"

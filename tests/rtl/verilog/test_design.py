@@ -142,6 +142,12 @@ def test_names_of_modules_start_with_that_of_the_top_which_comes_first(name):
     assert len(set(modules)) == len(modules)
 
 
+def test_text_may_be_used_under_any_terms():
+    lines = design("window").text.splitlines()
+    assert lines[1] == "// SPDX-License-Identifier: 0BSD OR CC0-1.0"
+    assert "under any terms, without attribution" in lines[2]
+
+
 # The ports of the contract.
 
 
@@ -173,6 +179,13 @@ def contract_ports(config):
 @each_config
 def test_ports_and_their_order_are_those_of_the_contract(name):
     assert top_ports(design(name).text) == contract_ports(CONFIGS[name])
+
+
+def test_ports_inside_are_in_numerical_order_too():
+    text = generate(MacConfig(lanes=16), "unit").text
+    headers = re.findall(r"^  (?:input|output) .*\bproducts__(\d+)", text, re.M)
+    connections = re.findall(r"^    \.products__(\d+)", text, re.M)
+    assert [int(number) for number in headers] == [int(number) for number in connections] == list(range(16))
 
 
 @each_config
