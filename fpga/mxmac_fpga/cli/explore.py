@@ -78,7 +78,7 @@ _Scheduler = Annotated[
 ]
 
 
-@with_options_of(settings_from, "make_settings", without=("target", "jobs"))
+@with_options_of(settings_from, "make_settings", without=("target", "jobs", "period", "power"))
 @with_options_of(config_from, "make_config", without=("a", "b", "lanes", "accumulator"))
 def explore(
     context: typer.Context,

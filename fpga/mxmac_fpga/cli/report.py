@@ -57,7 +57,7 @@ def _report(
 
 
 @report_app.command("quantizer")
-@with_options_of(settings_from, "make_settings")
+@with_options_of(settings_from, "make_settings", without=("power",))
 @with_options_of(quantizer_config_from, "make_config")
 def _quantizer(
     make_config: Callable[[], QuantizerConfig],

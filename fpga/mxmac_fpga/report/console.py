@@ -86,6 +86,8 @@ _GATES = {
     "flip_flops": "Flip-flops",
     "transistors": "Transistors, estimated",
 }
+#: Parts of the power.
+_POWERS = {"internal": "inside cells", "switching": "in nets", "leakage": "leakage"}
 
 
 def _gate_rows(result: dict[str, Any], row):
@@ -95,5 +97,21 @@ def _gate_rows(result: dict[str, Any], row):
         row(_GATES[name], f"{value:,}" + (f", {lane:,} per lane" if lane is not None else ""))
         if name == "delay_ns":
             row("", "of the logic between registers, without those and without wires, mapped for speed")
+    if "timing" in result:
+        _timing_rows(result, row)
     for purpose, commands in result["synthesis"].items():
         row(f"For {purpose}", "; ".join(commands))
+    if "timing" in result:
+        row("For slack", "; ".join(result["timing"]["synthesis"]))
+
+
+def _timing_rows(result: dict[str, Any], row):
+    timing, watts = result["timing"], result.get("power")
+    at = f"at a period of {timing['period_ns']:g} ns"
+    wire = f"{1000 * timing['wire_load_pf_per_input']:g} fF of wire for each input"
+    row("Setup slack, ns", f"{timing['setup_slack_ns']:.3f} {at}, without wires")
+    row("", f"{timing['setup_slack_with_wires_ns']:.3f} with {wire}")
+    if watts:
+        parts = (f"{watts[f'{kind}_mw']:.3g} {name}" for kind, name in _POWERS.items())
+        row("Power, mW", f"{watts['total_mw']:.4g} {at}, with wires: {', '.join(parts)}")
+        row("Energy per MAC, pJ", f"{watts['pj_per_mac']:.4g}, in {watts['dots']} dot products of {watts['operands']}")

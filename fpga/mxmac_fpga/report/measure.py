@@ -14,6 +14,7 @@ from typing import Any
 import mxmac
 from mxmac import __version__
 from mxmac.config import MultiplierKind
+from mxmac.errors import UserError
 from mxmac.files import private_folder
 from mxmac.processes import Processes
 from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
@@ -24,6 +25,8 @@ from .harness import HARNESS, harnessed
 from .parts import TOP, Part, Subject
 from .routing import DEVICES, NoRoomError, options, place_and_route
 from .synthesis import CELLS, gates, luts_by_module, netlist
+from .timed import timed
+from .timing import sta_version
 
 __all__ = ["Settings", "generator", "measure", "uses_dsp", "versions"]
 
@@ -44,6 +47,10 @@ class Settings:
         Seeds at a time.
     liberty : Path
         Library of standard cells. If there is no such file gates are counted.
+    period_ns : float, optional
+        Clock period for setup slack with standard cells; without it there is none.
+    power : bool
+        Whether to simulate dot products for power at that period.
     """
 
     target: str = "ecp5"
@@ -51,6 +58,8 @@ class Settings:
     freq_mhz: float = 400
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     liberty: Path = LIBERTY
+    period_ns: float | None = None
+    power: bool = False
 
 
 def uses_dsp(config: Any) -> bool:
@@ -107,9 +116,15 @@ def measure(
 
     Raises
     ------
+    UserError
+        If the settings ask for something that the part or the library does not have.
     ToolError
         If one of the tools fails.
+    HardwareError
+        If the netlist that is simulated for power computes something else than the golden model.
     """
+    if settings.power and name != "unit":
+        raise UserError("power", f"must be left out for {name}; only the unit is simulated with real dot products")
     subject = part.make(config)
     result = {
         "part": name,
@@ -127,7 +142,11 @@ def measure(
     with private_folder() as work:
         if settings.target in CELLS:
             return result | _in_fpga(subject, uses_dsp(config), settings, work, told)
-        return result | _in_gates(subject, settings, work, told, result["lanes"])
+        result |= _in_gates(subject, settings, work, told, result["lanes"])
+        if settings.period_ns is not None:
+            result["versions"]["opensta"] = sta_version()
+            result |= timed(subject.text, config, settings.liberty, settings.period_ns, work / "timed", told, settings.power)
+        return result
 
 
 def _in_gates(subject: Subject, settings: Settings, work: Path, told: Callable[[str], object], lanes: int) -> dict[str, Any]:

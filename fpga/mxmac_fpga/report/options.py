@@ -14,6 +14,7 @@ from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS, check_liberty
 
 from .measure import Settings
 from .parts import PARTS
+from .timing import check_sta
 
 __all__ = ["JobsOption", "PartOption", "checked_jobs", "checked_target", "settings_from", "stored_for"]
 
@@ -55,6 +56,18 @@ _LibertyOption = Annotated[
         show_default=str(LIBERTY),
         rich_help_panel=_PANEL,
     ),
+]
+_PeriodOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NS",
+        help="Clock period for setup slack with the target asic, in ns; needs OpenSTA and a library with times.",
+        rich_help_panel=_PANEL,
+    ),
+]
+_PowerOption = Annotated[
+    bool,
+    typer.Option("--power", help="Power at that period, from a simulation of real dot products.", rich_help_panel=_PANEL),
 ]
 
 
@@ -127,6 +140,27 @@ def _existing_liberty(given: Path | None) -> Path:
     return given or LIBERTY
 
 
+def _check_timing(target: str, period: float | None, power: bool) -> None:
+    """Check the options of slack and power.
+
+    Raises
+    ------
+    UserError
+        If they do not go together, or with the target.
+    ToolError
+        If OpenSTA is missing.
+    """
+    if period is None:
+        if power:
+            raise UserError("power", "must come with a clock period; add --period NS")
+        return
+    if target != "asic":
+        raise UserError("period", f"must be left out with the target {target}; place and route gives its speed")
+    if not 0.01 <= period <= 1e6:
+        raise UserError("period", f"must be 0.01 to 1,000,000 ns, not {period:g}")
+    check_sta()
+
+
 def settings_from(
     target: _TargetOption = "ecp5",
     seeds: _SeedsOption = "1,2,3",
@@ -134,6 +168,8 @@ def settings_from(
     no_route: _NoRouteOption = False,
     jobs: JobsOption = None,
     liberty: _LibertyOption = None,
+    period: _PeriodOption = None,
+    power: _PowerOption = False,
 ) -> Settings:
     """Make settings of what the options say, which commands get from ``with_options_of`` this function.
 
@@ -141,13 +177,19 @@ def settings_from(
     ------
     UserError
         If they are none; the error names the option.
+    ToolError
+        If they ask for a tool that is missing.
     """
+    target = checked_target(target)
+    _check_timing(target, period, power)
     return Settings(
-        target=checked_target(target),
+        target=target,
         seeds=() if no_route else _checked_seeds(seeds),
         freq_mhz=_checked_freq(freq),
         jobs=checked_jobs(jobs),
         liberty=_existing_liberty(liberty),
+        period_ns=period,
+        power=power,
     )
 
 

@@ -62,6 +62,8 @@ class BulkUnit:
         Folder of builds, which other processes may use at the same time; made if it does not exist.
     waves : bool
         Whether runs can write waveforms. Such a simulation is slower.
+    trace_depth : int
+        Levels of hierarchy in waveforms, of which the unit is the second; 0 for all of them.
     library : sequence of Path
         Verilator's own library, as another unit's ``library`` has it. Without it, it is compiled, which takes about half of
         the time.
@@ -77,7 +79,14 @@ class BulkUnit:
     """
 
     def __init__(
-        self, config: MacConfig, folder: Path, *, waves: bool = False, library: Sequence[Path] = (), text: str | None = None
+        self,
+        config: MacConfig,
+        folder: Path,
+        *,
+        waves: bool = False,
+        trace_depth: int = 0,
+        library: Sequence[Path] = (),
+        text: str | None = None,
     ):
         self.config = config
         self.design: Design = generate(config, "unit")
@@ -90,6 +99,7 @@ class BulkUnit:
         options = ["-CFLAGS", f"-O2 -std=c++17 {flags}"]
         if waves:
             options += ["--trace-vcd", "-CFLAGS", "-DVM_TRACE_VCD_ENABLED"]
+            options += ["--trace-depth", str(trace_depth)] if trace_depth else []
         if text != self.design.text:
             # Compilers take very long for functions as long as those of a netlist.
             options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
