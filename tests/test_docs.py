@@ -16,7 +16,7 @@ import bench_mutants
 from mxmac.cli import app as cli
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.verilog import generate
+from mxmac.verilog import generate, manifest_schema
 from mxmac_fpga.boards.table import BOARDS
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
 
@@ -150,8 +150,9 @@ def test_the_readme_shows_the_size_of_the_unit_that_it_generates(mac8):
 def test_manifest_fields_are_all_described(mac8):
     named = [name for cell, _ in table(DOCS / "integration.md", "field") for name in re.findall(r"`([\w.]+)`", cell)]
     assert {name.split(".")[0] for name in named} == set(mac8.manifest)
-    intervals = {name.split(".")[1] for name in named if "." in name}
-    assert intervals == set(mac8.manifest["initiation_interval"])
+    for part in ("initiation_interval", "limits"):
+        stated = {name.split(".")[1] for name in named if name.startswith(f"{part}.")}
+        assert stated == set(manifest_schema()["properties"][part]["properties"])
 
 
 def test_formats_are_those_of_the_code():

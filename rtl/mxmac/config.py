@@ -1,14 +1,14 @@
 """Parameters of a MAC unit, and the widths and ranges that follow from them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
-from .parameters import FormatLike, checked_blocks, checked_choice, checked_format, checked_formats, checked_int
+from .parameters import FormatLike, checked_blocks, checked_choice, checked_format, checked_formats, checked_int, plain_value
 
 if TYPE_CHECKING:
     from .mac.unit import MacUnit
@@ -19,6 +19,8 @@ __all__ = ["ACCUMULATOR_PARAMETERS", "EXACT_BLOCKS", "Accumulator", "MacConfig",
 EXACT_BLOCKS = 1 << 16
 #: Default width of a window, its default guard bits, and its greatest width, in bits.
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
+#: Parameters that every description of a configuration states; of the others, those that are not their defaults.
+_ALWAYS = frozenset(("a", "b", "block", "lanes", "accumulator", "output"))
 #: Levels of a barrel shifter and of logic of the rounder between two registers, for each pipeline depth.
 _PIPELINES = {1: (4, 12), 2: (2, 4), 3: (1, 3)}
 
@@ -178,24 +180,18 @@ class MacConfig:
 
     def as_dict(self) -> dict[str, object]:
         """Return the parameters that count, with names and values as on the command line."""
-        parameters: dict[str, object] = {
-            "a": [fmt.name for fmt in self.a],
-            "b": [fmt.name for fmt in self.b],
-            "block": self.block,
-            "lanes": self.lanes,
-            "accumulator": self.accumulator.value,
-            "output": self.output.name,
+        return {
+            name: value
+            for name, value in self.parameters().items()
+            if name in _ALWAYS or value != plain_value(getattr(MacConfig, name.replace("-", "_")))
         }
-        for name in ("window", "window_guard", "window_lsb"):
-            if (value := getattr(self, name)) is not None:
-                parameters[name.replace("_", "-")] = value
-        if self.storage is not Storage.LUTRAM:
-            parameters["storage"] = self.storage.value
-        if self.multiplier is not MultiplierKind.LUT:
-            parameters["multiplier"] = self.multiplier.value
-        if self.pipeline != MacConfig.pipeline:
-            parameters["pipeline"] = self.pipeline
-        return parameters
+
+    def parameters(self) -> dict[str, object]:
+        """Return all parameters, defaults included, with names and values as on the command line.
+
+        A parameter without meaning in this configuration is None.
+        """
+        return {field.name.replace("_", "-"): plain_value(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, parameters: Mapping[str, Any]) -> Self:

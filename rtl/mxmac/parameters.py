@@ -21,6 +21,7 @@ __all__ = [
     "checked_formats",
     "checked_int",
     "mx_block",
+    "plain_value",
 ]
 
 #: Largest block, in elements.
@@ -211,6 +212,15 @@ def checked_choices(parameter: str, value: object, kind: type[_Choice]) -> tuple
     items = _items(parameter, value, (kind, str), f"a member of {kind.__name__}, its name, or a sequence of them")
     members = tuple(checked_choice(parameter, item, kind) for item in items)
     return _distinct(parameter, members, [member.value for member in members], [member.value for member in kind])
+
+
+def plain_value(value: object) -> object:
+    """Return the value of a parameter as JSON and the command line have it: formats and choices by their names."""
+    if isinstance(value, Format):
+        return value.name
+    if isinstance(value, Enum):
+        return value.value
+    return [plain_value(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _items(parameter: str, value: object, single: tuple[type, ...], accepted: str) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """The plan of an accumulator: timing, range and stages in one configuration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
@@ -57,6 +57,9 @@ class Plan:
         Whether a block that ends early takes the cycles of a whole one.
     rate, range : tuple of str
         Rate and range in words: lines of the header of the Verilog.
+    limits : mapping of str to int
+        The range in numbers, for the manifest: ``blocks_per_dot`` that cannot overflow, ``headroom_bits`` of an anchored
+        window above the largest sum of its anchor. Absent where there is none.
     note : str
         Warning about a configuration with an unusual range; empty if there is none.
     """
@@ -73,6 +76,7 @@ class Plan:
     whole_blocks: bool = False
     rate: tuple[str, ...]
     range: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
 
 

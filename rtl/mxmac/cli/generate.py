@@ -12,11 +12,12 @@ from ..config import MacConfig
 from ..errors import UserError
 from ..files import check_writable
 from ..quantizer.config import QuantizerConfig
-from ..verilog.design import Design, generate, generate_quantizer, manifest_path, write
+from ..verilog.design import Design, generate, generate_from, generate_quantizer, manifest_path, write
+from ..verilog.manifest import read_recipe
 from ..verilog.names import VERILOG_SUFFIXES, check_top_name
 from .mac_options import config_from
 from .quantizer_options import quantizer_config_from
-from .sharing import refuse_options_before, with_options_of
+from .sharing import given_options, refuse_options_before, with_options_of
 
 __all__ = ["generate_app"]
 
@@ -26,6 +27,17 @@ _OutputFileOption = Annotated[
     typer.Option("-o", metavar="OUT.v", help="Verilog file to write; - for standard output. Required.", show_default=False),
 ]
 _TopOption = Annotated[str | None, typer.Option(help="Name of the top module.", show_default="name of the file")]
+_FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="MANIFEST",
+        help="Manifest whose unit to generate again, byte for byte, instead of options of a unit.",
+        show_default=False,
+    ),
+]
+#: Options that may stand beside ``--from``: those that describe no unit.
+_BESIDE_FROM = {"--from", "--top", "-o"}
 
 
 generate_app = typer.Typer(invoke_without_command=True)
@@ -38,9 +50,17 @@ def _generate(
     make_config: Callable[[], MacConfig],
     output_file: _OutputFileOption = None,
     top: _TopOption = None,
+    manifest: _FromOption = None,
 ):
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
+        return
+    if manifest is not None:
+        for option in given_options(context):
+            if option not in _BESIDE_FROM:
+                raise UserError(option, "must be left out beside --from, whose manifest describes the unit")
+        recipe = read_recipe(manifest)
+        _put_out(lambda name: generate_from(manifest, name), output_file, top or recipe.top, default_top=recipe.top)
         return
     config = make_config()
     _put_out(lambda name: generate(config, name), output_file, top, default_top="mxmac")

@@ -1,14 +1,14 @@
 """Options that several commands have: written down once, as parameters of what is made of them."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial, wraps
 
 import typer
 
 from ..errors import UserError
 
-__all__ = ["refuse_options_before", "with_options_of"]
+__all__ = ["given_options", "refuse_options_before", "with_options_of"]
 
 _Command = Callable[..., object]
 
@@ -56,8 +56,14 @@ def refuse_options_before(context: typer.Context):
     UserError
         If there is one; the error names it.
     """
+    for option in given_options(context):
+        sub = context.invoked_subcommand
+        raise UserError(option, f"Options of {sub} are written after its name, and this one stands before it")
+
+
+def given_options(context: typer.Context) -> Iterator[str]:
+    """Yield the options that the command line has, by their first names."""
     for parameter in context.command.params:
         source = parameter.name and context.get_parameter_source(parameter.name)
         if source and source.name == "COMMANDLINE":
-            sub = context.invoked_subcommand
-            raise UserError(parameter.opts[0], f"Options of {sub} are written after its name, and this one stands before it")
+            yield parameter.opts[0]

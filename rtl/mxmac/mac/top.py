@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
+from ..primitives.ports import Port, Role, flag_fields, lane_fields, members
 from ..stages.layouts import STATUS
 from .unit import MacUnit
 
@@ -28,37 +29,41 @@ class MacTop(wiring.Component):
 
     def __init__(self, config: MacConfig):
         self.config = config
-        super().__init__({name: port for name, (port, _) in self.port_table(config).items()})
+        super().__init__(members(self.port_table(config)))
 
     @staticmethod
-    def port_table(config: MacConfig) -> dict[str, tuple[wiring.Member, str]]:
-        """Ports in order, each with a line of explanation."""
+    def port_table(config: MacConfig) -> dict[str, Port]:
+        """Ports in order."""
         sides = (("a", config.operand_a), ("b", config.operand_b))
         ports = {
-            "in_valid": (In(1), "a beat is offered"),
-            "in_ready": (Out(1), "the beat is taken at the next rising edge if both are high; does not depend on in_valid"),
+            "in_valid": Port(In(1), "a beat is offered", Role.VALID),
+            "in_ready": Port(
+                Out(1), "the beat is taken at the next rising edge if both are high; does not depend on in_valid", Role.READY
+            ),
         }
         for side, operand in sides:
-            width = config.lanes * operand.width
-            ports[f"in_{side}"] = (
-                In(width),
+            ports[f"in_{side}"] = Port(
+                In(config.lanes * operand.width),
                 f"{config.lanes} elements of {side}, {operand.width} bits each, lane 0 in the least significant bits",
+                fields=lane_fields(config.lanes, operand.width),
             )
         for side, _ in sides:
-            ports[f"in_scale_{side}"] = (In(SCALE_WIDTH), f"UE8M0 scale of {side}; read on the first beat of a block")
+            ports[f"in_scale_{side}"] = Port(In(SCALE_WIDTH), f"UE8M0 scale of {side}; read on the first beat of a block")
         for side, operand in sides:
             if operand.selectable:
                 names = ", ".join(f"{index} = {fmt.name}" for index, fmt in enumerate(operand.formats))
-                ports[f"in_format_{side}"] = (
+                ports[f"in_format_{side}"] = Port(
                     In(range(len(operand.formats))),
                     f"format of {side}: {names}; read on the first beat of a block",
                 )
         return ports | {
-            "in_last": (In(1), "last beat of the dot product; missing elements of the block are zero"),
-            "out_valid": (Out(1), "a result is offered, and held until it is taken"),
-            "out_ready": (In(1), "the result is taken at the next rising edge if both are high"),
-            "out_data": (Out(config.output.width), f"the dot product in {config.output.name}"),
-            "out_status": (Out(STATUS.size), "its flags {NV, DZ, OF, UF, NX}, as RISC-V orders them"),
+            "in_last": Port(In(1), "last beat of the dot product; missing elements of the block are zero"),
+            "out_valid": Port(Out(1), "a result is offered, and held until it is taken", Role.VALID),
+            "out_ready": Port(In(1), "the result is taken at the next rising edge if both are high", Role.READY),
+            "out_data": Port(Out(config.output.width), f"the dot product in {config.output.name}"),
+            "out_status": Port(
+                Out(STATUS.size), "its flags {NV, DZ, OF, UF, NX}, as RISC-V orders them", fields=flag_fields(STATUS)
+            ),
         }
 
     def elaborate(self, platform):

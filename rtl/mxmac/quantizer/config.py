@@ -1,13 +1,13 @@
 """Parameters of a quantizer, and the widths and latencies that follow from them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import UserError
 from ..formats import ELEMENT_FORMATS, SOURCE_FORMATS, Format
-from ..parameters import FormatLike, checked_blocks, checked_choices, checked_format
+from ..parameters import FormatLike, checked_blocks, checked_choices, checked_format, plain_value
 from .rules import Overflow, ScaleRule
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = ["QuantizerConfig"]
 
 #: Names of parameters on the command line and in :meth:`QuantizerConfig.as_dict`, where they differ.
 _OPTIONS = {"from": "source", "rule": "rules", "overflow": "overflows"}
+_NAMES = {parameter: option for option, parameter in _OPTIONS.items()}
 
 
 @dataclass(frozen=True, kw_only=True, init=False)
@@ -82,15 +83,12 @@ class QuantizerConfig:
             raise UserError("overflows", message)
 
     def as_dict(self) -> dict[str, object]:
-        """Return the parameters, with names and values as on the command line."""
-        return {
-            "from": self.source.name,
-            "to": self.to.name,
-            "block": self.block,
-            "lanes": self.lanes,
-            "rule": [rule.value for rule in self.rules],
-            "overflow": [overflow.value for overflow in self.overflows],
-        }
+        """Return the parameters that count, with names and values as on the command line."""
+        return self.parameters()
+
+    def parameters(self) -> dict[str, object]:
+        """Return all parameters, defaults included, with names and values as on the command line."""
+        return {_NAMES.get(field.name, field.name): plain_value(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, parameters: Mapping[str, Any]) -> Self:

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..formats import SCALE_WIDTH
+from ..primitives.ports import Port, Role, lane_fields, members
 from .config import QuantizerConfig
 from .unit import Quantizer
 
@@ -27,18 +28,21 @@ class QuantizerTop(wiring.Component):
 
     def __init__(self, config: QuantizerConfig):
         self.config = config
-        super().__init__({name: port for name, (port, _) in self.port_table(config).items()})
+        super().__init__(members(self.port_table(config)))
 
     @staticmethod
-    def port_table(config: QuantizerConfig) -> dict[str, tuple[wiring.Member, str]]:
-        """Ports in order, each with a line of explanation."""
+    def port_table(config: QuantizerConfig) -> dict[str, Port]:
+        """Ports in order."""
         lane0 = "lane 0 in the least significant bits"
         ports = {
-            "in_valid": (In(1), "a beat is offered"),
-            "in_ready": (Out(1), "the beat is taken at the next rising edge if both are high; does not depend on in_valid"),
-            "in_data": (
+            "in_valid": Port(In(1), "a beat is offered", Role.VALID),
+            "in_ready": Port(
+                Out(1), "the beat is taken at the next rising edge if both are high; does not depend on in_valid", Role.READY
+            ),
+            "in_data": Port(
                 In(config.lanes * config.source.width),
                 f"{config.lanes} numbers in {config.source.name}, {config.source.width} bits each, {lane0}",
+                fields=lane_fields(config.lanes, config.source.width),
             ),
         }
         for name, about, choices in (
@@ -47,17 +51,18 @@ class QuantizerTop(wiring.Component):
         ):
             if len(choices) > 1:
                 names = ", ".join(f"{index} = {choice.value}" for index, choice in enumerate(choices))
-                ports[f"in_{name}"] = (In(range(len(choices))), f"{about}: {names}; read on its first beat")
+                ports[f"in_{name}"] = Port(In(range(len(choices))), f"{about}: {names}; read on its first beat")
         return ports | {
-            "in_last": (In(1), "the block ends a row; read on the last beat of a block"),
-            "out_valid": (Out(1), "a beat is offered, and held until it is taken"),
-            "out_ready": (In(1), "the beat is taken at the next rising edge if both are high"),
-            "out_data": (
+            "in_last": Port(In(1), "the block ends a row; read on the last beat of a block"),
+            "out_valid": Port(Out(1), "a beat is offered, and held until it is taken", Role.VALID),
+            "out_ready": Port(In(1), "the beat is taken at the next rising edge if both are high", Role.READY),
+            "out_data": Port(
                 Out(config.lanes * config.to.width),
                 f"{config.lanes} elements in {config.to.name}, {config.to.width} bits each, {lane0}",
+                fields=lane_fields(config.lanes, config.to.width),
             ),
-            "out_scale": (Out(SCALE_WIDTH), "UE8M0 scale of the block, on every beat of it"),
-            "out_last": (Out(1), "the last beat of a block that ends a row"),
+            "out_scale": Port(Out(SCALE_WIDTH), "UE8M0 scale of the block, on every beat of it"),
+            "out_last": Port(Out(1), "the last beat of a block that ends a row"),
         }
 
     def elaborate(self, platform):

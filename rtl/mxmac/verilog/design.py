@@ -1,15 +1,13 @@
 """A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Shape
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
 
 from .. import __version__
 from ..config import MacConfig
@@ -18,13 +16,15 @@ from ..files import written_together
 from ..mac.top import MacTop
 from ..mac.unit import unit_plan
 from ..primitives.credit_queue import queue_depth
+from ..primitives.ports import Port, with_clock
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.top import QuantizerTop
 from ..quantizer.unit import quantizer_latency, results_queued
 from .emit import component_verilog
+from .manifest import Config, manifest_of, read_recipe
 from .names import VERILOG_SUFFIXES, check_top_name
 
-__all__ = ["Design", "generate", "generate_quantizer", "manifest_path", "write"]
+__all__ = ["Design", "generate", "generate_from", "generate_quantizer", "manifest_path", "write"]
 
 _WAIVERS = """
 // All modules of the unit are in this one file.
@@ -44,7 +44,8 @@ class Design:
     text : str
         Verilog-2005.
     manifest : dict
-        Configuration, ports, latency, rate and version, ready for JSON.
+        Configuration, ports, latency, rate, limits, command, version and SHA-256 of the text, ready for JSON; its schema is
+        :func:`~mxmac.verilog.manifest.manifest_schema`.
     note : str
         Warning about a consequence of the configuration that may not be meant; empty if there is none.
     """
@@ -86,6 +87,7 @@ def generate(config: MacConfig, top: str) -> Design:
             "latency_min": unit.latency_min,
             "initiation_interval": _interval(config, plan.block_interval, clocks_per_dot=plan.dot_interval),
             "results_queued": unit.results_queued,
+            "limits": dict(plan.limits),
         },
         timing=[
             f"Latency: {unit.latency} cycles, from the edge that takes the last beat of a dot product to the first edge",
@@ -128,6 +130,7 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
             "latency_min": latency,
             "initiation_interval": _interval(config, config.beats),
             "results_queued": queue_depth(results_queued(config)),
+            "limits": {},
         },
         timing=[
             f"Latency: {latency} cycles, from the edge that takes the last beat of a block to the first edge that can take",
@@ -140,14 +143,37 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
     )
 
 
-def _interval(config: MacConfig | QuantizerConfig, clocks: int, **more: int) -> dict[str, int]:
+def generate_from(path: Path, top: str | None = None) -> Design:
+    """Generate the unit that a manifest describes: the same text, byte for byte.
+
+    Parameters
+    ----------
+    path : Path
+        Manifest of this version of mxmac.
+    top : str, optional
+        Another name of the top module, which is then all that differs.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, is no manifest, was made by another version or was changed, or ``top`` is not accepted.
+    """
+    recipe = read_recipe(path)
+    make = generate if isinstance(recipe.config, MacConfig) else generate_quantizer
+    design = make(recipe.config, recipe.top if top is None else top)  # type: ignore[arg-type]  # of its own kind
+    if top in (None, recipe.top):
+        recipe.check(design.text, path)
+    return design
+
+
+def _interval(config: Config, clocks: int, **more: int) -> dict[str, int]:
     return {"clocks_per_beat": 1, "clocks_per_block": clocks, "beats_per_block": config.beats, **more}
 
 
 def _design(
     make: Callable[[], wiring.Component],
-    table: Mapping[str, tuple[wiring.Member, str]],
-    config: MacConfig | QuantizerConfig,
+    table: Mapping[str, Port],
+    config: Config,
     top: str,
     *,
     what: str,
@@ -163,13 +189,13 @@ def _design(
     make : callable
         Makes the component with plain ports.
     table : dict
-        Its ports in order, each with a line of explanation.
+        Its ports in order.
     config : MacConfig or QuantizerConfig
     top : str
     what : str
         Purpose of the unit, in a few words.
     facts : dict
-        Latency and rate, for the manifest.
+        Latency, rate and limits, for the manifest.
     timing : list of str
         The same in words, as lines of the header.
     block : list of str
@@ -178,17 +204,9 @@ def _design(
         As in ``Design``.
     """
     check_top_name(top)
-    ports = _ports(table)
-    if top in (port["name"] for port in ports):
+    ports = with_clock(table)
+    if top in ports:
         raise UserError("top", f"must not be {top!r}, which is the name of a port; choose another name")
-    manifest = {
-        "generator": "mxmac",
-        "version": __version__,
-        "top": top,
-        "config": config.as_dict(),
-        **facts,
-        "ports": ports,
-    }
     described = "; ".join(
         f"{key} {', '.join(value) if isinstance(value, list) else value}" for key, value in config.as_dict().items()
     )
@@ -205,33 +223,16 @@ def _design(
         *block,
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
-    comment += _WAIVERS
-    return Design(comment + component_verilog(make(), top, port_order=list(table)), manifest, note)
+    text = comment + _WAIVERS + component_verilog(make(), top, port_order=list(table))
+    return Design(text, manifest_of(config, top, ports, text, facts), note)
 
 
-def _ports(table: Mapping[str, tuple[wiring.Member, str]]) -> list[dict[str, Any]]:
-    """Describe clock, reset and the ports of a component, for the manifest."""
-    return [
-        {"name": "clk", "direction": "input", "width": 1, "about": "clock, rising edge"},
-        {"name": "rst", "direction": "input", "width": 1, "about": "synchronous reset, active high"},
-        *(
-            {
-                "name": name,
-                "direction": "input" if port.flow == In else "output",
-                "width": Shape.cast(port.shape).width,
-                "about": about,
-            }
-            for name, (port, about) in table.items()
-        ),
-    ]
-
-
-def _port_lines(ports: Sequence[Mapping[str, Any]]) -> list[str]:
+def _port_lines(ports: Mapping[str, Port]) -> list[str]:
     """Describe ports in the lines of a header."""
-    width = max(len(port["name"]) for port in ports)
+    width = max(map(len, ports))
     return [
         "Ports:",
-        *(f"  {port['name']:<{width}}  {port['direction']:<6} {port['width']:>4}  {port['about']}" for port in ports),
+        *(f"  {name:<{width}}  {port.direction:<6} {port.width:>4}  {port.about}" for name, port in ports.items()),
     ]
 
 

@@ -226,6 +226,10 @@ def test_every_option_reaches_the_unit(capsys, folder):
         "output": "FP32",
         "window": 64,
         "window-guard": 5,
+        "window-lsb": None,
+        "storage": "lutram",
+        "multiplier": "lut",
+        "pipeline": 2,
     }
     assert "\nmodule my_unit (" in (folder / "any name.v").read_text()
 

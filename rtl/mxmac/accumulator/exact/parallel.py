@@ -23,7 +23,7 @@ from ..plan import Kind, Plan, block_queue_depth
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words
-from .words import EXACT_RANGE, GROWTH, exact_total_exp_min, exact_total_layout, exact_words, word_bits
+from .words import EXACT_LIMITS, EXACT_RANGE, GROWTH, exact_total_exp_min, exact_total_layout, exact_words, word_bits
 
 __all__ = ["ExactAccumulator", "exact_latency", "parallel_exact_plan"]
 
@@ -374,4 +374,5 @@ def parallel_exact_plan(config: MacConfig, queue: int | None = None) -> Plan:
             f"its beats to be carried out, but {most_dot} cycles at most; the fewer the closer its scales lie.",
         ),
         range=EXACT_RANGE,
+        limits=EXACT_LIMITS,
     )

@@ -20,7 +20,7 @@ from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
 from ..plan import Kind, Plan, block_queue_depth
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from .words import EXACT_RANGE
+from .words import EXACT_LIMITS, EXACT_RANGE
 
 __all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_latency", "serial_exact_plan"]
 
@@ -329,4 +329,5 @@ def serial_exact_plan(config: MacConfig, queue: int | None = None) -> Plan | Non
             f"but {block} cycles at most, and the last one of a dot product {dot} more.",
         ),
         range=EXACT_RANGE,
+        limits=EXACT_LIMITS,
     )

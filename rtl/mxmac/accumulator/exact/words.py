@@ -5,10 +5,21 @@ from amaranth.lib import data
 from ...config import EXACT_BLOCKS, MacConfig
 from ...stages.layouts import total_layout
 
-__all__ = ["EXACT_RANGE", "GROWTH", "below_bits", "exact_total_exp_min", "exact_total_layout", "exact_words", "word_bits"]
+__all__ = [
+    "EXACT_LIMITS",
+    "EXACT_RANGE",
+    "GROWTH",
+    "below_bits",
+    "exact_total_exp_min",
+    "exact_total_layout",
+    "exact_words",
+    "word_bits",
+]
 
 #: Range of an exact sum in words, as lines of the header.
 EXACT_RANGE = (f"A dot product may have {EXACT_BLOCKS} blocks of any values. A longer one may overflow unnoticed.",)
+#: The same in numbers.
+EXACT_LIMITS = {"blocks_per_dot": EXACT_BLOCKS}
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 GROWTH = 17
 

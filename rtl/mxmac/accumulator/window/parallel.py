@@ -13,7 +13,7 @@ from ...stages.layouts import SPECIALS
 from ...stages.rounder import rounder_of
 from ..plan import Kind, Plan
 from .scale_applier import ScaleApplier, aligned_layout, scale_applier_latency
-from .sizes import window_exp_min, window_note, window_range, window_total_layout
+from .sizes import window_exp_min, window_limits, window_note, window_range, window_total_layout
 
 __all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "parallel_window_plan"]
 
@@ -248,5 +248,6 @@ def parallel_window_plan(config: MacConfig, _queue: int | None = None) -> Plan:
         result_interval=dot_interval,
         rate=rate,
         range=window_range(config),
+        limits=window_limits(config),
         note=window_note(config),
     )

@@ -14,7 +14,7 @@ from ...stages.scale_sum import specials_of_block
 from ..plan import Kind, Plan
 from ..serial_rounder import SerialRounder, chunk_count
 from .serial_sizes import ADDEND_CLOCKS, block_clocks, serial_window_chunk_bits, serial_window_latency
-from .sizes import window_exp_min, window_note, window_range
+from .sizes import window_exp_min, window_limits, window_note, window_range
 
 __all__ = ["SCALE_CLOCKS", "SerialWindow", "serial_window_plan"]
 
@@ -344,5 +344,6 @@ def serial_window_plan(config: MacConfig, _queue: int | None = None) -> Plan | N
         whole_blocks=True,
         rate=(f"One beat a cycle, sustained, for whole blocks. One that ends early takes {config.beats} cycles all the same.",),
         range=window_range(config),
+        limits=window_limits(config),
         note=window_note(config),
     )

@@ -6,7 +6,7 @@ from ...config import MacConfig
 from ...formats import SCALE_WIDTH
 from ...stages.layouts import total_layout
 
-__all__ = ["window_exp_min", "window_note", "window_range", "window_total_layout"]
+__all__ = ["window_exp_min", "window_limits", "window_note", "window_range", "window_total_layout"]
 
 
 def window_exp_min(config: MacConfig) -> int:
@@ -31,6 +31,11 @@ def window_range(config: MacConfig) -> tuple[str, ...]:
     headroom = _headroom(config)
     has = f"has {headroom} bits above" if headroom >= 0 else f"is {-headroom} bits too narrow for"
     return (f"The window {has} the largest sum of the block that anchors it. A sum beyond it saturates and raises OF.",)
+
+
+def window_limits(config: MacConfig) -> dict[str, int]:
+    """Return the range of an anchored window in numbers; none for a fixed one."""
+    return {} if config.window_lsb is not None else {"headroom_bits": _headroom(config)}
 
 
 def window_note(config: MacConfig) -> str:
