@@ -167,7 +167,7 @@ def test_random_units_come_back_from_their_manifest(seed):
 
 
 def test_another_top_is_all_that_differs(written):
-    assert generate_from(written, "other").text.replace("other", "unit") == design("window").text
+    assert generate_from(written, "another_name").text.replace("another_name", "unit") == design("window").text
 
 
 def changed(path, **values):
