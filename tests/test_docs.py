@@ -107,6 +107,11 @@ def test_the_picture_is_the_one_that_its_script_draws():
     assert picture.FILE.read_text() == picture.draw(MacConfig()), "run docs/make_datapath.py"
 
 
+def test_the_timing_diagram_is_that_of_the_hardware():
+    picture = script("make_timing")
+    assert picture.drawn() == picture.wavejson(), "run docs/make_timing.py"
+
+
 def test_latencies_are_those_that_the_hardware_states():
     latency = script("make_latency")
     page = latency.FILE.read_text()
