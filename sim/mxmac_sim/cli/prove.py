@@ -4,6 +4,7 @@ Exit status 1 if a property is refuted, by a counterexample that is shown, 3 if 
 """
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +19,12 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_folder, check_writable, written_whole
 
-from ..formal.console import prove_and_show, result_of
+from ..formal.console import prove_and_show, result_of, rows
 from ..formal.properties import all_pairings, unit_properties, unit_text
 from ..formal.prover import Outcome, Prover, all_hold
 from ..verify.runner import config_slug
+from .prove_results import suite
+from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
 
 __all__ = ["prove"]
 
@@ -39,7 +42,9 @@ def prove(
     verilog: Annotated[Path | None, typer.Option(metavar="FILE.v", help="Verilog to prove, instead of generated text.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Number of proofs at a time.", show_default="one per CPU")] = None,
     timeout: Annotated[int, typer.Option(help="Time limit of a proof, in seconds.")] = 900,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="JSON file of the results.")] = None,
+    as_json: JsonOption = False,
+    junit: JunitOption = None,
+    output_file: Annotated[Path | None, typer.Option("-o", metavar="FILE.json", help="JSON file of the results.")] = None,
     work: Annotated[Path, typer.Option(help="Folder of harnesses, netlists and waveforms.")] = Path("build/prove"),
 ) -> int:
     """Run ``mxmac prove``; see the module for its help."""
@@ -51,8 +56,9 @@ def prove(
     if pairings and (names or verilog):
         other = "property" if names else "verilog"
         raise UserError(other, "With --all-pairings it is known what to prove, and of which text")
-    if json_file is not None:
-        check_writable(json_file)
+    if output_file is not None:
+        check_writable(output_file)
+    check_junit(junit)
     makers = (
         dict(all_pairings(config))
         if pairings
@@ -63,9 +69,23 @@ def prove(
     title = "Multipliers of all pairings" if pairings else config_slug(config)
     prover = Prover(folder, jobs=jobs or os.cpu_count() or 1, timeout=timeout)
 
-    def record(outcomes: Sequence[Outcome]):
-        if json_file is not None:
-            with written_whole(json_file) as temporary:
-                temporary.write_text(result_of(outcomes))
+    used = versions(("amaranth", "pyosys", "bitwuzla"))
+    results = Results(_command(config, names, pairings, verilog), config, used, {})
 
-    return 0 if all_hold(prove_and_show(prover, makers, title, Console(highlight=False), record)) else 1
+    def put_out(outcomes: Sequence[Outcome]):
+        if output_file is not None:
+            with written_whole(output_file) as temporary:
+                temporary.write_text(result_of(outcomes))
+        passed = all(outcome.proved for outcome in outcomes)
+        results.put_out(passed, {"properties": rows(outcomes)}, [suite(outcomes)], as_json=as_json, junit=junit)
+
+    console = Console(stderr=as_json, highlight=False)
+    return 0 if all_hold(prove_and_show(prover, makers, title, console, put_out, tables=not as_json)) else 1
+
+
+def _command(config: MacConfig, names: Sequence[str] | None, pairings: bool, verilog: Path | None) -> str:
+    """The command that does the same again."""
+    words = ["mxmac", "prove", *options_of(config)]
+    words += [word for name in names or [] for word in ("--property", name)]
+    words += ["--all-pairings"] * pairings + ([] if verilog is None else ["--verilog", str(verilog)])
+    return shlex.join(words)

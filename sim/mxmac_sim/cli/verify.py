@@ -24,9 +24,11 @@ from mxmac.quantizer.config import QuantizerConfig
 from ..benches.kit.settings import Effort
 from ..simulators.toolchain import has_icarus
 from ..verify.catalogue import Subject, quantizer_subject, unit_subject
-from ..verify.console import run_and_show
+from ..verify.console import show, verify
 from ..verify.runner import SIMULATORS
 from ..verify.verification import Verification
+from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
+from .verify_results import record, suites
 
 __all__ = ["verify_app"]
 
@@ -57,13 +59,15 @@ def _verify(
         list[str] | None, typer.Option(help="Bench to run, instead of all; may be repeated.", show_default=False)
     ] = None,
     waves: _WavesOption = None,
+    as_json: JsonOption = False,
+    junit: JunitOption = None,
     work: _WorkOption = _WORK,
 ) -> int:
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
     subject = unit_subject(make_config())
-    return _run([], subject, seed, effort, simulator, bench, waves, work)
+    return _run([], subject, seed, effort, simulator, bench, waves, work, as_json, junit)
 
 
 @verify_app.command("quantizer")
@@ -74,6 +78,8 @@ def _quantizer(
     effort: _EffortOption = "normal",
     simulator: _SimulatorOption = "verilator",
     waves: _WavesOption = None,
+    as_json: JsonOption = False,
+    junit: JunitOption = None,
     work: _WorkOption = _WORK,
 ) -> int:
     """Generate a quantizer, lint it, and simulate it against the golden quantizer.
@@ -81,7 +87,7 @@ def _quantizer(
     Exit status 1 if a code, a scale or a latency is wrong.
     """
     subject = quantizer_subject(make_config())
-    return _run(["quantizer"], subject, seed, effort, simulator, None, waves, work)
+    return _run(["quantizer"], subject, seed, effort, simulator, None, waves, work, as_json, junit)
 
 
 def _run(
@@ -93,23 +99,32 @@ def _run(
     bench: list[str] | None,
     waves: Path | None,
     work: Path,
+    as_json: bool,
+    junit: Path | None,
 ) -> int:
     """Verify a subject; ``words`` come after ``mxmac verify`` to do so again."""
     known = list(subject.benches)
     for name in bench or []:
         if name not in known:
             raise UserError("bench", f"There is no bench {name!r} of this unit; choose among {', '.join(known)}")
+    check_junit(junit)
     _check(effort, simulator, seed, waves, work)
     seed = secrets.randbelow(1 << 31) if seed is None else seed
-    console = Console(highlight=False)
+    console = Console(stderr=as_json, highlight=False)
     console.print(f"Seed [bold]{seed}[/]")
     again = _command(words, subject, seed, effort, simulator, bench, work)
+    used = versions(("verilator", "cocotb", "numpy", "amaranth", "pyosys"), icarus=simulator == "icarus")
+    results = Results(again, subject.config, used, {"seed": seed, "effort": effort, "simulator": simulator})
     verification = Verification(subject, work, simulator=simulator, seed=seed, effort=_EFFORTS[effort])
     try:
-        passed = run_and_show(verification, [name for name in known if not bench or name in bench], waves, again, console)
+        verdict = verify(verification, [name for name in known if not bench or name in bench], waves, console)
     finally:
         verification.stop()
-    return 0 if passed else 1
+    found = record(verdict, verification.verilog, waves)
+    results.put_out(verdict.passed, found, suites(verdict), as_json=as_json, junit=junit)
+    if not as_json:
+        show(verdict, seed, waves, again, console)
+    return 0 if verdict.passed else 1
 
 
 def _check(effort: str, simulator: str, seed: int | None, waves: Path | None, work: Path):
@@ -135,9 +150,7 @@ def _command(
     words: list[str], subject: Subject, seed: int, effort: str, simulator: str, bench: list[str] | None, work: Path
 ) -> str:
     """The command that does the same again."""
-    words = ["mxmac", "verify", *words]
-    for name, value in subject.config.as_dict().items():
-        words += [f"--{name}", ",".join(value) if isinstance(value, list) else str(value)]
+    words = ["mxmac", "verify", *words, *options_of(subject.config)]
     words += ["--seed", str(seed), "--effort", effort, "--simulator", simulator, "--work", str(work)]
     for name in bench or []:
         words += ["--bench", name]

@@ -13,10 +13,12 @@ from .methods import Method
 from .properties import Property
 from .prover import Outcome, Prover
 
-__all__ = ["prove_and_show", "result_of", "rows"]
+__all__ = ["counterexample", "prove_and_show", "result_of", "rows"]
 
 #: Cycles of a counterexample that are shown; all of them are in its waveform.
 _SHOWN = 12
+#: Beginnings of the names of a harness's wires, by what they are.
+_SIDES = (("in", "operands"), ("want", "expected"), ("got", "hardware"))
 #: Columns of a table that goes to a file.
 _WIDTH = 120
 
@@ -27,12 +29,30 @@ def prove_and_show(
     title: str,
     console: Console,
     record: Callable[[list[Outcome]], object] = lambda _: None,
+    *,
+    tables: bool = True,
 ) -> list[Outcome]:
-    """Prove properties, show progress and results, and return the outcomes; ``record`` gets them before they are shown."""
+    """Prove properties, show progress and results, and return the outcomes.
+
+    Parameters
+    ----------
+    prover : Prover
+    makers : mapping of str to callable
+        Make the properties, by name.
+    title : str
+        Of the table.
+    console : Console
+    record : callable
+        Gets the outcomes before they are shown.
+    tables : bool
+        Whether to show results as well as progress.
+    """
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
     outcomes = _run(prover, makers, console)
     record(outcomes)
+    if not tables:
+        return outcomes
     console.print(_table(outcomes, title))
     for outcome in outcomes:
         if not outcome.proved:
@@ -88,6 +108,9 @@ def rows(outcomes: Sequence[Outcome]) -> list[dict]:
             "seconds": round(outcome.seconds, 1),
             "result": _state(outcome),
             "proved": outcome.proved,
+            "problem": outcome.problem or None,
+            "counterexample": counterexample(outcome),
+            "waves": str(outcome.waves) if outcome.waves is not None else None,
         }
         for outcome in outcomes
     ]
@@ -96,6 +119,19 @@ def rows(outcomes: Sequence[Outcome]) -> list[dict]:
 def result_of(outcomes: Sequence[Outcome]) -> str:
     """Return the results as JSON."""
     return json.dumps({"properties": rows(outcomes)}, indent=2) + "\n"
+
+
+def counterexample(outcome: Outcome) -> dict | None:
+    """Return the counterexample to a property: what fails when, and operands, expected and actual values, as texts."""
+    found = outcome.counterexample
+    if found is None:
+        return None
+    sides: dict[str, dict[str, str]] = {title: {} for _, title in _SIDES}
+    for word, title in _SIDES:
+        for key, value in found["values"].items():
+            if key.startswith(f"{word}_"):
+                sides[title][key.removeprefix(f"{word}_")] = f"{_hex(value, found['widths'][key])} ({value})"
+    return {"failed": found["failed"], "cycle": len(found["clocks"]) - 1, "stage": found["stage"], **sides}
 
 
 def _table(outcomes: Sequence[Outcome], title: str) -> Table:
@@ -123,7 +159,7 @@ def _show(outcome: Outcome, console: Console):
     console.print(
         f"[red]Counterexample[/] to {name}: {failed} at clock {len(found['clocks']) - 1}, {found['stage']}", soft_wrap=True
     )
-    for word, title in (("in", "operands"), ("want", "expected"), ("got", "hardware")):
+    for word, title in _SIDES:
         values = {key.removeprefix(f"{word}_"): value for key, value in found["values"].items() if key.startswith(f"{word}_")}
         if values:
             text = "  ".join(f"{key} = {_hex(value, found['widths'][f'{word}_{key}'])}" for key, value in values.items())

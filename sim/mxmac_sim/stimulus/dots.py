@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import Format
 from mxmac_sim.golden import model as golden
+from mxmac_sim.tensors.mx_tensor import element_values
 
 __all__ = ["Dot", "beat_fields", "beats_of", "expected_results"]
 
@@ -75,7 +76,7 @@ class Dot:
         return (len(self.a) - 1) * config.beats + self.last_beats
 
     def operands(self, config: MacConfig) -> dict[str, str]:
-        """Operands in words."""
+        """Operands in words: codes of each block, and the values of its elements without the scale."""
         words = {"kind": self.kind, "beats": f"{self.beats(config)}"}
         for block in range(len(self.a)):
             for side, formats in (("a", config.a), ("b", config.b)):
@@ -83,6 +84,7 @@ class Dot:
                 codes, scale = getattr(self, side)[block], int(getattr(self, f"scale_{side}")[block])
                 exponent = "NaN" if scale == 0xFF else f"2^{scale - 127}"
                 words[f"block {block}: {side}"] = f"{fmt.name} {codes.tobytes().hex(' ')}, scale 0x{scale:02x} ({exponent})"
+                words[f"block {block}: {side} values"] = " ".join(f"{value:g}" for value in element_values(codes, fmt))
         return words
 
 

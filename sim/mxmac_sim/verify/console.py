@@ -1,5 +1,6 @@
 """What ``mxmac verify`` shows: progress, the table of its benches, and what went wrong."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,16 +10,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..benches.kit.report import Miss
-from .verification import Outcome, Verification
+from .runner import BenchRun
+from .verification import Outcome, Verdict, Verification
 
-__all__ = ["run_and_show"]
+__all__ = ["show", "verify"]
 
 #: Mismatches of a bench that are shown one by one.
 _SHOWN = 3
 
 
-def run_and_show(verification: Verification, names: Sequence[str], waves: Path | None, again: str, console: Console) -> bool:
-    """Generate, lint and run, and show how it goes.
+def verify(verification: Verification, names: Sequence[str], waves: Path | None, console: Console) -> Verdict:
+    """Generate, lint and run, and show progress.
 
     Parameters
     ----------
@@ -26,32 +28,45 @@ def run_and_show(verification: Verification, names: Sequence[str], waves: Path |
     names : sequence of str
         Benches to run.
     waves : Path, optional
-        Where a waveform of the whole goes.
-    again : str
-        The command that does the same again.
+        File of a waveform of the whole.
     console : Console
-
-    Returns
-    -------
-    bool
-        Whether everything was as it should be.
     """
     console.print("Generating")
     verification.generate()
     console.print(f"Linting [bold]{escape(str(verification.verilog))}[/]", soft_wrap=True)
-    said = verification.lint()
-    if said:
-        console.print(f"[red]Verilator warns:[/]\n{escape(said)}")
+    started = time.perf_counter()
+    warnings = verification.lint()
+    seconds = time.perf_counter() - started
     outcomes = _run(verification, names, console)
-    console.print(_summary(outcomes))
-    for outcome in outcomes:
+    run = None
+    if waves is not None:
+        with console.status("Simulating for the waveform"):
+            run = verification.waves(waves)
+    return Verdict(warnings, seconds, outcomes, run)
+
+
+def show(verdict: Verdict, seed: int, waves: Path | None, again: str, console: Console):
+    """Show the table of benches, mismatches, and how to run the same again.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    seed : int
+    waves : Path, optional
+        File of the waveform, if one was asked for.
+    again : str
+        Command that does the same again.
+    console : Console
+    """
+    if verdict.warnings:
+        console.print(f"[red]Verilator warns:[/]\n{escape(verdict.warnings)}")
+    console.print(_summary(verdict.outcomes))
+    for outcome in verdict.outcomes:
         if not outcome.run.passed:
             _show_failure(console, outcome)
-    failed = bool(said) or not all(outcome.run.passed for outcome in outcomes)
-    if waves is not None:
-        failed = not _write_waves(verification, waves, console) or failed
-    console.print(f"Seed {verification.seed}; the same again:\n  {escape(again)}", soft_wrap=True)
-    return not failed
+    if verdict.waves is not None:
+        _show_waves(verdict.waves, waves, console)
+    console.print(f"Seed {seed}; the same again:\n  {escape(again)}", soft_wrap=True)
 
 
 def _run(verification: Verification, names: Sequence[str], console: Console) -> list[Outcome]:
@@ -117,11 +132,8 @@ def _show_miss(console: Console, bench: str, miss: Miss):
         console.print(f"  {title}  {escape(text)}", soft_wrap=True)
 
 
-def _write_waves(verification: Verification, path: Path, console: Console) -> bool:
-    with console.status("Simulating for the waveform"):
-        run = verification.waves(path)
+def _show_waves(run: BenchRun, path: Path | None, console: Console):
     if run.waves is None:
         console.print(f"[red]No waveform: {escape(str(run.problem))}[/]; see {escape(str(run.log))}", soft_wrap=True)
-        return False
-    console.print(f"Wrote [bold]{escape(str(path))}[/]", soft_wrap=True)
-    return run.passed
+    else:
+        console.print(f"Wrote [bold]{escape(str(path))}[/]", soft_wrap=True)

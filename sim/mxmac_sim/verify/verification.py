@@ -17,7 +17,7 @@ from ..simulators.toolchain import VERILATOR, environment
 from .catalogue import Design, Subject
 from .runner import WAVES, BenchRun, Runner, config_slug
 
-__all__ = ["Outcome", "Verification"]
+__all__ = ["Outcome", "Verdict", "Verification"]
 
 #: Benches that are built and run at a time.
 _JOBS = 2
@@ -43,6 +43,37 @@ class Outcome:
     run: BenchRun
     seconds: float
     waves: BenchRun | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a verification went.
+
+    Members
+    -------
+    warnings : str
+        What Verilator says about the Verilog; empty if it says nothing.
+    lint_seconds : float
+        Wall time of that.
+    outcomes : list of Outcome
+    waves : BenchRun or None
+        The run for the waveform that was asked for.
+    """
+
+    warnings: str
+    lint_seconds: float
+    outcomes: list[Outcome]
+    waves: BenchRun | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as it should be."""
+        runs = [outcome.run for outcome in self.outcomes]
+        if self.waves is not None:
+            runs.append(self.waves)
+            if self.waves.waves is None:
+                return False
+        return not self.warnings and all(run.passed for run in runs)
 
 
 class Verification:

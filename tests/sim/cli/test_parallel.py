@@ -63,7 +63,7 @@ def test_two_verifications_in_one_folder_pass(tmp_path_factory, monkeypatch):
 def test_two_proofs_in_one_folder_hold(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = ("prove", *_UNIT, "--property", "scales", "--work", "with space")
-    assert at_once((*command, "--json", "1.json"), (*command, "--json", "2.json")) == [(0, ""), (0, "")]
+    assert at_once((*command, "-o", "1.json"), (*command, "-o", "2.json")) == [(0, ""), (0, "")]
     for name in ("1.json", "2.json"):
         (found,) = json.loads(Path(name).read_text())["properties"]
         assert (found["property"], found["proved"]) == ("scales", True)

@@ -46,7 +46,7 @@ def test_what_is_right_is_proved_and_what_is_bounded_is_called_so(capsys, folder
         "scale_applier": "induction", "window": "induction", "held": "any state", "places": "induction", "reset": "bounded",
     }  # fmt: skip
     options = [word for name in chosen for word in ("--property", name)]
-    status, out, err = prove(capsys, *SMALL, *options, "--json", "result.json", "--jobs", 2)
+    status, out, err = prove(capsys, *SMALL, *options, "-o", "result.json", "--jobs", 2)
     assert (status, err) == (0, "")
     rows = json.loads((folder / "result.json").read_text())["properties"]
     assert {row["property"]: row["method"] for row in rows} == chosen
@@ -163,7 +163,7 @@ def test_a_register_that_is_not_there_proves_nothing(folder):
         (["--verilog", "none.v"], "--verilog: 'none.v' cannot be read: No such file or directory"),
         (["--verilog", "other.v"], "--verilog: 'other.v' is no unit that mxmac generate has written"),
         (["--all-pairings", "--property", "held"], "--property: With --all-pairings it is known what to prove"),
-        (["--json", "gone/x.json"], "gone/x.json: The directory 'gone' does not exist; create it first"),
+        (["-o", "gone/x.json"], "gone/x.json: The directory 'gone' does not exist; create it first"),
         (["--work", "other.v/x"], "--work: Files cannot be written to 'other.v/x': Not a directory"),
     ],
 )

@@ -9,10 +9,10 @@ import numpy as np
 from mxmac.formats import Format
 from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF
 
-__all__ = ["Miss", "Report", "progress_file", "report_file", "shown", "shown_result"]
+__all__ = ["Miss", "Report", "Test", "progress_file", "report_file", "shown", "shown_result"]
 
 _FLAGS = {"NV": NV, "DZ": DZ, "OF": OF, "UF": UF, "NX": NX}
-#: Mismatches that are described; all are counted.
+#: Mismatches of a bench that are described, besides the first one of each test; all are counted.
 _DESCRIBED = 8
 
 
@@ -45,6 +45,27 @@ class Miss:
     got: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Test:
+    """How one test of a bench went.
+
+    Members
+    -------
+    name : str
+        As in ``Miss``.
+    seconds : float
+        Wall time.
+    misses : int
+    problem : str
+        What ended it besides mismatches; empty if nothing did.
+    """
+
+    name: str
+    seconds: float
+    misses: int
+    problem: str = ""
+
+
 @dataclass
 class Report:
     """Counts of all tests of a bench so far.
@@ -59,9 +80,11 @@ class Report:
     checks, misses : int
         Results that were compared, and that were wrong.
     details : list of Miss
-        The first of them.
+        The first of them, and the first of each test.
     seconds : float
         Wall time inside the simulator.
+    tests : list of Test
+        All that have ended.
     """
 
     vectors: int = 0
@@ -73,11 +96,12 @@ class Report:
     misses: int = 0
     seconds: float = 0
     details: list[Miss] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
 
     def add(self, miss: Miss):
         """Count a mismatch."""
         self.misses += 1
-        if len(self.details) < _DESCRIBED:
+        if len(self.details) < _DESCRIBED or all(seen.test != miss.test for seen in self.details):
             self.details.append(miss)
 
     def write(self, folder: Path):
@@ -95,7 +119,8 @@ class Report:
         """
         values = json.loads(report_file(folder).read_text())
         details = [Miss(**miss) for miss in values.pop("details")]
-        return Report(**values, details=details)
+        tests = [Test(**test) for test in values.pop("tests")]
+        return Report(**values, details=details, tests=tests)
 
 
 def shown(value: int, bits: int) -> str:

@@ -13,7 +13,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from mxmac.config import MacConfig
 
-from .report import Miss, Report, progress_file
+from .report import Miss, Report, Test, progress_file
 from .settings import Settings
 from .streams import Pause, Sink, Source, never
 
@@ -99,10 +99,12 @@ class Testbench:
             for _ in range(_AFTERMATH):
                 await self._rising
         self.report.clocks += self.clock
-        self.report.seconds += time.perf_counter() - self._started
+        seconds, misses = time.perf_counter() - self._started, self.report.misses - self._misses_before
+        self.report.seconds += seconds
+        ended_by = "" if kind is None or kind is _TooManyMissesError else f"{kind.__name__}: {error}"
+        self.report.tests.append(Test(self.test, seconds, misses, ended_by))
         self.report.write(self.settings.folder)
-        if kind is None or isinstance(error, _TooManyMissesError):
-            misses = self.report.misses - self._misses_before
+        if not ended_by:
             assert not misses, f"{misses} mismatches"
         return False
 
