@@ -4,6 +4,7 @@ Elements are decoded by the plain oracle, and nothing is shared with the golden 
 Python integers, of any length; roundings are MPFR's, with the precision, the range and the subnormals of the result.
 """
 
+import math
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ __all__ = ["fast_dots"]
 
 #: Exponent of a unit in which every sum of an accumulator and of a block is an integer.
 _UNIT = -400
+#: Exponent of the unit of binary32.
+_LEAST = -149
 
 
 class _Result(NamedTuple):
@@ -91,8 +94,8 @@ def _side(codes, choices, formats):
     return min(lsbs), [column[choices[..., None], codes] for column in stacked]
 
 
-def fast_dots(batch, config):
-    """Codes and status flags of a batch of dot products."""
+def fast_dots(batch, config, addends=None):
+    """Codes and status flags of a batch of dot products, with codes in binary32 that are added to them."""
     lsb_a, (a, nan_a, inf_a, zero_a, neg_a) = _side(batch.a, batch.format_a, config.a)
     lsb_b, (b, nan_b, inf_b, zero_b, neg_b) = _side(batch.b, batch.format_b, config.b)
     live = ((batch.scale_a != 255) & (batch.scale_b != 255))[..., None]
@@ -106,22 +109,30 @@ def fast_dots(batch, config):
     exps = batch.scale_a.astype(int) + batch.scale_b - 254 + lsb_a + lsb_b
     add = {Accumulator.EXACT: _exact, Accumulator.WINDOW: _window, Accumulator.FP32: _fp32}[config.accumulator]
     codes, flags = [], []
+    extras = np.zeros(len(sums), np.float32) if addends is None else addends.view(np.float32)
+    # The accumulator starts from an infinite or no number, as from a block of that kind.
+    quiet = (extras.view(np.uint32) >> 22) % 2 == 1
+    invalid |= (np.isnan(extras) & ~quiet)[:, None]
+    plus, minus = plus | (extras == np.inf)[:, None], minus | (extras == -np.inf)[:, None]
+    nan = nan | np.isnan(extras)[:, None]
+    extras = np.where(np.isfinite(extras), extras, 0)
     specials = zip(*(array.tolist() for array in (plus, minus, nan | invalid)), strict=True)
     always = (invalid.any(axis=-1) | (plus.any(axis=-1) & minus.any(axis=-1))).tolist()
     result = _result(config.output.name.lower())
-    for values, places, (up, down, no_number), wrong in zip(sums.tolist(), exps.tolist(), specials, always, strict=True):
+    rows = zip(sums.tolist(), exps.tolist(), specials, always, extras.tolist(), strict=True)
+    for values, places, (up, down, no_number), wrong, extra in rows:
         if any(no_number) or wrong:
             code, status = (
                 result.nan,
-                NV if wrong or (add is _fp32 and _meets_overflow(values, places, up, down, no_number)) else 0,
+                NV if wrong or (add is _fp32 and _meets_overflow(values, places, up, down, no_number, extra)) else 0,
             )
         elif any(up) or any(down):
-            if add is _fp32 and _meets_overflow(values, places, up, down, no_number):
+            if add is _fp32 and _meets_overflow(values, places, up, down, no_number, extra):
                 code, status = result.nan, NV
             else:
                 code, status = result.infinity + (result.sign if any(down) else 0), 0
         else:
-            code, status = add(values, places, config, result)
+            code, status = add(values, places, config, result, extra)
         codes.append(code)
         flags.append(status)
     return np.array(codes, np.uint32), np.array(flags, np.uint8)
@@ -134,12 +145,13 @@ def _final(value, exp, result):
     return result.codes(float(rounded)), status, tiny
 
 
-def _exact(values, places, _config, result):
-    code, status, _ = _final(sum(value << (exp - _UNIT) for value, exp in zip(values, places, strict=True)), _UNIT, result)
+def _exact(values, places, _config, result, extra):
+    total = sum(value << (exp - _UNIT) for value, exp in zip(values, places, strict=True))
+    code, status, _ = _final(total + int(math.ldexp(extra, -_LEAST)) * (1 << (_LEAST - _UNIT)), _UNIT, result)
     return code, status
 
 
-def _window(values, places, config, result):
+def _window(values, places, config, result, _extra):
     lsb, total, flags = config.window_lsb, 0, 0
     most = 1 << (config.window - 1)
     for value, exp in zip(values, places, strict=True):
@@ -160,9 +172,9 @@ def _window(values, places, config, result):
     return code, status | (UF if tiny and status & NX else 0)
 
 
-def _add_fp32(values, places):
+def _add_fp32(values, places, extra):
     """Accumulators after each block, as mpfr, and the flags of the additions."""
-    fp32, acc, flags = _result("fp32"), gmpy2.mpfr(0), 0
+    fp32, acc, flags = _result("fp32"), gmpy2.mpfr(extra), 0
     for value, exp in zip(values, places, strict=True):
         if gmpy2.is_infinite(acc):
             yield acc, flags
@@ -174,8 +186,8 @@ def _add_fp32(values, places):
         yield acc, flags
 
 
-def _fp32(values, places, _config, result):
-    *_, (acc, flags) = _add_fp32(values, places)
+def _fp32(values, places, _config, result, extra):
+    *_, (acc, flags) = _add_fp32(values, places, extra)
     with result.rounding:
         rounded = result.rounding.plus(acc)
     status = 0
@@ -185,10 +197,10 @@ def _fp32(values, places, _config, result):
     return result.codes(float(rounded)), status | flags
 
 
-def _meets_overflow(values, places, up, down, no_number):
+def _meets_overflow(values, places, up, down, no_number, extra):
     """Whether the finite blocks overflowed before an infinity of the other sign came, and before there was no number."""
     acc = gmpy2.mpfr(0)
-    for (after, _), plus, minus, none in zip(_add_fp32(values, places), up, down, no_number, strict=True):
+    for (after, _), plus, minus, none in zip(_add_fp32(values, places, extra), up, down, no_number, strict=True):
         if none or (plus and minus):
             return False
         if plus or minus:

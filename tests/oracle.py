@@ -25,6 +25,9 @@ overflowed stays infinite under finite blocks without raising more flags; an inf
 Inf - Inf, hence NaN and NV. A NaN accumulator stays NaN, and what overflowed before it no longer counts for NV. BF16
 and FP16 round the final acc, keeping the sign of a zero, and or the flags of that rounding in.
 
+An addend is one more number in the sum, or with ``fp32`` the accumulator before the first block. A signalling NaN raises NV,
+a quiet one nothing.
+
 A block may be shorter than the block size: the rest counts as zeros. No blocks at all give +0.
 """
 
@@ -187,9 +190,11 @@ def block_sum(block: Block, fmt_a: str, fmt_b: str) -> BlockSum:
     return BlockSum(total * scale, nan, invalid, frozenset(infinities))
 
 
-def add_fp32(sums: Iterable[BlockSum]) -> tuple[Value, int, bool]:
+def add_fp32(sums: Iterable[BlockSum], start: int = 0) -> tuple[Value, int, bool]:
     """FP32 accumulator, its flags, and whether it is -0. NV says that it overflowed, then met the other infinity."""
-    acc, code, flags = Fraction(0), 0, 0
+    acc, code, flags = decode_output(start, "fp32"), start, 0
+    if is_nan(acc):
+        return NAN, 0, False
     for s in sums:
         if s.nan or s.invalid or len(s.infinities) == 2:
             return NAN, 0, False
@@ -229,15 +234,25 @@ def dot(
     window: int = 80,
     window_guard: int = 16,
     window_lsb: int | None = None,
+    addend: int | None = None,
 ) -> tuple[int, int]:
-    """Code and status flags of the dot product of ``blocks``, each of them (a_codes, b_codes, scale_a, scale_b)."""
+    """Code and status flags of the dot product of ``blocks``, each of them (a_codes, b_codes, scale_a, scale_b).
+
+    To them a binary32 code may be added, in which a NaN without its leading fraction bit is a signalling one.
+    """
     sums = [block_sum(block, fmt_a, fmt_b) for block in blocks]
     infinities = frozenset().union(*(s.infinities for s in sums))
+    extra = Fraction(0) if addend is None else decode_output(addend, "fp32")
+    if is_inf(extra):
+        infinities |= {extra}
+    signalling = is_nan(extra) and addend // 2**22 % 2 == 0
     negative_zero = False
+    if addend is not None and accumulator == "window":
+        raise ValueError("The window has no addend")
     if accumulator == "exact":
-        acc, flags = sum((s.value for s in sums), Fraction(0)), 0
+        acc, flags = sum((s.value for s in sums), Fraction(0)) + (0 if is_nan(extra) or is_inf(extra) else extra), 0
     elif accumulator == "fp32":
-        acc, flags, negative_zero = add_fp32(sums)
+        acc, flags, negative_zero = add_fp32(sums or [block_sum(([], [], 0, 0), fmt_a, fmt_b)], addend or 0)
     elif accumulator == "window":
         if window_lsb is None:
             scales = [xa + xb - 254 for (_, _, xa, xb), s in zip(blocks, sums, strict=True) if s.value != 0]
@@ -247,8 +262,8 @@ def dot(
     else:
         raise ValueError(f"Accumulator must be exact, window or fp32, not {accumulator!r}")
 
-    invalid = any(s.invalid for s in sums) or len(infinities) == 2 or flags & NV
-    if invalid or any(s.nan for s in sums):
+    invalid = any(s.invalid for s in sums) or len(infinities) == 2 or flags & NV or signalling
+    if invalid or is_nan(extra) or any(s.nan for s in sums):
         return OUTPUTS[output][-1], NV if invalid else 0
     if infinities:
         return round_to(*infinities, output).code, 0

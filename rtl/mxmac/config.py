@@ -101,6 +101,8 @@ class MacConfig:
     pipeline : int
         Depth of the pipeline: 1 has the least latency, 3 the highest clock. Serial accumulators and ``Accumulator.FP32``
         have one depth only.
+    addend : Format or str, optional
+        Format of a number that is added to each dot product: FP32 or, by default, None. Not for ``Accumulator.WINDOW``.
 
     Raises
     ------
@@ -122,6 +124,7 @@ class MacConfig:
     storage: Storage = Storage.LUTRAM
     multiplier: MultiplierKind = MultiplierKind.LUT
     pipeline: int = 2
+    addend: Format | None = None
 
     def __init__(
         self,
@@ -138,6 +141,7 @@ class MacConfig:
         storage: Storage | str = storage,
         multiplier: MultiplierKind | str = multiplier,
         pipeline: int = pipeline,
+        addend: FormatLike | None = None,
     ) -> None:
         block, lanes = checked_blocks(block, lanes)
         output = checked_format("output", output, RESULT_FORMATS)
@@ -153,10 +157,13 @@ class MacConfig:
             "storage": checked_choice("storage", storage, Storage),
             "multiplier": checked_choice("multiplier", multiplier, MultiplierKind),
             "pipeline": checked_int("pipeline", pipeline, min(_PIPELINES), max(_PIPELINES)),
+            "addend": None if addend is None else checked_format("addend", addend, {"FP32": RESULT_FORMATS["FP32"]}),
         }
         for name, value in normalised.items():
             object.__setattr__(self, name, value)
         self._set_window(window, window_guard, window_lsb)
+        if self.addend is not None and self.accumulator is Accumulator.WINDOW:
+            raise UserError("addend", "must be left out with the accumulator window; it applies to exact and fp32")
 
     def _set_window(self, window: int | None, guard: int | None, lsb: int | None) -> None:
         """Check the parameters of the window, and set them: None where they have no meaning."""
@@ -260,6 +267,11 @@ class MacConfig:
     def block_sum_bits(self) -> int:
         """Width of the sum of a block, with its sign."""
         return self.sum_bits(self.block)
+
+    @property
+    def term_bits(self) -> int:
+        """Width of a term of an exact sum, with its sign: the sum of a block, or the significand of an addend."""
+        return max(self.block_sum_bits, 0 if self.addend is None else self.addend.sig_bits + 1)
 
     # Scales
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import Format
 from mxmac_sim.golden.accumulation import accumulate
+from mxmac_sim.golden.addend import with_addend
 from mxmac_sim.golden.blocks import Operand, Specials, sum_blocks
 from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF, round_to
 from mxmac_sim.tensors.mx_tensor import MxTensor, check_matrix
@@ -93,6 +94,7 @@ def dot(
     *,
     format_a: NDArray[np.integer] | None = None,
     format_b: NDArray[np.integer] | None = None,
+    addend: NDArray[np.uint32] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Compute dot products of sequences of blocks (MX v1.0, 6.2). Leading axes of all arrays broadcast.
 
@@ -109,19 +111,23 @@ def dot(
         L = Xa + Xb - 254 + min lsb_a + min lsb_b - guard.
     format_a, format_b : ndarray of integers, shape (..., blocks), optional
         Index into ``config.a`` and ``config.b`` for each block; needed if there are several.
+    addend : ndarray of uint32, shape (...), optional
+        Codes of ``config.addend`` that are added to the dot products; by default zeros.
 
     Returns
     -------
     data : ndarray of uint32, shape (...)
-        Codes of ``config.output``. No blocks at all give +0.
+        Codes of ``config.output``. No blocks at all are a block of zeros.
     status : ndarray of uint8, shape (...)
         Flags {NV, DZ, OF, UF, NX} in bits 4 to 0.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, the codes are no uint8, or a format is not chosen or does not exist.
+        If the shapes do not fit, the codes are no uint8, a format is not chosen or does not exist, or addends are given for a
+        configuration that has none.
     """
+    addends = _addends(addend, config)
     sides = (
         _side("a", a, scale_a, config.a, format_a, config.block),
         _side("b", b, scale_b, config.b, format_b, config.block),
@@ -129,19 +135,25 @@ def dot(
     blocks = sides[0].scales.shape[-1]
     if sides[1].scales.shape[-1] != blocks:
         raise ValueError(f"a has {blocks} blocks, but b has {sides[1].scales.shape[-1]}")
-    lead = np.broadcast_shapes(*(side.scales.shape[:-1] for side in sides))
+    lead = np.broadcast_shapes(*(side.scales.shape[:-1] for side in sides), () if addends is None else addends.shape)
     count = math.prod(lead)
     data, status = np.zeros(count, np.uint32), np.zeros(count, np.uint8)
     flat = [side.flat(lead) for side in sides]
     step = max(1, min(_RESULTS, min(_SUMS, _ELEMENTS // config.block) // max(1, blocks)))
-    for start in range(0, count if blocks else 0, step):
+    if addends is not None:
+        addends = np.broadcast_to(addends, lead).reshape(count)
+    for start in range(0, count if blocks or addends is not None else 0, step):
         part = slice(start, start + step)
         sums = sum_blocks(flat[0].operand(part), flat[1].operand(part), np.vecdot, config.block)
+        if addends is not None:
+            sums = with_addend(sums, addends[part])
         data[part], status[part] = accumulate(sums, config)
     return data.reshape(lead), status.reshape(lead)
 
 
-def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+def matmul(
+    a: MxTensor, b: MxTensor, config: MacConfig, *, addend: NDArray[np.uint32] | None = None
+) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Compute the dot product of every row of ``a`` with every row of ``b``, as a layer with the weights ``b`` does.
 
     Works in tiles, in memory that does not grow with the tensors.
@@ -151,6 +163,8 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
     a, b : MxTensor
         Of shapes (M, K) and (N, K), with formats that ``config`` has and its block.
     config : MacConfig
+    addend : ndarray of uint32, optional
+        Codes of ``config.addend`` that are added, of a shape that broadcasts to (M, N); by default zeros.
 
     Returns
     -------
@@ -163,8 +177,9 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
     UserError
         If a tensor is not a matrix.
     ValueError
-        If K differs, or a format or block is not that of the configuration.
+        If K differs, a format or block is not that of the configuration, or it has no addends.
     """
+    addends = _addends(addend, config)
     sides = []
     for name, tensor, formats in (("a", a, config.a), ("b", b, config.b)):
         check_matrix(tensor, name)
@@ -180,6 +195,8 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
     if blocks != others:
         raise ValueError(f"a has K = {blocks * config.block}, but b has {others * config.block}")
     data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
+    if addends is not None:
+        addends = np.broadcast_to(addends, data.shape)
     # Tiles are square if they can be, as that is the least work for the operands.
     results = max(1, min(_RESULTS, _SUMS // blocks, _PRODUCTS // config.block))
     height = min(rows, math.isqrt(results))
@@ -189,8 +206,10 @@ def matmul(a: MxTensor, b: MxTensor, config: MacConfig) -> tuple[NDArray[np.uint
         right = sides[1].operand(across, axis=1)
         for top in range(0, rows, height):
             down = slice(top, top + height)
-            tile = accumulate(sum_blocks(sides[0].operand(down, axis=2), right, _outer, config.block), config)
-            data[down, across], status[down, across] = tile
+            sums = sum_blocks(sides[0].operand(down, axis=2), right, _outer, config.block)
+            if addends is not None:
+                sums = with_addend(sums, addends[down, across])
+            data[down, across], status[down, across] = accumulate(sums, config)
     return data, status
 
 
@@ -256,6 +275,18 @@ def _side(
         shape = np.broadcast_shapes(shape, choices.shape)
         choices = np.broadcast_to(choices, shape)
     return _Side(np.broadcast_to(codes, (*shape, block)), np.broadcast_to(scales, shape), choices, formats)
+
+
+def _addends(codes: NDArray[np.uint32] | None, config: MacConfig) -> NDArray[np.uint32] | None:
+    """Return the addends of a configuration, zeros if none are given; None if it has none."""
+    if codes is None:
+        return None if config.addend is None else np.zeros((), np.uint32)
+    codes = np.asarray(codes)
+    if config.addend is None:
+        raise ValueError("addend must be left out: the configuration has none")
+    if codes.dtype != np.uint32:
+        raise ValueError(f"addend must be codes of dtype uint32, not {codes.dtype}")
+    return codes
 
 
 def _checked(name: str, codes: _Codes) -> _Codes:

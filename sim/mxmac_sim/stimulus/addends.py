@@ -1,0 +1,47 @@
+"""Addends of dot products: corner cases, random ones of any magnitude, and those that a sum cancels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ADDENDS", "addends_near", "random_addends"]
+
+_Codes = NDArray[np.uint32]
+
+_MAGNITUDES = (
+    0x00000000,
+    0x00000001,
+    0x00000002,
+    0x007FFFFF,  # the largest subnormal
+    0x00800000,  # the smallest normal number
+    0x00800001,
+    0x3F7FFFFF,
+    0x3F800000,  # 1
+    0x3F800001,
+    0x7F7FFFFF,  # the largest number
+    0x7F800000,  # Inf
+    0x7F800001,  # signalling NaN
+    0x7FBFFFFF,
+    0x7FC00000,  # quiet NaN
+    0x7FFFFFFF,
+)
+#: Corner cases, of either sign.
+ADDENDS = tuple(sign | code for code in _MAGNITUDES for sign in (0, 0x80000000))
+
+
+def random_addends(rng: np.random.Generator, count: int) -> _Codes:
+    """Make addends: any code, numbers around 1, subnormals, and corner cases."""
+    codes = rng.integers(0, 1 << 32, count, np.uint32)
+    around = (codes & np.uint32(0x807FFFFF)) | (rng.integers(100, 150, count).astype(np.uint32) << np.uint32(23))
+    subnormal = codes & np.uint32(0x807FFFFF)
+    corner = rng.choice(np.array(ADDENDS, np.uint32), count)
+    style = rng.choice(4, count, p=[0.3, 0.4, 0.1, 0.2])
+    return np.choose(style, [codes, around, subnormal, corner]).astype(np.uint32)
+
+
+def addends_near(sums: NDArray[np.uint32], rng: np.random.Generator) -> _Codes:
+    """Return addends that cancel sums, given as codes in binary32, to nothing or to a few last bits; or nearly so."""
+    opposite = sums.astype(np.uint32) ^ np.uint32(0x80000000)
+    step = rng.choice(np.array([0, 0, 1, -1, 2, 1 << 12, 1 << 23, -(1 << 23)]), sums.shape)
+    codes = opposite.astype(np.int64) + step
+    # No step goes from one sign to the other.
+    return np.where(codes >> 31 == opposite.astype(np.int64) >> 31, codes, opposite).astype(np.uint32)
