@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import yaml
 
 import bench_mutants
 from mxmac.cli import app as cli
@@ -307,6 +308,16 @@ def test_options_of_a_command_are_those_it_has(capsys, monkeypatch, heading):
         described |= described_options(sections()["The unit"])
     _, options = help_of(capsys, monkeypatch, *heading.split()[1:])
     assert described == options
+
+
+def test_the_job_for_ci_runs_a_command_with_options_that_exist(capsys, monkeypatch):
+    (text,) = blocks(DOCS / "your-dut.md", "yaml")
+    steps = yaml.safe_load(text)["jobs"]["verify"]["steps"]
+    (command,) = [step["run"] for step in steps if step.get("run", "").startswith("mxmac ")]
+    _, options = help_of(capsys, monkeypatch, "verify")
+    assert set(re.findall(r"--[\w-]+", command)) <= options
+    junit = re.search(r"--junit (\S+)", command)[1]
+    assert junit in steps[-1]["with"]["path"].split()
 
 
 def test_generate_prints_what_the_commands_page_shows(capsys, monkeypatch, tmp_path):

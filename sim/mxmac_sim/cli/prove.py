@@ -23,6 +23,7 @@ from ..formal.console import prove_and_show, result_of, rows
 from ..formal.properties import all_pairings, unit_properties, unit_text
 from ..formal.prover import Outcome, Prover, all_hold
 from ..verify.runner import config_slug
+from .given import config_of_file
 from .prove_results import suite
 from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
 
@@ -31,6 +32,7 @@ __all__ = ["prove"]
 
 @with_options_of(config_from, "make_config")
 def prove(
+    context: typer.Context,
     make_config: Callable[[], MacConfig],
     names: Annotated[
         list[str] | None,
@@ -49,6 +51,10 @@ def prove(
 ) -> int:
     """Run ``mxmac prove``; see the module for its help."""
     config = make_config()
+    if verilog is not None and (found := config_of_file(context, make_config, verilog)[0]) is not None:
+        if not isinstance(found, MacConfig):
+            raise UserError("verilog", f"The manifest of {verilog.name!r} is that of a quantizer; proofs are of units")
+        config = found
     if jobs is not None and jobs < 1:
         raise UserError("jobs", f"At least one proof has to run at a time, not {jobs}")
     if timeout < 1:

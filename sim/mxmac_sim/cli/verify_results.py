@@ -29,13 +29,19 @@ def record(verdict: Verdict, verilog: Path, waves: Path | None) -> dict[str, Any
     """
     found: dict[str, Any] = {
         "verilog": str(verilog),
-        "lint": {"passed": not verdict.warnings, "warnings": verdict.warnings, "seconds": round(verdict.lint_seconds, 3)},
+        "lint": _lint(verdict),
         "benches": [_bench(outcome) for outcome in verdict.outcomes],
     }
     if verdict.waves is not None:
         found["waves"] = None if verdict.waves.waves is None else str(waves)
         found["waves_problem"] = _problem(verdict.waves)
     return found
+
+
+def _lint(verdict: Verdict) -> dict[str, Any] | None:
+    if verdict.warnings is None:
+        return None
+    return {"passed": not verdict.warnings, "warnings": verdict.warnings, "seconds": round(verdict.lint_seconds, 3)}
 
 
 def _bench(outcome: Outcome) -> dict[str, Any]:
@@ -71,10 +77,11 @@ def _miss(miss: Miss) -> dict[str, Any]:
 
 def suites(verdict: Verdict) -> list[Suite]:
     """Return what was found as test suites: one for lint, one for each bench, with the tests of the bench as cases."""
-    warned = [warning for warning in verdict.warnings.splitlines() if warning.startswith("%")] or [verdict.warnings]
-    kind = "failure" if verdict.warnings else ""
-    lint = Case("verilator -Wall", verdict.lint_seconds, kind, warned[0], verdict.warnings)
-    found = [Suite("lint", [lint])]
+    found = []
+    if verdict.warnings is not None:
+        warned = [line for line in verdict.warnings.splitlines() if line.startswith("%")] or [verdict.warnings]
+        kind = "failure" if verdict.warnings else ""
+        found.append(Suite("lint", [Case("verilator -Wall", verdict.lint_seconds, kind, warned[0], verdict.warnings)]))
     for outcome in verdict.outcomes:
         files = [f"log: {outcome.run.log}"]
         if outcome.waves is not None and outcome.waves.waves is not None:

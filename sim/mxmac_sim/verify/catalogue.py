@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from amaranth.lib import wiring
@@ -27,7 +28,7 @@ from mxmac.verilog.emit import component_verilog
 
 from .flat import Flat, WithRepeats, WithScaleAhead
 
-__all__ = ["Design", "Subject", "quantizer_subject", "unit_subject"]
+__all__ = ["Design", "Subject", "quantizer_design", "quantizer_subject", "unit_design", "unit_subject"]
 
 #: Names of the top modules.
 _UNIT_TOP = "mxmac"
@@ -50,12 +51,18 @@ class Design:
         Names of the modules of this package that test it.
     parameters : dict
         What they have to know of it: its stated latency above all.
+    ports : tuple of str
+        Names of signals of the top module that they reach, with ``*`` for any.
+    options : tuple of str
+        More options of Verilator.
     """
 
     top: str
     text: str
     modules: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    ports: tuple[str, ...] = ("*",)
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,15 @@ class Subject:
         Gives its Verilog.
     benches : dict of str to callable
         What there is to be tested, from its smallest part to the whole, by name of the bench. Each gives its design.
+    files : tuple of Path
+        Files of the Verilog, if it was given and not generated.
     """
 
     config: MacConfig | QuantizerConfig
     top: str
     text: Callable[[], str]
     benches: Mapping[str, Callable[[], Design]]
+    files: tuple[Path, ...] = ()
 
     @property
     def whole(self) -> str:
@@ -178,6 +188,23 @@ _ACCUMULATORS: Mapping[Kind, Mapping[str, Callable[[MacConfig], Design]]] = {
 }
 
 
+def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
+    """Return a whole unit for its bench; ``more`` are members of the design."""
+    unit = unit_plan(config)
+    parameters = {
+        "latency_min": unit.latency_min,
+        "latency": unit.latency,
+        "latency_reached": unit.accumulator.latency_reached,
+        "results_queued": unit.results_queued,
+    }
+    return Design(top, text, ("mac", "mac_ports"), parameters, **more)
+
+
+def quantizer_design(config: QuantizerConfig, top: str, text: str, **more: Any) -> Design:
+    """Return a whole quantizer for its bench; ``more`` are members of the design."""
+    return Design(top, text, ("quantizer",), {"latency": quantizer_latency(config)}, **more)
+
+
 def unit_subject(config: MacConfig) -> Subject:
     """Return what is verified of a unit."""
 
@@ -186,14 +213,7 @@ def unit_subject(config: MacConfig) -> Subject:
         return generate(config, _UNIT_TOP).text
 
     def whole(config: MacConfig) -> Design:
-        unit = unit_plan(config)
-        parameters = {
-            "latency_min": unit.latency_min,
-            "latency": unit.latency,
-            "latency_reached": unit.accumulator.latency_reached,
-            "results_queued": unit.results_queued,
-        }
-        return Design(_UNIT_TOP, text(), ("mac", "mac_ports"), parameters)
+        return unit_design(config, _UNIT_TOP, text())
 
     plan = accumulator_plan(config)
     parts = {"multiplier": _multiplier, "scale_applier": _scale_sum, **_ACCUMULATORS[plan.kind]}
@@ -210,6 +230,6 @@ def quantizer_subject(config: QuantizerConfig) -> Subject:
         return generate_quantizer(config, _QUANTIZER_TOP).text
 
     def whole() -> Design:
-        return Design(_QUANTIZER_TOP, text(), ("quantizer",), {"latency": quantizer_latency(config)})
+        return quantizer_design(config, _QUANTIZER_TOP, text())
 
     return Subject(config, _QUANTIZER_TOP, text, {"quantizer": whole})

@@ -31,12 +31,14 @@ def verify(verification: Verification, names: Sequence[str], waves: Path | None,
         File of a waveform of the whole.
     console : Console
     """
-    console.print("Generating")
-    verification.generate()
-    console.print(f"Linting [bold]{escape(str(verification.verilog))}[/]", soft_wrap=True)
-    started = time.perf_counter()
-    warnings = verification.lint()
-    seconds = time.perf_counter() - started
+    warnings, seconds = None, 0.0
+    if not verification.subject.files:
+        console.print("Generating")
+        verification.generate()
+        console.print(f"Linting [bold]{escape(str(verification.verilog))}[/]", soft_wrap=True)
+        started = time.perf_counter()
+        warnings = verification.lint()
+        seconds = time.perf_counter() - started
     outcomes = _run(verification, names, console)
     run = None
     if waves is not None:
@@ -119,7 +121,8 @@ def _show_failure(console: Console, outcome: Outcome):
     if again is None:
         return
     if again.waves is None:
-        console.print(f"{outcome.bench}: no waveform could be written; see {escape(str(again.log))}", soft_wrap=True)
+        why = escape(again.problem or "the simulation has left none")
+        console.print(f"{outcome.bench}: no waveform could be written: {why}; see {escape(str(again.log))}", soft_wrap=True)
         return
     when = f", first mismatch at {again.report.details[0].time}" if again.report.details else ""
     console.print(f"Waveform of {outcome.bench}: [bold]{escape(str(again.waves))}[/]{when}", soft_wrap=True)

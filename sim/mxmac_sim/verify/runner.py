@@ -32,7 +32,7 @@ SIMULATORS = ("verilator", "icarus")
 #: Registers that reset leaves alone start with random values, as in hardware.
 _VERILATOR_BUILD = (*VERILATOR_BUILD_ARGUMENTS, "--x-initial", "unique")
 #: All signals but ports stay private: that makes Verilator's code several times smaller.
-_PORTS_ARE_PUBLIC = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
+_PORT_IS_PUBLIC = 'public_flat_rw -module "{top}" -var "{port}"\n'
 _BENCHES = "mxmac_sim.benches"
 _TIMESCALE = ("1ns", "1ps")
 #: Names of the output of a bench, and of its waveform.
@@ -218,8 +218,8 @@ class Runner:
 
     def _build(self, design: Design, folder: Path, waves: bool) -> Path:
         """Return the folder of a build, and make it unless it exists."""
-        arguments = list(_VERILATOR_BUILD) if self.simulator == "verilator" else []
-        ingredients = repr((design.text, design.top, arguments, waves))
+        arguments = [*_VERILATOR_BUILD, *design.options] if self.simulator == "verilator" else []
+        ingredients = repr((design.text, design.top, design.ports, arguments, waves))
         return built(folder, ingredients, lambda place: self._compile(design, place, arguments, waves, folder / LOG))
 
     def _compile(self, design: Design, place: Path, arguments: list[str], waves: bool, log: Path):
@@ -231,7 +231,8 @@ class Runner:
             if design is not _RUNTIME:
                 self._share_runtime(place)
             ports = place / "ports.vlt"
-            ports.write_text(_PORTS_ARE_PUBLIC.format(top=design.top))
+            lines = [_PORT_IS_PUBLIC.format(top=design.top, port=port) for port in design.ports]
+            ports.write_text("`verilator_config\n" + "".join(lines))
             sources = [ports, source]
         output = place / LOG
         try:

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from mxmac.errors import ToolError
 from mxmac.files import private_folder, written_whole
 from mxmac.processes import Processes, failure
 
@@ -51,8 +52,8 @@ class Verdict:
 
     Members
     -------
-    warnings : str
-        What Verilator says about the Verilog; empty if it says nothing.
+    warnings : str or None
+        What Verilator says about the Verilog; empty if it says nothing, None for files of others, which have their own rules.
     lint_seconds : float
         Wall time of that.
     outcomes : list of Outcome
@@ -60,7 +61,7 @@ class Verdict:
         The run for the waveform that was asked for.
     """
 
-    warnings: str
+    warnings: str | None
     lint_seconds: float
     outcomes: list[Outcome]
     waves: BenchRun | None
@@ -99,7 +100,9 @@ class Verification:
 
     @property
     def verilog(self) -> Path:
-        """The subject's Verilog, once it is generated."""
+        """The subject's Verilog: as it was given, or once it is generated."""
+        if self.subject.files:
+            return self.subject.files[0]
         return self._folder / f"{self.subject.top}.v"
 
     def generate(self):
@@ -189,8 +192,15 @@ class Verification:
         seconds = time.perf_counter() - started
         if first.passed:
             return Outcome(name, first, seconds, None)
-        # Each test of the bench ends a few cycles after its first mismatch, so that this is what one sees.
-        return Outcome(name, first, seconds, run(waves=True, stop_after=1) if first.report.misses else None)
+        again = None
+        if first.report.misses:
+            try:
+                # Each test of the bench ends a few cycles after its first mismatch, so that this is what one sees.
+                again = run(waves=True, stop_after=1)
+            except ToolError as error:
+                # The verdict stays: Verilator cannot trace every netlist.
+                again = BenchRun(first.report, str(error), first.log, None)
+        return Outcome(name, first, seconds, again)
 
     def _progress(self, name: str) -> tuple[str, float]:
         folder = self._started.get(name)

@@ -11,7 +11,10 @@ import pytest
 from mutants import Mutant
 from mxmac.cli import app as cli
 from mxmac.config import MacConfig
+from mxmac.errors import ToolError
 from mxmac.verilog import generate
+from mxmac_sim.benches.kit.report import Miss, Report
+from mxmac_sim.benches.kit.settings import Effort
 from mxmac_sim.cli import dot
 from mxmac_sim.cli.junit import Case, Suite, junit_text
 from mxmac_sim.golden import model as golden
@@ -19,9 +22,12 @@ from mxmac_sim.simulators.products import ProductRun
 from mxmac_sim.stimulus.dots import Dot
 from mxmac_sim.tensors.files import load_mx
 from mxmac_sim.verify import catalogue
+from mxmac_sim.verify.runner import BenchRun, Runner
+from mxmac_sim.verify.verification import Verification
 from prove_checks import CONFIG, SMALL, wrong
 from verify_checks import shared_folder
 
+OPTIONS = {"a": "E2M1", "b": "E2M1", "block": 2, "lanes": 1, "accumulator": "window", "window": 24}
 TINY = ("--a", "E2M1", "--b", "E2M1", "--block", "2", "--lanes", "1", "--accumulator", "window", "--window", "24")
 TIES_TO_ODD = Mutant("stages.rounder:Rounder._prepare", "half & (below | sig[0])", "half & (below | ~sig[0])")
 
@@ -95,6 +101,22 @@ def test_verilog_that_verilator_rejects_is_a_failure_in_json_and_junit(capsys, s
     assert "Verilator rejects the Verilog" in found["benches"][0]["problem"]
     failure = suites(tmp_path / "x.xml")["rounder"].find("testcase/failure")
     assert "Verilator rejects the Verilog" in failure.get("message")
+
+
+def test_a_mismatch_stays_one_where_no_waveform_can_be_made(tmp_path, monkeypatch):
+    def bench(_runner, _name, _design, _config, *, waves=False, **_options):
+        if waves:
+            raise ToolError("verilator_bin failed: %Error: Internal Error")
+        report = Report()
+        report.add(Miss("t", "5 ns", {}, {}, {}))
+        return BenchRun(report, None, Path("log"), None)
+
+    monkeypatch.setattr(Runner, "run", bench)
+    subject = catalogue.unit_subject(MacConfig(**OPTIONS))
+    verification = Verification(subject, tmp_path, simulator="verilator", seed=1, effort=Effort.QUICK)
+    (outcome,) = verification.run(["scale_applier"], lambda *_: None)
+    assert not outcome.run.passed
+    assert (outcome.waves.waves, outcome.waves.problem) == (None, "verilator_bin failed: %Error: Internal Error")
 
 
 @pytest.mark.parametrize("bit", [0, 1 << 31, None])

@@ -8,6 +8,7 @@ from pathlib import Path
 from mxmac.config import Storage
 from mxmac.errors import UserError
 
+from ...simulators.sources import with_includes
 from ...simulators.yosys import YOSYS_SHARE, run_yosys
 
 __all__ = ["LIBERTY", "TARGETS", "Netlist", "Target", "check_liberty", "synthesized", "with_changes"]
@@ -16,7 +17,6 @@ __all__ = ["LIBERTY", "TARGETS", "Netlist", "Target", "check_liberty", "synthesi
 LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 
 _LIBRARY = re.compile(rb"\blibrary\s*\(")
-_INCLUDE = re.compile(r'^\s*`include "([^"]+)"\s*$', re.M)
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,8 @@ def synthesized(verilog: str, top: str, target: str, folder: Path, *, liberty: P
         run_yosys([f"read_liberty {place}", "write_verilog -noattr models.v"], folder)
         models = (folder / "models.v").read_text()
     else:
-        models = _with_includes(YOSYS_SHARE / what.models)
+        models = with_includes(YOSYS_SHARE / what.models)
     return Netlist(target, text, models, _counts(text))
-
-
-def _with_includes(file: Path) -> str:
-    return _INCLUDE.sub(lambda match: _with_includes(file.with_name(match[1])), file.read_text())
 
 
 def _counts(text: str) -> dict[str, int]:
