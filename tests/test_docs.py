@@ -306,6 +306,8 @@ def test_options_of_a_command_are_those_it_has(capsys, monkeypatch, heading):
     described = described_options(section)
     if "[the unit](#the-unit) | | all" in section:
         described |= described_options(sections()["The unit"])
+    if "[companion files](#companion-files)" in section:
+        described |= described_options(sections()["Companion files"])
     _, options = help_of(capsys, monkeypatch, *heading.split()[1:])
     assert described == options
 

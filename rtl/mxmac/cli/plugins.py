@@ -26,7 +26,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
-from ..errors import UserError
+from ..extras import explain_missing, install_command
 from ..interrupt import importing
 
 __all__ = ["GROUP", "PluginGroup"]
@@ -79,7 +79,7 @@ class PluginGroup(TyperGroup):
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
             for entry in entry_points(group=GROUP, name=ctx.invoked_subcommand or ""):
-                _explain(error, entry)
+                explain_missing(error, entry, entry.name)
             raise
 
     @property
@@ -98,7 +98,7 @@ class _Unloaded(TyperCommand):
     def summary(self) -> str:
         """Return the first line of the command's help, and how to install the packages that are missing."""
         documented = _docstring(find_spec(self._entry.module)).partition("\n")[0]
-        return documented if self.missing() is None else f"{documented} Needs: {escape(_install(self._entry))}"
+        return documented if self.missing() is None else f"{documented} Needs: {escape(install_command(self._entry))}"
 
     def missing(self) -> str | None:
         """Return the name of a package of the extras that is not installed."""
@@ -117,7 +117,7 @@ class _Unloaded(TyperCommand):
             with importing():
                 found = self._entry.load()
         except ModuleNotFoundError as error:
-            _explain(error, self._entry)
+            explain_missing(error, self._entry, self._entry.name)
             raise
         parent, name = typer.Typer(add_completion=False), self._entry.name
         about = inspect.getdoc(sys.modules[self._entry.module])
@@ -126,18 +126,6 @@ class _Unloaded(TyperCommand):
         else:
             parent.command(name, help=about)(found)
         return typer.main.get_group(parent).commands[name]
-
-
-def _explain(error: ModuleNotFoundError, entry: EntryPoint):
-    """Raise a :class:`UserError` for a missing package, unless it is a module of the project."""
-    if entry.extras and error.name is not None and not error.name.startswith("mxmac"):
-        message = f"The package {error.name!r} is missing; install it with: {_install(entry)}"
-        raise UserError(entry.name, message) from error
-
-
-def _install(entry: EntryPoint) -> str:
-    name = entry.dist.name if entry.dist else "mxmac"
-    return f"pip install '{name}[{','.join(entry.extras)}]'"
 
 
 @cache

@@ -1,7 +1,7 @@
 """A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..primitives.ports import Port, with_clock
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.top import QuantizerTop
 from ..quantizer.unit import quantizer_latency, results_queued
+from .companions import companion_files
 from .emit import component_verilog
 from .manifest import Config, manifest_of, read_recipe
 from .names import VERILOG_SUFFIXES, check_top_name
@@ -241,16 +242,32 @@ def manifest_path(verilog: Path) -> Path:
     return verilog.with_suffix(".json")
 
 
-def write(design: Design, path: Path) -> None:
-    """Write a design to ``path`` and its manifest beside it: both of them, or neither.
+def write(design: Design, path: Path, companions: Iterable[str] = ()) -> list[Path]:
+    """Write a design to ``path``, its manifest and companion files beside it: all of them, or none.
+
+    Parameters
+    ----------
+    design : Design
+    path : Path
+    companions : iterable of str
+        Kinds of companion files, keys of :data:`~mxmac.verilog.companions.COMPANIONS`.
+
+    Returns
+    -------
+    list of Path
+        Paths of the companion files.
 
     Raises
     ------
     UserError
-        If the name of the file does not end in .v or .sv, or it cannot be written.
+        If the name of the file does not end in .v or .sv, it cannot be written, a package is missing that a companion file
+        needs, or one would replace a file about something else.
     """
     if path.suffix not in VERILOG_SUFFIXES:
         raise UserError("path", f"must end in {' or '.join(VERILOG_SUFFIXES)}, not {str(path)!r}")
-    with written_together(path, manifest_path(path)) as (text, manifest):
-        text.write_text(design.text)
-        manifest.write_text(design.manifest_text)
+    beside = companion_files(design.manifest, path, companions)
+    texts = {path: design.text, manifest_path(path): design.manifest_text, **beside}
+    with written_together(*texts) as temporaries:
+        for temporary, text in zip(temporaries, texts.values(), strict=True):
+            temporary.write_text(text)
+    return list(beside)

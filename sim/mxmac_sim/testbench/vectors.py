@@ -1,0 +1,84 @@
+"""Golden vectors of a testbench: beats that go in, and those that have to come out, field by field."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mxmac.config import MacConfig
+from mxmac.quantizer.config import QuantizerConfig
+
+from ..stimulus.directed_dots import directed_dots
+from ..stimulus.dots import Dot, beat_fields, beats_of, expected_results
+from ..stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
+from ..stimulus.random_dots import random_dot
+
+__all__ = ["Vectors", "vectors_of"]
+
+#: Beats of a testbench, and what it has even if that takes more of them: dot products or blocks.
+_BEATS, _LEAST = 1200, 4
+_DIRECTED, _RANDOM = 160, 80
+
+_Beat = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Beats in both directions. The names of their fields are those of ports without the name of the stream."""
+
+    beats: Sequence[_Beat]
+    results: Sequence[_Beat]
+
+
+def vectors_of(config: MacConfig | QuantizerConfig) -> Vectors:
+    """Make directed and random vectors; the same ones for the same configuration."""
+    rng = np.random.default_rng(0)
+    return _mac(config, rng) if isinstance(config, MacConfig) else _quantizer(config, rng)
+
+
+def _mac(config: MacConfig, rng: np.random.Generator) -> Vectors:
+    directed = directed_dots(config, rng)
+    chosen = [directed[index] for index in rng.permutation(len(directed))[:_DIRECTED]]
+    chosen += [random_dot(config, rng) for _ in range(_RANDOM)]
+    dots: list[Dot] = []
+    beats = 0
+    for index in rng.permutation(len(chosen)):
+        beats += chosen[index].beats(config)
+        if beats <= _BEATS or len(dots) < _LEAST:
+            dots.append(chosen[index])
+    names = beat_fields(config)
+    return Vectors(
+        [dict(zip(names, values, strict=True)) for dot in dots for values in beats_of(dot, config, rng)],
+        [{"data": int(data), "status": int(status)} for data, status in expected_results(dots, config)],
+    )
+
+
+def _quantizer(config: QuantizerConfig, rng: np.random.Generator) -> Vectors:
+    values = mixed_blocks(config, rng, max(_BEATS // config.beats, _LEAST))
+    choices = Choices.random(config, len(values), rng)
+    codes, scales = expected_blocks(config, values, choices)
+    floats = values.view(np.uint32) >> (32 - config.source.width)
+    beats, results = [], []
+    for block in range(len(values)):
+        row_ends = int(rng.integers(2))
+        for beat in range(config.beats):
+            lanes = slice(beat * config.lanes, (beat + 1) * config.lanes)
+            last = row_ends if beat == config.beats - 1 else 0
+            first = beat == 0
+            beats.append(
+                {
+                    "data": _joined(floats[block, lanes].tolist(), config.source.width),
+                    # Choices count on the first beat of a block only.
+                    "rule": int(choices.rule[block] if first else rng.integers(len(config.rules))),
+                    "overflow": int(choices.overflow[block] if first else rng.integers(len(config.overflows))),
+                    "last": last,
+                }
+            )
+            code = _joined(codes[block, lanes].tolist(), config.to.width)
+            results.append({"data": code, "scale": int(scales[block]), "last": last})
+    return Vectors(beats, results)
+
+
+def _joined(lanes: list[int], width: int) -> int:
+    """Return lanes as one number, lane 0 in the least significant bits."""
+    return sum(lane << index * width for index, lane in enumerate(lanes))
