@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["EXAMPLES", "check_cocotb", "copied", "run_python"]
+from mxmac_sim.simulators.toolchain import environment
+
+__all__ = ["EXAMPLES", "check_cocotb", "check_fusesoc", "check_verilog", "copied", "run_python"]
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
@@ -17,13 +19,13 @@ def copied(folder):
     return folder / "examples"
 
 
-def run_python(file, **environment):
+def run_python(file, *arguments, **variables):
     """Run a program in its own folder, with the commands of this Python first in the PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [sys.executable, file.name],
+        [sys.executable, file.name, *arguments],
         cwd=file.parent,
-        env=os.environ | {"PATH": path} | environment,
+        env=os.environ | {"PATH": path} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -35,3 +37,22 @@ def check_cocotb(folder, simulator):
     done = run_python(folder / "run.py", SIM=simulator)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("1 tests, 0 failures\n")
+
+
+def check_fusesoc(cores, work, target):
+    """Run a target of the example with FuseSoC; its exit status and output."""
+    own = {name: str(work / name) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
+    command = ["-m", "fusesoc.main", f"--cores-root={cores}", "run", f"--target={target}", "example:designs:dots"]
+    environ = environment() | own
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+    done = subprocess.run([sys.executable, *command], cwd=work, env=environ, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def check_verilog(folder, *steps):
+    """Run steps of the example with two units; the output."""
+    environ = environment()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+    done = run_python(folder / "run.py", *steps, PATH=path, VERILATOR_ROOT=environ["VERILATOR_ROOT"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr

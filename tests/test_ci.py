@@ -31,7 +31,7 @@ def test_every_command_of_a_job_exists():
     made = [words[1] for words in commands if words[0] == "make"]
     assert {"lint", "test", "long", "wheel"} == set(made) <= targets
     for words in commands:
-        assert words[0] in ("make", "bash") or (ROOT / words[0]).is_file(), words
+        assert words[0] in ("make", "bash") or words[:2] == ["sudo", "apt-get"] or (ROOT / words[0]).is_file(), words
         for file in re.findall(r"LOCK=(\S+)", " ".join(words)):
             assert (ROOT / file).is_file()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from example_runs import EXAMPLES, check_cocotb, copied, run_python
+from example_runs import EXAMPLES, check_cocotb, check_fusesoc, check_verilog, copied, run_python
 from linters import yosys_says
 from mxmac_sim.simulators.toolchain import has_icarus
 
@@ -38,3 +38,45 @@ def test_the_bench_of_the_cocotb_example_fails_if_the_design_is_wrong(place):
     done = run_python(place / "cocotb" / "run.py", SIM="icarus")
     assert done.returncode == 1
     assert "FAIL=1" in done.stdout
+
+
+def test_fusesoc_lints_a_core_whose_unit_it_generates(place, tmp_path):
+    status, said = check_fusesoc(place / "fusesoc", tmp_path, "lint")
+    assert (status, "%Warning" in said) == (0, False), said
+    assert "--lint-only\n-Wall\n" in next((tmp_path / "build").glob("**/*.vc")).read_text()
+
+
+@pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
+def test_fusesoc_simulates_a_core_whose_unit_it_generates(place, tmp_path):
+    status, said = check_fusesoc(place / "fusesoc", tmp_path, "sim")
+    assert (status, "PASS: 4 results" in said) == (0, True), said
+
+
+@pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
+def test_the_bench_of_the_fusesoc_example_fails_if_the_unit_is_another_one(place, tmp_path):
+    core = place / "fusesoc" / "dots.core"
+    core.write_text(core.read_text().replace("a: E4M3", "a: INT8"))
+    status, said = check_fusesoc(place / "fusesoc", tmp_path, "sim")
+    assert status != 0
+    assert "FAIL: result 0" in said
+
+
+def test_the_generator_passes_a_mistake_on(place, tmp_path):
+    core = place / "fusesoc" / "dots.core"
+    core.write_text(core.read_text().replace("lanes: 8", "lanes: 7"))
+    status, said = check_fusesoc(place / "fusesoc", tmp_path, "lint")
+    assert status != 0
+    assert "mxmac: --lanes: must divide the block of 32 elements, which 7 does not" in said
+
+
+def test_two_units_lint(place):
+    said = check_verilog(place / "verilog", "generate", "lint", "elaborate")
+    assert "%Warning" not in said
+    assert "Found and reported 0 problems." in said
+
+
+@pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
+def test_two_units_simulate(place):
+    said = check_verilog(place / "verilog", "generate", "icarus", "testbenches")
+    assert said.count("PASS: ") == 3
+    assert "PASS: 40 results of each unit" in said

@@ -1,7 +1,13 @@
 """Examples with the simulators that `make test` leaves out."""
 
-from example_runs import check_cocotb, copied
+from example_runs import check_cocotb, check_verilog, copied
 
 
 def test_cocotb_on_verilator(tmp_path):
     check_cocotb(copied(tmp_path) / "cocotb", "verilator")
+
+
+def test_two_units_on_verilator_and_in_yosys(tmp_path):
+    said = check_verilog(copied(tmp_path) / "verilog", "generate", "verilator", "synthesis")
+    assert "PASS: 40 results of each unit" in said
+    assert "Found and reported 0 problems." in said

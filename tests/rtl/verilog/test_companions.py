@@ -155,13 +155,13 @@ def test_types_of_the_package_have_the_widths_and_the_order_of_the_ports(folders
     checks = f"""
 module checks;
   import {top}_pkg::*;
-  beat_t beat;
-  result_t result;
+  unit_beat_t beat;
+  unit_result_t result;
   if ($bits(beat) != 8 + 16 + 8 + 8 + 1 + 1) $error("beat");
   if ($bits(beat.a) != 8 || $bits(beat.a[1]) != 4 || $bits(beat.b[0]) != 8) $error("lanes");
   if ($bits(result.data) != 16 || $bits(result.status) != 5) $error("result");
-  localparam status_t nv = '{{nv: 1'b1, default: 1'b0}};
-  localparam status_t nx = '{{nx: 1'b1, default: 1'b0}};
+  localparam unit_status_t nv = '{{nv: 1'b1, default: 1'b0}};
+  localparam unit_status_t nx = '{{nx: 1'b1, default: 1'b0}};
   if (5'(nv) != 5'b10000 || 5'(nx) != 5'b00001) $error("flags");
   if (LANES != 2 || BLOCK != 4 || BEATS_PER_BLOCK != 2) $error("numbers");
   assign beat = '0;

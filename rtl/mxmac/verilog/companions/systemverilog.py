@@ -24,13 +24,15 @@ def systemverilog(subject: Subject) -> str:
             ports.append(f"{port['direction']:<6} logic {port['name']}")
             connected.append(f".{port['name']}({port['name']})")
     for direction, name in _STREAMS.items():
-        ports.append(f"{direction:<6} {name}_t {_port(streams[name], name)}")
-    types = "".join(_structure(streams[name], name) for name in _STREAMS.values())
+        ports.append(f"{direction:<6} {top}_{name}_t {_port(streams[name], name)}")
+    types = "".join(_structure(top, streams[name], name) for name in _STREAMS.values())
     return f"""// {top} in SystemVerilog, made by {subject.made_by}: a package of types, and a wrapper with them.
 // The unit itself is the Verilog file {subject.verilog}.
 
 // Package and wrapper are in this one file.
 // verilator lint_off DECLFILENAME
+// There are no delays, and so there is no timescale; other files may have one.
+// verilator lint_off TIMESCALEMOD
 
 package {top}_pkg;
 
@@ -70,7 +72,7 @@ def _parameters(manifest: Mapping[str, Any]) -> str:
     return "".join(f"  localparam int {name} = {value};\n" for name, value in numbers.items())
 
 
-def _structure(stream: Stream, name: str) -> str:
+def _structure(top: str, stream: Stream, name: str) -> str:
     """Return the structure of a payload; a structure or an array for each port that has fields."""
     inner, members = [], []
     for port in stream.payload:
@@ -78,12 +80,12 @@ def _structure(stream: Stream, name: str) -> str:
         if _is_array(fields):
             kind = f"logic [{len(fields) - 1}:0][{fields[0]['width'] - 1}:0]"
         elif fields:
-            kind = f"{member}_t"
+            kind = f"{top}_{member}_t"
             inner.append(_packed([(field["name"], f"logic{_range(field['width'])}") for field in reversed(fields)], kind))
         else:
             kind = f"logic{_range(port['width'])}"
         members.append((member, kind))
-    return "".join([*inner, _packed(members, f"{name}_t")])
+    return "".join([*inner, _packed(members, f"{top}_{name}_t")])
 
 
 def _is_array(fields: Sequence[Mapping[str, Any]]) -> bool:
