@@ -93,19 +93,22 @@ def _memory(name: str, stream: Stream, words: Sequence[Mapping[str, int]]) -> st
     places = _places(stream)
     lines = []
     for index, fields in enumerate(words):
-        word = sum(fields[field] << place for field, place in places.items() if field in fields)
+        word = sum(value << places[field] for field, value in fields.items())
         lines.append(f"    {name}[{index}] = {bits}'h{word:0{digits}x};")
     return "\n".join(lines)
 
 
 def _places(stream: Stream) -> dict[str, int]:
-    """Return the positions in the payload of ports, of their fields, and of the first of several lanes."""
+    """Return the positions in the payload of what vectors have.
+
+    It is a port of that name, a field of a port, the first of several lanes, or, for the status, the first of its flags.
+    """
     places: dict[str, int] = {}
     offset = 0
     for port in stream.payload:
-        member = stream.member(port)
         for field in port["fields"]:
-            places.setdefault(field["name"].removesuffix("_lane0"), offset + field["lsb"])
-        places[member] = offset
+            name = "status" if field["name"] == "nx" else field["name"].removesuffix("_lane0")
+            places.setdefault(name, offset + field["lsb"])
+        places[stream.member(port)] = offset
         offset += port["width"]
     return places

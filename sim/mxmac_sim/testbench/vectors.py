@@ -64,16 +64,15 @@ def _quantizer(config: QuantizerConfig, rng: np.random.Generator) -> Vectors:
         for beat in range(config.beats):
             lanes = slice(beat * config.lanes, (beat + 1) * config.lanes)
             last = row_ends if beat == config.beats - 1 else 0
-            first = beat == 0
-            beats.append(
-                {
-                    "data": _joined(floats[block, lanes].tolist(), config.source.width),
-                    # Choices count on the first beat of a block only.
-                    "rule": int(choices.rule[block] if first else rng.integers(len(config.rules))),
-                    "overflow": int(choices.overflow[block] if first else rng.integers(len(config.overflows))),
-                    "last": last,
-                }
-            )
+            fields = {"data": _joined(floats[block, lanes].tolist(), config.source.width), "last": last}
+            # Choices count on the first beat of a block only.
+            for name, chosen, several in (
+                ("rule", choices.rule, config.rules),
+                ("overflow", choices.overflow, config.overflows),
+            ):
+                if len(several) > 1:
+                    fields[name] = int(chosen[block] if beat == 0 else rng.integers(len(several)))
+            beats.append(fields)
             code = _joined(codes[block, lanes].tolist(), config.to.width)
             results.append({"data": code, "scale": int(scales[block]), "last": last})
     return Vectors(beats, results)
