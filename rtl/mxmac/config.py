@@ -1,19 +1,34 @@
 """Parameters of a MAC unit, and the widths and ranges that follow from them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
 from .parameters import FormatLike, checked_blocks, checked_choice, checked_format, checked_formats, checked_int, plain_value
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from .mac.unit import MacUnit
 
-__all__ = ["ACCUMULATOR_PARAMETERS", "EXACT_BLOCKS", "Accumulator", "MacConfig", "MultiplierKind", "Storage"]
+__all__ = [
+    "ACCUMULATOR_PARAMETERS",
+    "EXACT_BLOCKS",
+    "Accumulator",
+    "Bus",
+    "MacConfig",
+    "MultiplierKind",
+    "Reset",
+    "Storage",
+    "checked_ports",
+    "with_plain_ports",
+]
+
+_Config = TypeVar("_Config", bound="DataclassInstance")
 
 #: Blocks of the largest value that one dot product of the exact accumulator holds without overflow.
 EXACT_BLOCKS = 1 << 16
@@ -60,6 +75,49 @@ class Storage(Enum):
     REGISTERS = "registers"
 
 
+class Reset(Enum):
+    """Reset of a top module: whether it acts with the clock only, and its active level."""
+
+    SYNC_HIGH = "sync-high"
+    SYNC_LOW = "sync-low"
+    #: Asserted at any time, released inside at a rising edge.
+    ASYNC_HIGH = "async-high"
+    ASYNC_LOW = "async-low"
+
+    @property
+    def active_low(self) -> bool:
+        """Whether the unit is reset while the port is low."""
+        return self in (Reset.SYNC_LOW, Reset.ASYNC_LOW)
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the reset acts without an edge of the clock."""
+        return self in (Reset.ASYNC_HIGH, Reset.ASYNC_LOW)
+
+
+class Bus(Enum):
+    """Names and packing of the ports of a top module."""
+
+    #: A port for each field of a beat and of a result.
+    PLAIN = "plain"
+
+
+def checked_ports(reset: Reset | str, bus: Bus | str) -> dict[str, Reset | Bus]:
+    """Return the parameters that describe the ports of a top module, normalised.
+
+    Raises
+    ------
+    TypeError, UserError
+        If one is not accepted.
+    """
+    return {"reset": checked_choice("reset", reset, Reset), "bus": checked_choice("bus", bus, Bus)}
+
+
+def with_plain_ports(config: _Config) -> _Config:
+    """Return a configuration of a unit or quantizer with plain ports and a synchronous reset, active high."""
+    return replace(config, reset=Reset.SYNC_HIGH, bus=Bus.PLAIN)
+
+
 def _present(name: str, value: int | None) -> int:
     if value is None:
         raise ValueError(f"{name} has no value in this configuration")
@@ -103,6 +161,10 @@ class MacConfig:
         have one depth only.
     addend : Format or str, optional
         Format of a number that is added to each dot product: FP32 or, by default, None. Not for ``Accumulator.WINDOW``.
+    reset : Reset or str
+        Reset of the Verilog's top module; the component of :meth:`create` has the reset of its clock domain.
+    bus : Bus or str
+        Ports of the Verilog's top module; the component has streams.
 
     Raises
     ------
@@ -125,6 +187,8 @@ class MacConfig:
     multiplier: MultiplierKind = MultiplierKind.LUT
     pipeline: int = 2
     addend: Format | None = None
+    reset: Reset = Reset.SYNC_HIGH
+    bus: Bus = Bus.PLAIN
 
     def __init__(
         self,
@@ -142,6 +206,8 @@ class MacConfig:
         multiplier: MultiplierKind | str = multiplier,
         pipeline: int = pipeline,
         addend: FormatLike | None = None,
+        reset: Reset | str = reset,
+        bus: Bus | str = bus,
     ) -> None:
         block, lanes = checked_blocks(block, lanes)
         output = checked_format("output", output, RESULT_FORMATS)
@@ -158,6 +224,7 @@ class MacConfig:
             "multiplier": checked_choice("multiplier", multiplier, MultiplierKind),
             "pipeline": checked_int("pipeline", pipeline, min(_PIPELINES), max(_PIPELINES)),
             "addend": None if addend is None else checked_format("addend", addend, {"FP32": RESULT_FORMATS["FP32"]}),
+            **checked_ports(reset, bus),
         }
         for name, value in normalised.items():
             object.__setattr__(self, name, value)

@@ -11,7 +11,7 @@ from mxmac.accumulator import accumulator_plan
 from mxmac.accumulator.window.scale_applier import ScaleApplier
 from mxmac.baselines.fp32_lane import Fp32Lane
 from mxmac.baselines.fp32_scale import Fp32ScaleDatapath, ScaleByMultiplication
-from mxmac.config import MacConfig
+from mxmac.config import MacConfig, with_plain_ports
 from mxmac.errors import UserError
 from mxmac.mac.datapath import Datapath
 from mxmac.quantizer.config import QuantizerConfig
@@ -67,7 +67,7 @@ class Part:
 
 def _whole(generator: Callable[[Any, str], Design]) -> Callable[[Any], Subject]:
     def make(config: MacConfig | QuantizerConfig) -> Subject:
-        design = generator(config, TOP)
+        design = generator(with_plain_ports(config), TOP)
         return Subject(design.text, Fraction(config.block, design.manifest["initiation_interval"]["clocks_per_block"]))
 
     return make

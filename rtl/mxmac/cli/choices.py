@@ -1,10 +1,14 @@
 """Values of options, completed by the shell."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import typer
+
+from ..config import Reset
 from ..formats import ELEMENT_FORMATS, MX_FORMATS
 
-__all__ = ["ELEMENT_NAMES", "ELEMENT_NAMES_HELP", "list_of", "one_of"]
+__all__ = ["ELEMENT_NAMES", "ELEMENT_NAMES_HELP", "list_of", "one_of", "reset_option"]
 
 #: Names of element formats, and of MX formats that stand for one of them.
 ELEMENT_NAMES = [*ELEMENT_FORMATS, *(name for name, meant in MX_FORMATS.items() if len(meant) == 1)]
@@ -35,3 +39,10 @@ def list_of(values: Iterable[str]) -> _Completion:
         return [f"{before}{comma}{value}" for value in one_of(left)(last)]
 
     return complete
+
+
+def reset_option(panel: str) -> Any:
+    """Return the option for the reset of a top module."""
+    resets = [reset.value for reset in Reset]
+    about = f"Reset of the top module: {', '.join(resets)}; asynchronous ones are released synchronously."
+    return typer.Option(help=about, rich_help_panel=panel, autocompletion=one_of(resets))

@@ -6,7 +6,7 @@ import typer
 
 from ..config import Accumulator, MacConfig, MultiplierKind, Storage
 from ..formats import RESULT_FORMATS
-from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of
+from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of, reset_option
 
 __all__ = ["config_from"]
 
@@ -57,6 +57,7 @@ _MultiplierOption = Annotated[
     str, _option(help=f"Multiplier of the elements: {', '.join(_MULTIPLIERS)}.", autocompletion=one_of(_MULTIPLIERS))
 ]
 _PipelineOption = Annotated[int, _option(help="Pipeline depth: 1 for the lowest latency, 3 for the highest clock.")]
+_ResetOption = Annotated[str, reset_option(_PANEL)]
 
 
 def config_from(
@@ -72,6 +73,7 @@ def config_from(
     storage: _StorageOption = "lutram",
     multiplier: _MultiplierOption = "lut",
     pipeline: _PipelineOption = 2,
+    reset: _ResetOption = "sync-high",
 ) -> MacConfig:
     """Build a :class:`~mxmac.config.MacConfig` from command-line options; commands get them by ``with_options_of``.
 
@@ -93,6 +95,7 @@ def config_from(
         storage=storage,
         multiplier=multiplier,
         pipeline=pipeline,
+        reset=reset,
     )
 
 

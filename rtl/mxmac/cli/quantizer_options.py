@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..formats import SOURCE_FORMATS
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.rules import Overflow, ScaleRule
-from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of
+from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of, reset_option
 
 __all__ = ["quantizer_config_from"]
 
@@ -48,6 +48,7 @@ _OverflowOption = Annotated[
         autocompletion=list_of([*(overflow.value for overflow in Overflow), "both"]),
     ),
 ]
+_ResetOption = Annotated[str, reset_option(_PANEL)]
 
 
 def quantizer_config_from(
@@ -57,6 +58,7 @@ def quantizer_config_from(
     lanes: _LanesOption = 8,
     rules: _RuleOption = _RCEIL,
     overflows: _OverflowOption = _SAT,
+    reset: _ResetOption = "sync-high",
 ) -> QuantizerConfig:
     """Build a :class:`~mxmac.quantizer.config.QuantizerConfig` from command-line options; see ``with_options_of``.
 
@@ -72,6 +74,7 @@ def quantizer_config_from(
         lanes=lanes,
         rules=_choices("rules", rules, ScaleRule, "all"),
         overflows=_choices("overflows", overflows, Overflow, "both"),
+        reset=reset,
     )
 
 

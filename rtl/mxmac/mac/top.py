@@ -1,5 +1,7 @@
 """The unit with plain ports, as integrators see it."""
 
+from typing import Any
+
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -68,22 +70,27 @@ class MacTop(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.mac = mac = MacUnit(self.config)
+        self.connect(m, self.config, self)
+        return m
+
+    @staticmethod
+    def connect(m: Module, config: MacConfig, ports: Any):
+        """Add the unit to a module, as the submodule ``mac``, and connect it to signals with the names of the ports."""
+        m.submodules.mac = mac = MacUnit(config)
         beat, result = mac.i.payload, mac.o.payload
         m.d.comb += [
-            mac.i.valid.eq(self.in_valid),
-            self.in_ready.eq(mac.i.ready),
-            beat.a.eq(self.in_a),
-            beat.b.eq(self.in_b),
-            beat.scale_a.eq(self.in_scale_a),
-            beat.scale_b.eq(self.in_scale_b),
-            beat.last.eq(self.in_last),
-            self.out_valid.eq(mac.o.valid),
-            mac.o.ready.eq(self.out_ready),
-            self.out_data.eq(result.data),
-            self.out_status.eq(result.status.as_value()),
+            mac.i.valid.eq(ports.in_valid),
+            ports.in_ready.eq(mac.i.ready),
+            beat.a.eq(ports.in_a),
+            beat.b.eq(ports.in_b),
+            beat.scale_a.eq(ports.in_scale_a),
+            beat.scale_b.eq(ports.in_scale_b),
+            beat.last.eq(ports.in_last),
+            ports.out_valid.eq(mac.o.valid),
+            mac.o.ready.eq(ports.out_ready),
+            ports.out_data.eq(result.data),
+            ports.out_status.eq(result.status.as_value()),
         ]
-        for side, operand in (("a", self.config.operand_a), ("b", self.config.operand_b)):
+        for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
             if operand.selectable:
-                m.d.comb += beat[f"format_{side}"].eq(getattr(self, f"in_format_{side}"))
-        return m
+                m.d.comb += beat[f"format_{side}"].eq(getattr(ports, f"in_format_{side}"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from ..config import Bus, Reset, checked_ports
 from ..errors import UserError
 from ..formats import ELEMENT_FORMATS, SOURCE_FORMATS, Format
 from ..parameters import FormatLike, checked_blocks, checked_choices, checked_format, plain_value
@@ -41,6 +42,8 @@ class QuantizerConfig:
         With more than one, each block selects one by its index. A tuple afterwards.
     overflows : Overflow, str, or iterable of them
         With both, each block selects one likewise. A format without Inf and NaN saturates with either, and takes one only.
+    reset, bus : Reset or str, Bus or str
+        Reset and ports of the Verilog's top module, as for :class:`~mxmac.config.MacConfig`.
 
     Raises
     ------
@@ -56,6 +59,8 @@ class QuantizerConfig:
     lanes: int = 8
     rules: tuple[ScaleRule, ...] = (ScaleRule.RCEIL,)
     overflows: tuple[Overflow, ...] = (Overflow.SAT,)
+    reset: Reset = Reset.SYNC_HIGH
+    bus: Bus = Bus.PLAIN
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class QuantizerConfig:
         lanes: int = lanes,
         rules: ScaleRule | str | Iterable[ScaleRule | str] = rules,
         overflows: Overflow | str | Iterable[Overflow | str] = overflows,
+        reset: Reset | str = reset,
+        bus: Bus | str = bus,
     ) -> None:
         block, lanes = checked_blocks(block, lanes)
         normalised = {
@@ -75,6 +82,7 @@ class QuantizerConfig:
             "lanes": lanes,
             "rules": checked_choices("rules", rules, ScaleRule),
             "overflows": checked_choices("overflows", overflows, Overflow),
+            **checked_ports(reset, bus),
         }
         for name, value in normalised.items():
             object.__setattr__(self, name, value)
@@ -84,7 +92,8 @@ class QuantizerConfig:
 
     def as_dict(self) -> dict[str, object]:
         """Return the parameters that count, with names and values as on the command line."""
-        return self.parameters()
+        ports = {"reset": plain_value(QuantizerConfig.reset), "bus": plain_value(QuantizerConfig.bus)}
+        return {name: value for name, value in self.parameters().items() if ports.get(name) != value}
 
     def parameters(self) -> dict[str, object]:
         """Return all parameters, defaults included, with names and values as on the command line."""

@@ -1,5 +1,7 @@
 """The quantizer with plain ports, as integrators see it."""
 
+from typing import Any
+
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -67,20 +69,25 @@ class QuantizerTop(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.quantizer = quantizer = Quantizer(self.config)
+        self.connect(m, self.config, self)
+        return m
+
+    @staticmethod
+    def connect(m: Module, config: QuantizerConfig, ports: Any):
+        """Add the unit to a module, as the submodule ``quantizer``, and connect it to signals with the names of the ports."""
+        m.submodules.quantizer = quantizer = Quantizer(config)
         floats, elements = quantizer.i.payload, quantizer.o.payload
         m.d.comb += [
-            quantizer.i.valid.eq(self.in_valid),
-            self.in_ready.eq(quantizer.i.ready),
-            floats.data.as_value().eq(self.in_data),
-            floats.last.eq(self.in_last),
-            self.out_valid.eq(quantizer.o.valid),
-            quantizer.o.ready.eq(self.out_ready),
-            self.out_data.eq(elements.data.as_value()),
-            self.out_scale.eq(elements.scale),
-            self.out_last.eq(elements.last),
+            quantizer.i.valid.eq(ports.in_valid),
+            ports.in_ready.eq(quantizer.i.ready),
+            floats.data.as_value().eq(ports.in_data),
+            floats.last.eq(ports.in_last),
+            ports.out_valid.eq(quantizer.o.valid),
+            quantizer.o.ready.eq(ports.out_ready),
+            ports.out_data.eq(elements.data.as_value()),
+            ports.out_scale.eq(elements.scale),
+            ports.out_last.eq(elements.last),
         ]
         for name in ("rule", "overflow"):
-            if hasattr(self, f"in_{name}"):
-                m.d.comb += floats[name].eq(getattr(self, f"in_{name}"))
-        return m
+            if hasattr(ports, f"in_{name}"):
+                m.d.comb += floats[name].eq(getattr(ports, f"in_{name}"))

@@ -1,24 +1,20 @@
 """A MAC unit or a quantizer as a Verilog file with its manifest."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from amaranth.lib import wiring
-
 from .. import __version__
+from ..bus import bus_ports, bus_top, clock_name, reset_sentence
 from ..config import MacConfig
 from ..errors import UserError
 from ..files import written_together
-from ..mac.top import MacTop
 from ..mac.unit import unit_plan
 from ..primitives.credit_queue import queue_depth
-from ..primitives.ports import Port, with_clock
+from ..primitives.ports import Port
 from ..quantizer.config import QuantizerConfig
-from ..quantizer.top import QuantizerTop
 from ..quantizer.unit import quantizer_latency, results_queued
 from .companions import companion_files
 from .emit import component_verilog
@@ -78,8 +74,6 @@ def generate(config: MacConfig, top: str) -> Design:
     unit = unit_plan(config)
     plan = unit.accumulator
     return _design(
-        partial(MacTop, config),
-        MacTop.port_table(config),
         config,
         top,
         what="dot products of MX blocks",
@@ -98,8 +92,8 @@ def generate(config: MacConfig, top: str) -> Design:
         ],
         block=[
             f"A block is {config.block} pairs of elements in {config.beats} beats. A transfer happens at a rising edge "
-            "of clk with",
-            "valid and ready both high. Hold rst high for one cycle before use.",
+            f"of {clock_name(config)} with",
+            f"valid and ready both high. {reset_sentence(config)} before use.",
         ],
         note=plan.note,
     )
@@ -121,8 +115,6 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
     """
     latency = quantizer_latency(config)
     return _design(
-        partial(QuantizerTop, config),
-        QuantizerTop.port_table(config),
         config,
         top,
         what="conversion of floats to MX blocks",
@@ -139,7 +131,8 @@ def generate_quantizer(config: QuantizerConfig, top: str) -> Design:
         ],
         block=[
             f"A block is {config.block} elements in {config.beats} beats, in and out; in_last leaves none of them out.",
-            "A transfer happens at a rising edge of clk with valid and ready both high. Hold rst high for one cycle first.",
+            f"A transfer happens at a rising edge of {clock_name(config)} with valid and ready both high. "
+            f"{reset_sentence(config)} first.",
         ],
     )
 
@@ -172,8 +165,6 @@ def _interval(config: Config, clocks: int, **more: int) -> dict[str, int]:
 
 
 def _design(
-    make: Callable[[], wiring.Component],
-    table: Mapping[str, Port],
     config: Config,
     top: str,
     *,
@@ -187,10 +178,6 @@ def _design(
 
     Parameters
     ----------
-    make : callable
-        Makes the component with plain ports.
-    table : dict
-        Its ports in order.
     config : MacConfig or QuantizerConfig
     top : str
     what : str
@@ -205,7 +192,7 @@ def _design(
         As in ``Design``.
     """
     check_top_name(top)
-    ports = with_clock(table)
+    ports = bus_ports(config)
     if top in ports:
         raise UserError("top", f"must not be {top!r}, which is the name of a port; choose another name")
     described = "; ".join(
@@ -224,7 +211,7 @@ def _design(
         *block,
     ]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
-    text = comment + _WAIVERS + component_verilog(make(), top, port_order=list(table))
+    text = comment + _WAIVERS + component_verilog(bus_top(config), top, port_order=list(ports))
     return Design(text, manifest_of(config, top, ports, text, facts), note)
 
 

@@ -14,6 +14,8 @@ from .kit.report import shown
 from .kit.streams import IDLE, STALL
 from .kit.testbench import Agent, Testbench
 
+__all__ = ["QuantizerRun"]
+
 #: Beats of a normal run with one way of pausing.
 _BEATS = 1500
 #: Times that a quantizer is reset at work.
@@ -25,14 +27,14 @@ _RESETS = 8
 async def blocks(dut, idle, stall):
     """Blocks of all kinds, back to back but for the pauses of either side."""
     async with Testbench(dut, f"blocks, idle {idle}, stall {stall}") as bench:
-        await _Quantizer(bench, bench.settings.effort.scaled(_BEATS), idle=idle, stall=stall).run()
+        await QuantizerRun(bench, bench.settings.effort.scaled(_BEATS), idle=idle, stall=stall).run()
 
 
 @cocotb.test()
 async def one_beat_a_clock(dut):
     """The rate that the manifest states, across blocks."""
     async with Testbench(dut, "one_beat_a_clock") as bench:
-        quantizer = _Quantizer(bench, bench.settings.effort.scaled(_BEATS) // 4)
+        quantizer = QuantizerRun(bench, bench.settings.effort.scaled(_BEATS) // 4)
         await quantizer.run()
         quantizer.check_clocks()
 
@@ -42,7 +44,7 @@ async def alone(dut):
     """Blocks that nothing comes before or after: none waits for another to push it on."""
     async with Testbench(dut, "alone") as bench:
         for _ in range(bench.settings.effort.scaled(20)):
-            await _Quantizer(bench, 1, blocks=1, idle=bench.rng.choice(list(IDLE))).run()
+            await QuantizerRun(bench, 1, blocks=1, idle=bench.rng.choice(list(IDLE))).run()
 
 
 @cocotb.test()
@@ -51,12 +53,12 @@ async def reset_at_work(dut):
     async with Testbench(dut, "reset_at_work") as bench:
         beats = bench.settings.effort.scaled(_BEATS) // (2 * _RESETS)
         for stall in itertools.islice(itertools.cycle(STALL), _RESETS):
-            await _Quantizer(bench, beats, stall=stall).run(clocks=bench.rng.randint(1, beats))
+            await QuantizerRun(bench, beats, stall=stall).run(clocks=bench.rng.randint(1, beats))
             await bench.reset(1)
-            await _Quantizer(bench, beats, stall=stall).run()
+            await QuantizerRun(bench, beats, stall=stall).run()
 
 
-class _Quantizer:
+class QuantizerRun:
     """Some blocks, on their way through the quantizer.
 
     Parameters
@@ -83,7 +85,7 @@ class _Quantizer:
         codes, scales = expected_blocks(config, self._values, self._choices)
         self._codes = _packed(codes.reshape(-1, config.lanes), config.to.width)
         self._scales = scales.tolist()
-        chosen = [name for name in ("rule", "overflow") if hasattr(bench.dut, f"in_{name}")]
+        chosen = [name for name in ("rule", "overflow") if bench.ports.has(f"in_{name}")]
         self._source = bench.source("in", ("data", *chosen, "last"), idle=IDLE[idle](bench.rng))
         self._source.queue(self._beats(chosen))
         self._sink = bench.sink("out", ("data", "scale", "last"), self._on_result, stall=STALL[stall](bench.rng))

@@ -10,6 +10,7 @@ _PASSES = (
     "hierarchy -check -top {top}",
     "proc",
     "flatten",
+    "async2sync",
     "opt_expr",
     "opt_clean",
     "memory_collect",
@@ -21,7 +22,10 @@ _PASSES = (
 
 
 def main(verilog: str, top: str, btor: str):
-    """Read Verilog with Yosys, and write it as BTOR2. References into instances, ``unit.register``, are resolved."""
+    """Read Verilog with Yosys, and write it as BTOR2. References into instances, ``unit.register``, are resolved.
+
+    An asynchronous reset acts at once; it changes just after an edge of the clock, as all inputs do.
+    """
     design = ys.Design()
     for command in (f"read_verilog {verilog}", *(script.format(top=top) for script in _PASSES), f"write_btor {btor}"):
         ys.Pass.call(design, f"tee -q -o {btor}.log {command}")

@@ -20,7 +20,7 @@ from .specs.multiplier import multiplier_harness
 from .specs.queue import queue_harness
 from .specs.rounder import rounder_harness
 from .specs.scale_applier import scale_applier_harness
-from .specs.streams import answers_harness, credits_harness, held_harness, reset_harness
+from .specs.streams import answers_harness, credits_harness, held_harness, release_clocks, reset_harness
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
 from .specs.window_sum import window_accumulator_harness
 
@@ -118,7 +118,7 @@ def _held(config: MacConfig, text: str, name: str) -> Property:
 
 def _places(config: MacConfig, text: str, name: str) -> Property:
     harness, depth = credits_harness(config, text, TOP)
-    within = 4 * config.beats + 4
+    within = 4 * config.beats + 4 + release_clocks(config)
     return Property(name, "ports: no more taken in than there is room", Method.INDUCTION, depth, text + harness, within)
 
 
@@ -127,7 +127,8 @@ def _answers(config: MacConfig, text: str, name: str) -> Property:
     fixed = unit.latency == unit.latency_min
     harness, depth = answers_harness(config, text, TOP, fixed=fixed, within=_first_answer(config))
     method = Method.INDUCTION if fixed else Method.BOUNDED
-    return Property(name, "ports: one result for each in_last, in time", method, depth, text + harness, depth)
+    within = depth + release_clocks(config)
+    return Property(name, "ports: one result for each in_last, in time", method, depth, text + harness, within)
 
 
 def _reset(config: MacConfig, text: str, name: str) -> Property:
@@ -194,7 +195,7 @@ def specified_by(config: MacConfig) -> dict[str, str]:
 def _first_answer(config: MacConfig) -> int:
     """Return the cycles after a reset in which there can be an answer, and some more."""
     unit = unit_plan(config)
-    return (unit.latency_min if _proofs(config).depends else unit.latency) + 6
+    return (unit.latency_min if _proofs(config).depends else unit.latency) + 6 + release_clocks(config)
 
 
 def _makers(config: MacConfig) -> dict[str, _Maker]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.config import MacConfig
+from mxmac.config import MacConfig, with_plain_ports
 from mxmac.errors import HardwareError
 from mxmac.files import private_folder
 from mxmac.processes import Finished, failure, run_tool
@@ -89,7 +89,7 @@ class BulkUnit:
         text: str | None = None,
     ):
         self.config = config
-        self.design: Design = generate(config, "unit")
+        self.design: Design = generate(with_plain_ports(config), "unit")
         text = self.design.text if text is None else text
         defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):

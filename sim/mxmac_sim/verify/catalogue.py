@@ -188,6 +188,11 @@ _ACCUMULATORS: Mapping[Kind, Mapping[str, Callable[[MacConfig], Design]]] = {
 }
 
 
+def _of_reset(config: MacConfig | QuantizerConfig, *modules: str) -> tuple[str, ...]:
+    """Return the modules of a bench of a whole unit, and that of its reset if it is asynchronous."""
+    return (*modules, "asynchronous_reset") if config.reset.asynchronous else modules
+
+
 def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
     """Return a whole unit for its bench; ``more`` are members of the design."""
     unit = unit_plan(config)
@@ -197,12 +202,12 @@ def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
         "latency_reached": unit.accumulator.latency_reached,
         "results_queued": unit.results_queued,
     }
-    return Design(top, text, ("mac", "mac_ports"), parameters, **more)
+    return Design(top, text, _of_reset(config, "mac", "mac_ports"), parameters, **more)
 
 
 def quantizer_design(config: QuantizerConfig, top: str, text: str, **more: Any) -> Design:
     """Return a whole quantizer for its bench; ``more`` are members of the design."""
-    return Design(top, text, ("quantizer",), {"latency": quantizer_latency(config)}, **more)
+    return Design(top, text, _of_reset(config, "quantizer"), {"latency": quantizer_latency(config)}, **more)
 
 
 def unit_subject(config: MacConfig) -> Subject:

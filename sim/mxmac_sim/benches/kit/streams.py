@@ -6,7 +6,8 @@ rising edges ``n`` and ``n + 1``, and a transfer of clock ``n`` happens at the e
 
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
-from typing import Any
+
+from .ports import StreamPorts
 
 __all__ = ["IDLE", "STALL", "Pause", "Sink", "Source", "never"]
 
@@ -52,10 +53,7 @@ class Source:
 
     Parameters
     ----------
-    dut : cocotb handle
-        With the ports ``<prefix>_valid``, ``<prefix>_<field>`` and, unless the stream is always ready, ``<prefix>_ready``.
-    prefix : str
-    fields : sequence of str
+    ports : StreamPorts
     rng : Random
     idle : Pause
     interval : int
@@ -67,14 +65,11 @@ class Source:
         Clock of each transfer.
     """
 
-    def __init__(self, dut: Any, prefix: str, fields: Sequence[str], rng: Random, *, idle: Pause = never, interval: int = 1):
-        self._valid = getattr(dut, f"{prefix}_valid")
-        self._ready = getattr(dut, f"{prefix}_ready") if hasattr(dut, f"{prefix}_ready") else None
-        self._ports = [getattr(dut, f"{prefix}_{name}") for name in fields]
-        self._widths = [len(port) for port in self._ports]
+    def __init__(self, ports: StreamPorts, rng: Random, *, idle: Pause = never, interval: int = 1):
+        self._valid, self._ready, self._payload, self._widths = ports.valid, ports.ready, ports.payload, ports.widths
         self._rng, self._idle, self._interval = rng, idle, interval
         self._items: list[_Item] = []
-        self._shown: list[int | None] = [None] * len(self._ports)
+        self._shown: list[int | None] = [None] * len(self._payload)
         self._valid_now: bool | None = None
         self._waiting = False
         self.taken: list[int] = []
@@ -112,9 +107,10 @@ class Source:
             self._valid_now = offer
 
     def _show(self, item: Sequence[int]):
-        for index, (port, value) in enumerate(zip(self._ports, item, strict=True)):
+        for index, packed in enumerate(self._payload):
+            value = packed.pack(item, self._rng.getrandbits(packed.padding.bit_length()) if packed.padding else 0)
             if value != self._shown[index]:
-                port.value = value
+                packed.port.value = value
                 self._shown[index] = value
 
     def sample(self, clock: int):
@@ -129,9 +125,7 @@ class Sink:
 
     Parameters
     ----------
-    dut : cocotb handle
-    prefix : str
-    fields : sequence of str
+    ports : StreamPorts
     on_item : callable
         Called with the number of each item, the item, and the clock in which it was first offered.
     stall : Pause
@@ -145,16 +139,13 @@ class Sink:
 
     def __init__(
         self,
-        dut: Any,
-        prefix: str,
-        fields: Sequence[str],
+        ports: StreamPorts,
         on_item: Callable[[int, _Item, int], None],
         *,
         stall: Pause = never,
     ):
-        self._valid = getattr(dut, f"{prefix}_valid")
-        self._ready = getattr(dut, f"{prefix}_ready") if hasattr(dut, f"{prefix}_ready") else None
-        self._ports = [getattr(dut, f"{prefix}_{name}") for name in fields]
+        self._valid, self._ready, self._payload = ports.valid, ports.ready, ports.payload
+        self._fields = len(ports.widths)
         self._on_item, self._stall = on_item, stall
         self._taking: bool | None = None if self._ready is not None else True
         self._held: tuple[_Item, int] | None = None
@@ -179,7 +170,10 @@ class Sink:
         if not int(self._valid.value):
             assert self._held is None, f"an item went away at clock {clock} before it was taken"
             return
-        item = tuple(int(port.value) for port in self._ports)
+        fields = [0] * self._fields
+        for packed in self._payload:
+            packed.unpack(fields)
+        item = tuple(fields)
         if self._held is None:
             self._held = item, clock
         first, since = self._held

@@ -13,14 +13,15 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from mxmac.config import MacConfig
 
+from .ports import TopPorts
 from .report import Miss, Report, Test, progress_file
 from .settings import Settings
 from .streams import Pause, Sink, Source, never
 
-__all__ = ["Agent", "Testbench"]
+__all__ = ["PERIOD", "Agent", "Testbench"]
 
-#: Of the clock, in nanoseconds.
-_PERIOD = 10
+#: Period of the clock, in nanoseconds.
+PERIOD = 10
 #: Seconds between two notes of progress.
 _PROGRESS_INTERVAL = 0.2
 #: Cycles that an aborted run still takes, for the waveform to show them.
@@ -53,7 +54,7 @@ class Testbench:
     Parameters
     ----------
     dut : cocotb handle
-        Top module. Clock and reset are its ports ``clk`` and ``rst``; it has none if it is combinational.
+        Top module. It has neither clock nor reset if it is combinational.
     test : str
         Name of the test: with it, each draws random numbers of its own from the same seed.
 
@@ -61,6 +62,7 @@ class Testbench:
     -------
     settings : Settings
     report : Report
+    ports : TopPorts
     rng : random.Random
     numpy_rng : numpy.random.Generator
     clock : int
@@ -77,9 +79,10 @@ class Testbench:
         self.rng = Random(int(self.numpy_rng.integers(1 << 62)))
         self.clock = 0
         self._noted = self._started = time.perf_counter()
-        self._clocked = hasattr(dut, "clk")
+        self.ports = TopPorts(dut)
+        self._clocked = self.ports.clock is not None
         if self._clocked:
-            self._rising, self._falling = RisingEdge(dut.clk), FallingEdge(dut.clk)
+            self._rising, self._falling = RisingEdge(self.ports.clock), FallingEdge(self.ports.clock)
 
     @property
     def config(self) -> MacConfig:
@@ -90,7 +93,7 @@ class Testbench:
 
     async def __aenter__(self) -> "Testbench":
         if self._clocked:
-            Clock(self.dut.clk, _PERIOD, "ns").start()
+            Clock(self.ports.clock, PERIOD, "ns").start()
             await self.reset()
         return self
 
@@ -110,11 +113,19 @@ class Testbench:
 
     async def reset(self, clocks: int = 2):
         """Hold the reset for that many rising edges."""
-        if hasattr(self.dut, "rst"):
-            self.dut.rst.value = 1
-            for _ in range(clocks):
-                await self._rising
-            self.dut.rst.value = 0
+        self.ports.reset(True)
+        for _ in range(clocks):
+            await self._rising
+        self.ports.reset(False)
+
+    async def falling(self):
+        """Wait for the middle of a cycle."""
+        await self._falling
+
+    async def rising(self):
+        """Wait for the end of a cycle in which no agent takes part."""
+        await self._rising
+        self.clock += 1
 
     async def step(self, agents: Sequence[Agent]):
         """Let one cycle pass."""
@@ -131,7 +142,7 @@ class Testbench:
         """Let cycles pass until a port falls, without a look at any other."""
         started = get_sim_time("ns")
         await FallingEdge(port)
-        self.clock += round((get_sim_time("ns") - started) / _PERIOD)
+        self.clock += round((get_sim_time("ns") - started) / PERIOD)
 
     async def run(
         self,
@@ -211,8 +222,8 @@ class Testbench:
 
     def source(self, prefix: str, fields: Sequence[str], *, idle: Pause = never, interval: int = 1) -> Source:
         """Make a source of a stream of the top module."""
-        return Source(self.dut, prefix, fields, self.rng, idle=idle, interval=interval)
+        return Source(self.ports.stream(prefix, fields), self.rng, idle=idle, interval=interval)
 
     def sink(self, prefix: str, fields: Sequence[str], on_item, *, stall: Pause = never) -> Sink:
         """Make a sink of a stream of the top module."""
-        return Sink(self.dut, prefix, fields, on_item, stall=stall)
+        return Sink(self.ports.stream(prefix, fields), on_item, stall=stall)

@@ -6,12 +6,12 @@ ${helped}  output wire seen_two_owed,
   output wire [${count - 1}:0] got_owed,
   output wire [${count - 1}:0] got_waited
 );
-${outputs}${unit}
+${outputs}${unit}${restart}
   reg [${count - 1}:0] owed, waited;
   wire ends = in_valid && in_ready && in_last;
   wire taken = out_valid && out_ready;
   always @(posedge clk)
-    if (rst) begin
+    if (restart) begin
       owed <= 0;
       waited <= 0;
     end else begin

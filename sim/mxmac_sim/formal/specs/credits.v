@@ -7,13 +7,13 @@ ${inputs}  output wire given_answer,
   output wire [${bits}:0] want_free,
   output wire [${bits}:0] got_free
 );
-${outputs}${unit}${counters}
+${outputs}${unit}${restart}${counters}
   // Dot products that were taken in and whose results were not taken yet.
   reg [${bits}:0] owed;
   wire ends = in_valid && in_ready && in_last;
   wire taken = out_valid && out_ready;
   always @(posedge clk)
-    if (rst) owed <= 0;
+    if (restart) owed <= 0;
     else owed <= owed + ends - taken;
   // That there is no result which nobody asked for is another property.
   assign given_answer = !out_valid || owed != 0;

@@ -5,7 +5,7 @@ ${inputs}  output wire given_no_reset,
   output wire [${config.output.width + 5}:0] want_valid_status_data,
   output wire [${config.output.width + 5}:0] got_valid_status_data
 );
-${outputs}${unit}
+${outputs}${unit}${restart}
   reg [${config.output.width + 4}:0] before;
   reg waited;
   always @(posedge clk) begin

@@ -7,7 +7,7 @@ ${inputs}  output wire given_one_reset,
   output wire [1:0] got_ready_valid
 );
 ${outputs}${outputs_other}
-${unit}${other}${beats}
+${unit}${other}${restart}${beats}
   // A second reset would begin another run like this one, which starts from any state as it is.
   assign given_one_reset = !(rst && begun);
   reg begun;

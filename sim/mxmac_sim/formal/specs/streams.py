@@ -5,13 +5,24 @@ from mxmac.mac import unit_plan
 
 from ..harness import inner, instance, rendered
 
-__all__ = ["answers_harness", "credits_harness", "held_harness", "reset_harness"]
+__all__ = ["answers_harness", "credits_harness", "held_harness", "release_clocks", "reset_harness"]
+
+#: Cycles after an asynchronous reset in which the unit is still reset: docs/integration.md, "Reset".
+RELEASE_CLOCKS = 2
+#: What is claimed of an asynchronous reset; see ``_restart``.
+_RESTART_CLAIMS = "  output wire ok_restart,\n  output wire ok_rest,\n"
+
+
+def release_clocks(config: MacConfig) -> int:
+    """Return the cycles after a reset in which the unit is still reset."""
+    return RELEASE_CLOCKS if config.reset.asynchronous else 0
 
 
 def _signals(config: MacConfig, suffix: str = "") -> dict[str, str]:
     outputs = ("in_ready", "out_valid", "out_data", "out_status")
     names = ("in_valid", "in_a", "in_b", "in_scale_a", "in_scale_b", "in_last", "out_ready")
-    return {name: name for name in names} | {name: name + suffix for name in outputs}
+    reset = {"rst_n": "!rst"} if config.reset.active_low else {"rst": "rst"}
+    return {name: name for name in names} | {name: name + suffix for name in outputs} | reset
 
 
 def _inputs(config: MacConfig) -> str:
@@ -25,7 +36,7 @@ def _inputs(config: MacConfig) -> str:
   input wire [7:0] in_scale_b,
   input wire in_last,
   input wire out_ready,
-"""
+{_RESTART_CLAIMS if config.reset.asynchronous else ""}"""
 
 
 def _outputs(config: MacConfig, suffix: str = "") -> str:
@@ -41,14 +52,31 @@ def _ports(config: MacConfig, text: str, top: str) -> dict[str, str]:
         "inputs": _inputs(config),
         "outputs": _outputs(config),
         "unit": instance(text, top, "unit", _signals(config)),
+        "restart": _restart(config),
     }
+
+
+def _restart(config: MacConfig) -> str:
+    """Declare ``restart``: whether the registers of the unit are reset at the end of the cycle.
+
+    An asynchronous reset acts in the cycle in which it is asserted, and ``RELEASE_CLOCKS`` cycles longer. Both streams rest.
+    """
+    if not config.reset.asynchronous:
+        return "  wire restart = rst;\n"
+    return f"""{inner("unit.reset.stage0", 1)}{inner("unit.reset.held", 1)}
+  reg [{RELEASE_CLOCKS - 1}:0] since;
+  always @(posedge clk) since <= rst ? ~{RELEASE_CLOCKS}'d0 : since << 1;
+  wire restart = rst || since[{RELEASE_CLOCKS - 1}];
+  assign ok_restart = unit_reset_held == restart && unit_reset_stage0 == (rst || since[0]) && (restart || !since[0]);
+  assign ok_rest = !restart || !in_ready && !out_valid;
+"""
 
 
 def held_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
     """Harness of what is offered: it stays until it is taken; and after how many cycles what was before does not matter."""
     return (
         rendered("held", config=config, **_ports(config, text, top)),
-        1,
+        1 + release_clocks(config),
     )
 
 
@@ -91,14 +119,15 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
         on_their_way = latency - 2
         ones = " + ".join(f"way[{index}]" for index in range(on_their_way))
         queue = inner("unit.mac.results.waiting_count", (depth - 1).bit_length()) + inner("unit.mac.results.waiting_left", 1)
+        queue += inner("unit.mac.results.o__valid", 1)
         helps = f"""{queue}{_counters(bits)}
   reg [{on_their_way - 1}:0] way;
   always @(posedge clk)
-    if (rst) way <= 0;
+    if (restart) way <= 0;
     else way <= {{way[{on_their_way - 2}:0], ends}};
   wire [{count - 1}:0] ahead = {ones};
   // Help: where all that is owed is, and the counts of places and entries.
-  assign ok_all_found = owed == ahead + unit_mac_results_waiting_count + out_valid;
+  assign ok_all_found = owed == ahead + unit_mac_results_waiting_count + unit_mac_results_o__valid;
   assign ok_queue = unit_mac_results_waiting_left == (unit_mac_results_waiting_count != 0)
     && unit_mac_results_waiting_count <= {depth - 1};
   assign ok_places = unit_mac_result_count == {depth} - owed && owed <= {depth} && unit_mac_result_left == (owed != {depth})

@@ -1,0 +1,57 @@
+"""All tops pass their benches and proofs: every reset and every accumulator; and the benches find all mistakes in a reset."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from rich.console import Console
+
+from mxmac.config import Accumulator, MacConfig, Reset
+from mxmac.quantizer.config import QuantizerConfig
+from mxmac_sim.formal.console import prove_and_show
+from mxmac_sim.formal.properties import unit_properties
+from mxmac_sim.formal.prover import Prover, all_hold
+from prove_checks import CONFIG
+from tops import WRONG_RESET, mistaken, needs_icarus, run, whole
+
+TOPS = {
+    f"{reset.value}, {kind.value}": MacConfig(a="E2M1", b="E2M1", block=4, lanes=2, accumulator=kind, reset=reset)
+    for reset, kind in product(Reset, Accumulator)
+}
+#: Properties of the ports. Two units at a time are too much for the solver with some accumulators.
+PORTS = ("held", "places", "answers")
+
+
+@needs_icarus
+@pytest.mark.parametrize("config", TOPS.values(), ids=TOPS)
+def test_the_bench_of_the_whole_unit_passes(tmp_path, config):
+    assert run(tmp_path, config).passed
+
+
+@pytest.mark.parametrize("config", TOPS.values(), ids=TOPS)
+def test_properties_of_the_ports_are_proved(tmp_path, config):
+    makers = unit_properties(config, list(PORTS))
+    prover = Prover(tmp_path, jobs=1, timeout=3600)
+    assert all_hold(prove_and_show(prover, makers, "ports", Console(quiet=True)))
+
+
+@needs_icarus
+@pytest.mark.parametrize("reset", ["sync-low", "async-high"])
+def test_the_bench_of_a_quantizer_passes(tmp_path, reset):
+    assert run(tmp_path, QuantizerConfig(block=4, lanes=2, reset=reset)).passed
+
+
+@needs_icarus
+def test_a_reset_of_the_other_level_is_noticed(tmp_path):
+    config = replace(CONFIG, reset="sync-low")
+    text = mistaken(whole(config)[1].text, r"(assign \w+ = )~ rst_n;", r"\1rst_n;")
+    assert not run(tmp_path, config, "mac", text=text).passed
+
+
+@needs_icarus
+@pytest.mark.parametrize("mistake", WRONG_RESET)
+def test_the_bench_of_an_asynchronous_reset_finds_a_mistake(tmp_path, mistake):
+    config = replace(CONFIG, reset="async-high")
+    pattern, replacement, _ = WRONG_RESET[mistake]
+    text = mistaken(whole(config)[1].text, pattern, replacement)
+    assert not run(tmp_path, config, "asynchronous_reset", text=text).passed
