@@ -102,7 +102,8 @@ class BulkUnit:
             options += ["--trace-depth", str(trace_depth)] if trace_depth else []
         if text != self.design.text:
             # Compilers take very long for functions as long as those of a netlist.
-            options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "-CFLAGS", "-O1"]
+            options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "--output-split-ctrace", "1000"]
+            options += ["-CFLAGS", "-O1"]
         self._program = verilated(text, "unit", _DRIVER, options, folder, library=library)
 
     @property
