@@ -54,9 +54,8 @@ def yosys_says(file):
 
 
 def slang_says(file, capfd):
-    # By default it only warns of what is likely wrong. Every conversion is more than that, up to those of signedness, which
-    # are not avoidable: Verilog has signed expressions, and wires that are not.
-    arguments = ["slang", "--top", file.stem, "-Wextra", "-Wunused", "-Wconversion", "-Wno-sign-conversion", str(file)]
+    # By default it only warns of what is likely wrong. Conversions, also those of signedness, are more than that.
+    arguments = ["slang", "--top", file.stem, "-Wextra", "-Wunused", "-Wconversion", str(file)]
     driver = Driver()
     driver.addStandardArgs()
     assert driver.parseCommandLine(" ".join(arguments))

@@ -160,6 +160,7 @@ WAIVER = "// verilator lint_off DECLFILENAME\n"
 FLAWS = {
     "unused signal": ("  assign y = ~x;", "  wire [3:0] nobody = x;\n  assign y = ~x;"),
     "width of an expression": ("    y <= z;", "    y <= z[2:0];"),
+    "sign": ("  assign y = ~x;", "  wire signed [3:0] z = ~x;\n  assign y = z;"),
     "width of a port": (".x(x)", ".x(x[2:0])"),
     "undriven bit": ("  assign y = ~x;", "  assign y[2:0] = ~x[2:0];"),
     "undeclared module": ("unit_part part", "unit_parts part"),
@@ -168,6 +169,7 @@ FLAWS = {
 FINDS = {
     "unused signal": {"verilator", "slang"},
     "width of an expression": {"verilator", "slang"},
+    "sign": {"slang"},
     "width of a port": {"verilator", "slang", "yosys", "icarus"},
     "undriven bit": {"verilator", "yosys"},
     "undeclared module": {"verilator", "slang", "yosys", "icarus"},

@@ -16,6 +16,7 @@ from ..primitives.credit_queue import queue_depth
 from ..primitives.ports import Port
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.unit import quantizer_latency, results_queued
+from .comments import comment_of
 from .companions import companion_files
 from .emit import component_verilog
 from .manifest import Config, manifest_of, read_recipe
@@ -210,7 +211,7 @@ def _design(
         "",
         *block,
     ]
-    comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
+    comment = "".join(map(comment_of, lines))
     text = comment + _WAIVERS + component_verilog(bus_top(config), top, port_order=list(ports))
     return Design(text, manifest_of(config, top, ports, text, facts), note)
 

@@ -6,6 +6,7 @@ names lose what is no identifier, operands get the width of their result, and mo
 
 import re
 import sys
+from itertools import count
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -13,6 +14,7 @@ from amaranth.lib import wiring
 
 from ..files import private_folder
 from ..processes import run_tool
+from .statements import readable
 
 __all__ = ["component_verilog", "tidied"]
 
@@ -20,9 +22,9 @@ _YOSYS_SCRIPT = Path(__file__).with_name("yosys_pass.py")
 
 _MODULE = re.compile(r"^module (?P<name>\S+)\((?P<ports>[^)]*)\);\n(?P<body>.*?)^endmodule\n", re.M | re.S)
 _PORT = re.compile(r"^  (?P<direction>input|output) (?:\[(?P<msb>\d+):0\] )?(?P<name>\w+);\n", re.M)
-_DECLARATION = "^  (?P<kind>wire|reg) (?:signed )?(?:\\[\\d+:0\\] )?{name}(?: = (?P<init>[^;]+))?;\n"
+_DECLARATION = "^  (?P<kind>wire|reg) (?:\\[\\d+:0\\] )?{name}(?: = (?P<init>[^;]+))?;\n"
 _INSTANCE = re.compile(r"^  \w+ \w+ \(\n(?P<connections>(?:    \.\w+\(.*\),?\n)*)  \);\n", re.M)
-_INITIAL = re.compile(r"^(  reg (?:signed )?(?:\[\d+:0\] )?)(\w+) = ([^;]+);\n", re.M)
+_INITIAL = re.compile(r"^(  reg (?:\[\d+:0\] )?)(\w+) = ([^;]+);\n", re.M)
 
 
 def component_verilog(component: wiring.Component, name: str, *, port_order: list[str] | None = None) -> str:
@@ -38,10 +40,12 @@ def component_verilog(component: wiring.Component, name: str, *, port_order: lis
     port_order : list of str, optional
         Order of the top module's ports, without the clock and reset, which come first.
     """
-    return tidied(_through_yosys(rtlil.convert(component, name=name, emit_src=False), name), name, port_order=port_order)
+    return tidied(
+        _through_yosys(rtlil.convert(component, name=name, emit_src=False), name), name, port_order=port_order, fold=True
+    )
 
 
-def tidied(text: str, name: str, *, port_order: list[str] | None = None) -> str:
+def tidied(text: str, name: str, *, port_order: list[str] | None = None, fold: bool = False) -> str:
     """Return what Yosys has written with the top module first, modules that are the same once, and ports in their headers.
 
     Parameters
@@ -51,11 +55,14 @@ def tidied(text: str, name: str, *, port_order: list[str] | None = None) -> str:
         Of the top module, with which the names of all others start.
     port_order : list of str, optional
         As for :func:`component_verilog`.
+    fold : bool
+        Whether to fold expressions into each other and to wrap long lines: see :func:`~mxmac.verilog.statements.readable`.
+        Only for operands that have the width of their result.
     """
-    modules = [(match["name"], match["ports"], match["body"]) for match in _MODULE.finditer(text)]
+    modules = [(match["name"], match["ports"], _plain_words(match["body"])) for match in _MODULE.finditer(text)]
     modules.sort(key=lambda module: module[0] != name)
     order = ["clk", "rst", *(port_order or [])]
-    return "\n".join(_ansi(*module, order) for module in _merged(modules, name))
+    return "\n".join(_ansi(*module, order, fold=fold) for module in _merged(modules, name))
 
 
 def _through_yosys(source: str, top: str) -> str:
@@ -93,12 +100,26 @@ def _merged(modules: list[tuple[str, str, str]], top: str) -> list[tuple[str, st
     return [(shorter.get(name, name), ports, _rename(body, shorter)) for name, ports, body in modules]
 
 
+def _plain_words(body: str) -> str:
+    """Declare all wires without a sign, and rename those that Yosys escapes: ``before``, a keyword, becomes ``before_1``.
+
+    Expressions that depend on the sign of an operand state it.
+    """
+    body = re.sub(r"^  (wire|reg) signed ", r"  \1 ", body, flags=re.M)
+    for word in sorted(set(re.findall(r"\\(\w+) ", body))):
+        free = (f"{word}_{number}" for number in count(1))
+        new = next(name for name in free if not re.search(rf"\b{name}\b", body))
+        # The space that ends an escaped name comes before one that would be there anyway.
+        body = re.sub(rf"\\{word} ", new, body)
+    return body
+
+
 def _rename(body: str, names: dict[str, str]) -> str:
     """Rename the modules that a body instantiates."""
     return re.sub(r"^  (\w+) (?=\w+ \($)", lambda match: f"  {names.get(match[1], match[1])} ", body, flags=re.M)
 
 
-def _ansi(name: str, ports: str, body: str, order: list[str]) -> str:
+def _ansi(name: str, ports: str, body: str, order: list[str], *, fold: bool) -> str:
     """Write one module with its ports declared in its header, and initial values in statements of their own."""
     found = {match["name"]: match for match in _PORT.finditer(body)}
     names = sorted(found, key=lambda port: (order.index(port) if port in order else len(order), _numerically(port)))
@@ -116,7 +137,14 @@ def _ansi(name: str, ports: str, body: str, order: list[str]) -> str:
         header.append(f"  {match['direction']:<6} {kind:<4} {vector}{port}")
     body = _INSTANCE.sub(lambda match: match[0].replace(match["connections"], _in_order(match["connections"])), body)
     body = _INITIAL.sub(lambda match: f"{match[1]}{match[2]};\n  initial {match[2]} = {match[3]};\n", body)
-    return f"module {name} (\n" + ",\n".join(header) + "\n);\n" + "".join(initial) + body + "endmodule\n"
+    return (
+        f"module {name} (\n"
+        + ",\n".join(header)
+        + "\n);\n"
+        + "".join(initial)
+        + (readable(body, names) if fold else body)
+        + "endmodule\n"
+    )
 
 
 def _numerically(name: str) -> list[str | int]:

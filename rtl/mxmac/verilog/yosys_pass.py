@@ -203,6 +203,8 @@ def _widen(module, cell):
         for port in "AB":
             if cell.hasPort(ys.IdString(f"\\{port}")):
                 widen(port, width("Y"))
+                # Of operands as wide as the result, the sign does not matter any more.
+                cell.setParam(ys.IdString(f"\\{port}_SIGNED"), ys.Const(0, 1))
     elif kind in _SHIFTS:
         widen("A", width("Y"))
         if width("Y") < width("A"):

@@ -1,0 +1,159 @@
+"""Text that reviewers can read: short lines, names for all wires, and the same hardware as before it was made so."""
+
+import re
+from functools import cache
+from itertools import product
+
+import pytest
+from amaranth.back import rtlil
+from pyosys import libyosys as ys
+
+from linters import slang_says, written
+from mxmac.config import Accumulator, MacConfig
+from mxmac.formats import ELEMENT_FORMATS
+from mxmac.mac.top import MacTop
+from mxmac.quantizer.config import Overflow, QuantizerConfig, ScaleRule
+from mxmac.verilog import emit, generate, generate_quantizer
+from mxmac.verilog.statements import readable
+
+ALL = tuple(ELEMENT_FORMATS.values())
+UNITS = {f"{kind.value}, {lanes}": MacConfig(accumulator=kind, lanes=lanes) for kind, lanes in product(Accumulator, (1, 4))}
+UNITS["all formats at run time"] = MacConfig(a=ALL, b=ALL, lanes=1, accumulator=Accumulator.FP32)
+UNITS["window at a fixed place, DSP"] = MacConfig(
+    b="E5M2", lanes=2, accumulator=Accumulator.WINDOW, window_lsb=-40, multiplier="dsp", pipeline=1
+)
+UNITS["quantizer"] = QuantizerConfig(lanes=2)
+UNITS["quantizer with all options"] = QuantizerConfig(
+    to="E5M2", source="BF16", lanes=1, block=16, rules=tuple(ScaleRule), overflows=tuple(Overflow)
+)
+
+
+@cache
+def text_of(name):
+    config = UNITS[name]
+    return (generate_quantizer if isinstance(config, QuantizerConfig) else generate)(config, "unit").text
+
+
+each_unit = pytest.mark.parametrize("name", UNITS)
+
+
+@each_unit
+def test_no_line_is_longer_than_120_characters(name):
+    assert max(map(len, text_of(name).splitlines())) <= 120
+
+
+@each_unit
+def test_every_wire_has_a_name_and_no_name_is_escaped(name):
+    assert not re.findall(r"\b_\d+_\b", text_of(name))
+    assert "\\" not in text_of(name)
+
+
+@each_unit
+def test_no_bit_is_written_out_several_times_in_a_row(name):
+    text = " ".join(text_of(name).split())
+    assert not re.search(r"(?:\{ ?|, )(\w+(?:\[[\d:]+\])?), \1[, }]", text)
+
+
+@each_unit
+def test_slang_finds_no_change_of_sign(name, tmp_path, capfd):
+    assert slang_says(written(tmp_path, text_of(name)), capfd) == ""
+
+
+# The statements of a module.
+
+
+def test_a_wire_that_is_read_once_is_folded_into_its_reader():
+    body = "  wire _0_;\n  wire y;\n  assign _0_ = a & b;\n  assign y = _0_ | c;\n"
+    assert readable(body, "abc") == "  wire y;\n  assign y = (a & b) | c;\n"
+
+
+def test_a_wire_of_which_a_part_is_read_is_named_after_its_reader():
+    body = "  wire [3:0] _0_;\n  wire y;\n  assign _0_ = a + b;\n  assign y = _0_[3];\n"
+    assert readable(body, "ab") == "  wire [3:0] y_sum;\n  wire y;\n  assign y_sum = a + b;\n  assign y = y_sum[3];\n"
+
+
+def test_a_wire_that_many_read_is_named_after_the_first():
+    reads = "".join(f"  assign y{number} = _0_ | c;\n" for number in range(4))
+    body = readable("  wire _0_;\n  assign _0_ = a & b;\n" + reads, "abc")
+    assert "  wire y0_and;\n  assign y0_and = a & b;\n" in body
+    assert "  assign y3 = y0_and | c;\n" in body
+
+
+def test_the_next_value_and_the_enable_of_a_register_are_named_so():
+    reads = "".join(f"  assign y{number} = _0_ ^ _1_;\n" for number in range(4))
+    body = "  wire _0_;\n  wire _1_;\n  assign _0_ = a & b;\n  assign _1_ = a | b;\n"
+    register = "  always @(posedge clk)\n    if (rst) r <= 1'h0;\n    else if (_1_) r <= _0_;\n"
+    assert "else if (r_enable) r <= r_next;" in readable(body + register + reads, "ab")
+
+
+def test_a_name_that_is_taken_gets_a_number():
+    body = "  wire [3:0] _0_;\n  assign _0_ = a + b;\n  assign y = _0_[3];\n"
+    assert "  wire [3:0] y_sum_2;\n" in readable(body, ["a", "b", "y_sum"])
+
+
+def test_wires_with_the_same_driver_are_one():
+    reads = "".join(f"  assign y{number} = _{number % 2}_[1:0];\n" for number in range(4))
+    body = readable("  wire [3:0] _0_;\n  wire [3:0] _1_;\n  assign _0_ = a + b;\n  assign _1_ = a + b;\n" + reads, "ab")
+    assert body.count("a + b") == body.count("wire") == 1
+
+
+# The same hardware.
+
+SMALL = MacConfig(a="E2M1", b="E2M1", block=4, lanes=2, accumulator=Accumulator.WINDOW, window=24, window_guard=4)
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """The text with the expressions of Yosys, and the one made of it."""
+    raw = emit._through_yosys(rtlil.convert(MacTop(SMALL), name="unit", emit_src=False), "unit")
+    return emit.tidied(raw, "unit"), emit.tidied(raw, "unit", fold=True)
+
+
+def modules(text):
+    return re.findall(r"^module (\w+)", text, re.M)
+
+
+def differences(texts, folder):
+    """Names of the modules that are not proved to be the same, each with the modules inside it as black boxes."""
+    names = modules(texts[1])
+    return [name for name in names if not same(name, texts, names, folder)]
+
+
+def same(name, texts, names, folder):
+    design = ys.Design()
+
+    def call(command):
+        ys.Pass.call(design, f"tee -q -o {folder}/log {command}")
+
+    for side, text in zip(("gold", "gate"), texts, strict=True):
+        (folder / f"{side}.v").write_text(text)
+        call(f"read_verilog {folder}/{side}.v")
+        for other in modules(text):
+            if other != name:
+                call(f"delete {other}")
+        for command in ("proc", "memory_collect", "memory_map", "opt_expr", "opt_clean", f"rename {name} {side}"):
+            call(command)
+        call(f"design -stash {side}")
+    for command in (
+        *(f"design -copy-from {side} -as {side} {side}" for side in ("gold", "gate")),
+        *("equiv_make gold gate equiv", "hierarchy -top equiv", "opt_clean", "equiv_struct", "equiv_simple -undef"),
+        "equiv_induct -undef -seq 2",
+    ):
+        call(command)
+    call("equiv_status")
+    return " 0 are unproven" in (folder / "log").read_text()
+
+
+def test_the_text_is_proved_to_be_the_same_hardware_as_before(texts, tmp_path):
+    assert differences(texts, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "right", "wrong"),
+    [("unit__mac_datapath_scale_sum", " + ", " - "), ("unit__mac_datapath_multiplier_element_product", " & ", " | ")],
+)
+def test_an_operator_that_differs_is_found(texts, tmp_path, module, right, wrong):
+    before, after = texts
+    start = after.index(f"module {module} (")
+    assert right in after[start : after.index("endmodule", start)]
+    assert not same(module, (before, after[:start] + after[start:].replace(right, wrong, 1)), modules(after), tmp_path)
