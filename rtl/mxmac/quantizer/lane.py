@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..formats import SCALE_NAN, SCALE_WIDTH, Specials
 from ..primitives.bits import add_with_carry, delay, register
+from ..primitives.shared import shared
 from .config import QuantizerConfig
 from .rules import Overflow, ScaleRule
 
@@ -80,6 +81,9 @@ class ElementPreparer(wiring.Component):
         super().__init__({"code": In(config.source.width), **choice, "key": Out(key_layout(config)), "prepared": Out(layout)})
 
     def elaborate(self, platform):
+        return shared(platform, self, self.config, self._elaborated)
+
+    def _elaborated(self) -> Module:
         m = Module()
         source = self.config.source
         man, exp, neg = self.code[: source.man_bits], self.code[source.man_bits : -1], self.code[-1]
@@ -202,6 +206,9 @@ class ElementEncoder(wiring.Component):
         )
 
     def elaborate(self, platform):
+        return shared(platform, self, self.config, self._elaborated)
+
+    def _elaborated(self) -> Module:
         m = Module()
         config, prepared = self.config, self.prepared
         # Clock 1: distance of the exponent from emin.

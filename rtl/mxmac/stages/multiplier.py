@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Out
 
 from ..config import MacConfig, MultiplierKind
 from ..primitives.bits import delay, register
+from ..primitives.shared import shared
 from ..primitives.up_shifter import UpShifter, ones_layout, up_shifter_clocks
 from .layouts import SPECIALS
 from .product import PRODUCT_CLOCKS, ElementProduct, decoded_pair, element_ports, exp_bits, sig_bits
@@ -69,6 +70,9 @@ class Multiplier(wiring.Component):
         super().__init__({**element_ports(config), **outputs})
 
     def elaborate(self, platform):
+        return shared(platform, self, self.config, self._elaborated)
+
+    def _elaborated(self) -> Module:
         m = Module()
         if self.config.multiplier is MultiplierKind.DSP:
             self._multiply_integers(m)

@@ -9,11 +9,11 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from ..files import private_folder
 from ..processes import run_tool
+from .convert import converted
 from .statements import readable
 
 __all__ = ["component_verilog", "tidied"]
@@ -40,9 +40,7 @@ def component_verilog(component: wiring.Component, name: str, *, port_order: lis
     port_order : list of str, optional
         Order of the top module's ports, without the clock and reset, which come first.
     """
-    return tidied(
-        _through_yosys(rtlil.convert(component, name=name, emit_src=False), name), name, port_order=port_order, fold=True
-    )
+    return tidied(_through_yosys(converted(component, name), name), name, port_order=port_order, fold=True)
 
 
 def tidied(text: str, name: str, *, port_order: list[str] | None = None, fold: bool = False) -> str:
