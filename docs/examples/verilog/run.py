@@ -10,8 +10,8 @@ from pathlib import Path
 BUILD = Path("build")
 #: Units by their names, with their options.
 UNITS = {
-    "precise": "--a E4M3 --b E4M3 --lanes 16 --accumulator exact",
-    "coarse": "--a E2M1 --b E4M3 --lanes 8 --accumulator window",
+    "precise": "--a E4M3 --b E4M3 --lanes 16 --accumulator exact --reset async-low",
+    "coarse": "--a E2M1 --b E4M3 --lanes 8 --accumulator window --reset async-low",
 }
 LISTS = [word for name in UNITS for word in ("-F", f"{name}.f")]
 SOURCES = [f"{name}{suffix}" for name in UNITS for suffix in (".v", "_wrapper.sv")]

@@ -1,11 +1,12 @@
 // Two differently configured units: E4M3 with 16 lanes, and E2M1 by E4M3 with 8. Their results leave through one stream.
+// The reset is active low and asynchronous; the units release it inside.
 //
 // Units, packages and wrappers are the files that run.py lets mxmac generate.
 module two_units
   import precise_pkg::*, coarse_pkg::*;
 (
   input  logic clk,
-  input  logic rst,
+  input  logic rst_n,
 
   input  logic precise_valid,
   output logic precise_ready,
@@ -27,13 +28,13 @@ module two_units
   coarse_result_t coarse_result;
 
   precise_wrapper precise (
-    .clk, .rst,
+    .clk, .rst_n,
     .in_valid(precise_valid), .in_ready(precise_ready), .in_beat(precise_beat),
     .out_valid(precise_done), .out_ready(out_ready && out_precise), .out_result(precise_result)
   );
 
   coarse_wrapper coarse (
-    .clk, .rst,
+    .clk, .rst_n,
     .in_valid(coarse_valid), .in_ready(coarse_ready), .in_beat(coarse_beat),
     .out_valid(coarse_done), .out_ready(out_ready && !out_precise), .out_result(coarse_result)
   );
@@ -48,15 +49,16 @@ module two_units
   assign out_data = out_precise ? precise_result.data : coarse_result.data;
   assign out_status = out_precise ? precise_result.status : coarse_result.status;
 
-  always_ff @(posedge clk) begin
-    if (rst) begin
+  always_ff @(posedge clk or negedge rst_n) begin
+    if (!rst_n) begin
       turn <= 1'b0;
       waiting <= 1'b0;
+      waiting_precise <= 1'b0;
     end else begin
       if (out_valid && out_ready) turn <= !out_precise;
       waiting <= out_valid && !out_ready;
+      waiting_precise <= out_precise;
     end
-    waiting_precise <= out_precise;
   end
 
 endmodule

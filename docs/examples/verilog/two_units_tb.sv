@@ -8,7 +8,7 @@ module two_units_tb;
 
   localparam int DOTS = 40;
 
-  logic clk = 1'b0, rst = 1'b1;
+  logic clk = 1'b0, rst_n = 1'b0;
   logic precise_valid = 1'b0, coarse_valid = 1'b0, precise_ready, coarse_ready;
   logic out_valid, out_ready = 1'b0, out_precise;
   logic [31:0] out_data;
@@ -35,8 +35,8 @@ module two_units_tb;
 
   always @(posedge clk) begin
     cycles <= cycles + 1;
-    if (cycles > 1) rst <= 1'b0;
-    if (!rst) begin
+    if (cycles > 1) rst_n <= 1'b1;
+    if (rst_n) begin
       precise_beats <= precise_beats + (precise_valid && precise_ready ? 1 : 0);
       coarse_beats <= coarse_beats + (coarse_valid && coarse_ready ? 1 : 0);
       precise_valid <= precise_beats + (precise_valid && precise_ready ? 1 : 0) < 2 * DOTS;

@@ -26,7 +26,7 @@ from mxmac_sim.simulators.toolchain import VERILATOR, environment
 UNITS = {
     "unit": MacConfig(a="E2M1", b=["E2M1", "E4M3"], block=4, lanes=2, accumulator="window", output="bf16"),
     "Unit_One": MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, accumulator="window"),
-    "quant": QuantizerConfig(to="E2M1", block=2, lanes=2, rules=["floor", "even"]),
+    "quant": QuantizerConfig(to="E2M1", block=2, lanes=2, rules=["floor", "even"], reset="async-low"),
 }
 each_unit = pytest.mark.parametrize("top", UNITS)
 

@@ -13,10 +13,10 @@ from testbench_checks import commands, run_testbench, written
 UNITS = {
     "exact": MacConfig(a="E2M1", b="E2M1", block=4, lanes=2),
     "window, formats at run time": MacConfig(a=["E2M1", "E4M3"], b="E3M2", block=2, lanes=1, accumulator="window"),
-    "fp32": MacConfig(a="E2M1", b="INT8", block=2, lanes=2, accumulator="fp32", output="fp16"),
+    "fp32": MacConfig(a="E2M1", b="INT8", block=2, lanes=2, accumulator="fp32", output="fp16", reset="sync-low"),
     "long blocks": MacConfig(a="E2M1", b="E2M1", block=512, lanes=1, accumulator="window"),
     "quantizer": QuantizerConfig(to="E4M3", block=4, lanes=2, rules=["floor", "even"], overflows=["sat", "ovf"]),
-    "quantizer of one lane": QuantizerConfig(source="bf16", to="E2M1", block=1, lanes=1),
+    "quantizer of one lane": QuantizerConfig(source="bf16", to="E2M1", block=1, lanes=1, reset="async-high"),
 }
 SMALLEST = MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, accumulator="window", window=24, window_guard=0)
 
