@@ -23,6 +23,7 @@ from ..benches.kit.report import Report, report_file
 from ..benches.kit.settings import Effort, Settings
 from ..simulators.builds import LOG, build_failure, built, check_compiler
 from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from ..simulators.waves import write_save_file
 from .catalogue import Design
 
 __all__ = ["SIMULATORS", "WAVES", "BenchRun", "Runner", "config_slug"]
@@ -207,8 +208,10 @@ class Runner:
             try:
                 problem = self._simulate(design, settings, program, shown / _RUN_LOG, waves)
                 report = Report.read(place) if report_file(place).exists() else Report()
-                on_end(place)
                 dump = place / WAVES[self.simulator]
+                if dump.suffix == ".vcd" and dump.exists():
+                    write_save_file(dump)
+                on_end(place)
                 return BenchRun(report, problem, shown / _RUN_LOG, shown / dump.name if waves and dump.exists() else None)
             finally:
                 publish(place, shown)

@@ -15,6 +15,7 @@ from mxmac.processes import Processes, failure
 from ..benches.kit.report import progress_file
 from ..benches.kit.settings import Effort
 from ..simulators.toolchain import VERILATOR, environment
+from ..simulators.waves import write_save_file
 from .catalogue import Design, Subject
 from .runner import WAVES, BenchRun, Runner, config_slug
 
@@ -174,6 +175,8 @@ class Verification:
             if (folder / dump).exists():
                 with written_whole(path) as temporary:
                     shutil.copyfile(folder / dump, temporary)
+                if path.suffix == ".vcd" and not path.with_suffix(".gtkw").exists():
+                    write_save_file(path)
 
         design = self.subject.benches[name]()
         return self._runner.run(name, design, config, seed=self.seed, effort=Effort.QUICK, waves=True, on_end=copy)
