@@ -51,9 +51,11 @@ class Accumulator(Enum):
     FP32 = "fp32"
 
 
-#: Parameters of :class:`MacConfig` that apply to one accumulator only.
+#: Parameters of :class:`MacConfig` that do not apply to every accumulator, by those that have them.
 ACCUMULATOR_PARAMETERS: Mapping[Accumulator, tuple[str, ...]] = {
+    Accumulator.EXACT: ("addend",),
     Accumulator.WINDOW: ("window", "window_guard", "window_lsb"),
+    Accumulator.FP32: ("addend",),
 }
 
 

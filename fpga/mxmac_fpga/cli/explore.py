@@ -108,7 +108,7 @@ def explore(
         [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), accumulators
     ):
         parameters: dict[str, Any] = {"a": [a], "b": [b], "lanes": count, "accumulator": kind}
-        # Options of one accumulator are for the units that have it.
+        # Options that not every accumulator has are for the units that have them.
         parameters |= dict.fromkeys(special.difference(ACCUMULATOR_PARAMETERS.get(kind, ())))
         try:
             config = stored_for(name, make_config(**parameters), context)

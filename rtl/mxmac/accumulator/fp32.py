@@ -13,6 +13,7 @@ from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ..stages.layouts import SPECIALS, STATUS, result_layout, scaled_block_layout
 from ..stages.rounder import Rounder
 from ..stages.scale_sum import specials_of_block
+from .addend import addend_port, addend_queue, addend_specials
 from .narrower import FP32, NARROW_CLOCKS, Fp32Narrower
 from .plan import Kind, Plan, block_queue_depth
 
@@ -131,6 +132,8 @@ class Fp32Accumulator(wiring.Component):
 
     Members
     -------
+    addend : In(stream.Signature(config.addend.width, always_ready=True))
+        What the sum of a dot product starts from, before its first block; absent if that is always +0.
     i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
         No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
     taken : Out(1)
@@ -145,6 +148,7 @@ class Fp32Accumulator(wiring.Component):
         self._field = max(config.block_sum_bits - 1, FP32.sig_bits) + 3
         super().__init__(
             {
+                **addend_port(config),
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "taken": Out(1),
                 "o": Out(stream.Signature(result_layout(FP32), always_ready=True)),
@@ -157,6 +161,7 @@ class Fp32Accumulator(wiring.Component):
         front = fp32_latency(config) - fp32_add_clocks(config) - QUEUE_CLOCKS
         scaled = self._next_block(m)
         valid = delay_valid(m, self.taken, front, name="valid")
+        self._last_taken = scaled.block.dot_last
         last = delay(m, scaled.block.dot_last, front, name="last")
         specials = delay(m, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value(), front, name="specials")
         specials = data.View(SPECIALS, specials)
@@ -232,6 +237,26 @@ class Fp32Accumulator(wiring.Component):
             round_in.specials.neg_inf.eq(seen.neg_inf | (infinite & neg)),
         ]
         self._write_back(m, block, rounder, acc)
+        if config.addend is not None:
+            self._load(m, acc)
+
+    def _load(self, m: Module, acc: _Sum):
+        """Start from the addend, in the cycle before the first block of a dot product is compared with the sum.
+
+        That is the cycle in which the last result is written back, or a later one.
+        """
+        wait = fp32_latency(self.config) - fp32_add_clocks(self.config) - QUEUE_CLOCKS - 1
+        addends = addend_queue(m, self.addend, blocks=self.queue, delayed=1 + wait // fp32_add_clocks(self.config))
+        first = Signal(init=1, name="first")
+        with m.If(self.taken):
+            m.d.sync += first.eq(self._last_taken)
+        m.d.comb += addends.ready.eq(delay_valid(m, self.taken & first, wait, name="load"))
+        with m.If(addends.valid & addends.ready):
+            m.d.sync += [
+                acc.code.eq(addends.payload),
+                acc.flags.eq(Const(0, STATUS.size)),
+                acc.seen.eq(addend_specials(addends.payload).as_value()),
+            ]
 
     def _compare(self, m: Module, block: _NormalBlock, acc: _Sum) -> tuple[_Pair, Signal]:
         """Order the sum and the block by their exponents, and return the distance between these, too: clock 1.
@@ -342,5 +367,5 @@ def fp32_plan(config: MacConfig, queue: int | None = None) -> Plan:
         dot_interval=add,
         result_interval=add,
         queue=places,
-        rate=rate,
+        rate=rate if config.addend is None else (*rate, "An addend is loaded and takes no cycle."),
     )

@@ -46,6 +46,8 @@ class Plan:
         Sustained initiation interval of whole blocks.
     dot_interval : int
         Worst-case sustained initiation interval of dot products with fewer beats than that.
+    addend_interval : int
+        Cycles that a dot product takes besides those of its blocks, for its addend.
     result_interval : int
         Initiation interval of dot products that the queue of results is designed for.
     queue : int
@@ -71,6 +73,7 @@ class Plan:
     dot_interval: int
     result_interval: int
     latency_reached: bool = True
+    addend_interval: int = 0
     queue: int = 0
     scale_lead: int = 0
     whole_blocks: bool = False

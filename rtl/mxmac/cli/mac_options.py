@@ -58,6 +58,10 @@ _MultiplierOption = Annotated[
 ]
 _PipelineOption = Annotated[int, _option(help="Pipeline depth: 1 for the lowest latency, 3 for the highest clock.")]
 _ResetOption = Annotated[str, reset_option(_PANEL)]
+_AddendOption = Annotated[
+    str | None,
+    _option(help="Format of a number added to each dot product: fp32; not for the window.", autocompletion=one_of(["fp32"])),
+]
 
 
 def config_from(
@@ -74,6 +78,7 @@ def config_from(
     multiplier: _MultiplierOption = "lut",
     pipeline: _PipelineOption = 2,
     reset: _ResetOption = "sync-high",
+    addend: _AddendOption = None,
 ) -> MacConfig:
     """Build a :class:`~mxmac.config.MacConfig` from command-line options; commands get them by ``with_options_of``.
 
@@ -96,6 +101,7 @@ def config_from(
         multiplier=multiplier,
         pipeline=pipeline,
         reset=reset,
+        addend=addend,
     )
 
 

@@ -43,6 +43,8 @@ class Datapath(wiring.Component):
     i : In(stream.Signature(beat_in_layout(config), always_ready=True))
     block_first : In(1)
         Whether the beat is the first of its block.
+    dot_first : In(1)
+        Whether the beat is the first of its dot product; absent without addends.
     block_end : In(1)
         The block ends: with the beat that comes now, or with the one before if none comes. Then ``i.payload.last`` says
         whether the dot product ends, too.
@@ -58,6 +60,7 @@ class Datapath(wiring.Component):
             {
                 "i": In(stream.Signature(beat_in_layout(config), always_ready=True)),
                 "block_first": In(1),
+                **({} if config.addend is None else {"dot_first": In(1)}),
                 "block_end": In(1),
                 **({"block_taken": Out(1)} if self.plan.queue else {}),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
@@ -131,6 +134,11 @@ class Datapath(wiring.Component):
                 first.i.valid.eq(block_adder.o.valid),
                 first.i.payload.block.eq(block_adder.o.payload),
                 first.i.payload.scale.eq(scale),
+            ]
+        if self.config.addend is not None:
+            m.d.comb += [
+                first.addend.valid.eq(self.i.valid & self.dot_first),
+                first.addend.payload.eq(self.i.payload.addend),
             ]
         if self.plan.queue:
             m.d.comb += self.block_taken.eq(first.taken)

@@ -25,6 +25,7 @@ class MacTop(wiring.Component):
     Members
     -------
     in_valid, in_ready, in_a, in_b, in_scale_a, in_scale_b, in_last : the stream of beats
+    in_addend : code that is added, there only if the unit has addends
     in_format_a, in_format_b : formats of the elements, there only with more than one to choose from
     out_valid, out_ready, out_data, out_status : the stream of results
     """
@@ -58,6 +59,9 @@ class MacTop(wiring.Component):
                     In(range(len(operand.formats))),
                     f"format of {side}: {names}; read on the first beat of a block",
                 )
+        if config.addend is not None:
+            about = f"{config.addend.name} number that is added; read on the first beat of a dot product"
+            ports["in_addend"] = Port(In(config.addend.width), about)
         return ports | {
             "in_last": Port(In(1), "last beat of the dot product; missing elements of the block are zero"),
             "out_valid": Port(Out(1), "a result is offered, and held until it is taken", Role.VALID),
@@ -94,3 +98,5 @@ class MacTop(wiring.Component):
         for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
             if operand.selectable:
                 m.d.comb += beat[f"format_{side}"].eq(getattr(ports, f"in_format_{side}"))
+        if config.addend is not None:
+            m.d.comb += beat.addend.eq(ports.in_addend)

@@ -112,6 +112,11 @@ class MacUnit(wiring.Component):
                 name="block",
             )
 
+        if config.addend is not None:
+            dot_first = Signal(init=1)
+            with m.If(taken):
+                m.d.sync += dot_first.eq(self.i.payload.last)
+            m.d.comb += datapath.dot_first.eq(dot_first)
         wiring.connect(m, datapath.o, queue.i)
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m

@@ -31,6 +31,8 @@ def beat_in_layout(config: MacConfig) -> data.StructLayout:
         Format of the elements; there only with more than one, and counts on the first beat of a block.
     last : 1
         Whether the beat ends the dot product.
+    addend : config.addend.width
+        Code that is added to the dot product; there only if the unit has addends, and counts on its first beat.
     """
     members = {
         "a": data.ArrayLayout(config.operand_a.width, config.lanes),
@@ -42,6 +44,8 @@ def beat_in_layout(config: MacConfig) -> data.StructLayout:
     for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
         if operand.selectable:
             members[f"format_{side}"] = range(len(operand.formats))
+    if config.addend is not None:
+        members["addend"] = config.addend.width
     return data.StructLayout(members)
 
 

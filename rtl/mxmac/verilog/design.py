@@ -81,7 +81,12 @@ def generate(config: MacConfig, top: str) -> Design:
         facts={
             "latency": unit.latency,
             "latency_min": unit.latency_min,
-            "initiation_interval": _interval(config, plan.block_interval, clocks_per_dot=plan.dot_interval),
+            "initiation_interval": _interval(
+                config,
+                plan.block_interval,
+                clocks_per_dot=plan.dot_interval,
+                **({} if config.addend is None else {"clocks_per_addend": plan.addend_interval}),
+            ),
             "results_queued": unit.results_queued,
             "limits": dict(plan.limits),
         },

@@ -49,7 +49,8 @@ async def one_beat_a_clock(dut):
             unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=blocks), bench)))
             await unit.run()
             count = sum(len(dot.a) for dot in unit.dots)
-            unit.check_clocks((count - 1) * plan.block_interval + config.beats - 1)
+            waits = (len(unit.dots) - 1) * plan.addend_interval
+            unit.check_clocks((count - 1) * plan.block_interval + config.beats - 1 + waits)
         if not plan.queue:
             unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=(1,), last_beats=1), bench)))
             await unit.run()

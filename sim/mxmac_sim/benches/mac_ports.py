@@ -72,7 +72,7 @@ async def ends_of_the_latency(dut):
         parameters = bench.settings.parameters
         latencies: dict[int, str] = {}
         for dot in latency_dots(bench.config, bench.numpy_rng):
-            run = StreamRun(bench, [dot], alone=True)
+            run = StreamRun(bench, [dot], alone=True, addends=False)
             await run.run()
             latencies |= dict.fromkeys(run.latencies, dot.kind)
         limits = {"latency_min": min(latencies)} | ({"latency": max(latencies)} if parameters["latency_reached"] else {})

@@ -24,7 +24,7 @@ from .specs.streams import answers_harness, credits_harness, held_harness, relea
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
 from .specs.window_sum import window_accumulator_harness
 
-__all__ = ["TOP", "Property", "all_pairings", "specified_by", "unit_properties", "unit_text"]
+__all__ = ["TOP", "Property", "all_pairings", "left_out", "specified_by", "unit_properties", "unit_text"]
 
 #: Name of the unit's top module.
 TOP = "unit"
@@ -137,7 +137,9 @@ def _reset(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _exact_makers(config: MacConfig) -> dict[str, _Maker]:
-    words: dict[str, _Maker] = {"exact_words": _exact_words} if config.storage is Storage.LUTRAM else {}
+    # Its harness follows blocks from their queue, the only terms of a sum without addends.
+    proved = config.storage is Storage.LUTRAM and config.addend is None
+    words: dict[str, _Maker] = {"exact_words": _exact_words} if proved else {}
     return {**words, "rounder": _rounder}
 
 
@@ -206,6 +208,8 @@ def _makers(config: MacConfig) -> dict[str, _Maker]:
     makers |= {"block": _block, **_proofs(config).stages(config)}
     if accumulator_plan(config).queue:
         makers["block_queue"] = _queue("accumulator_queue", "blocks")
+    if config.addend is not None:
+        makers["addend_queue"] = _queue("accumulator_addends", "addends")
     makers["result_queue"] = _queue("mac_results", "results")
     makers |= {"held": _held, "places": _places, "answers": _answers}
     if not _proofs(config).depends:
@@ -252,6 +256,13 @@ def unit_properties(
         return make
 
     return {name: maker(name) for name in makers if not names or name in names}
+
+
+def left_out(config: MacConfig) -> list[str]:
+    """Return properties that are not proved of a unit because of its addends, each in a line that says why."""
+    if config.addend is None or "exact_words" not in _makers(MacConfig.from_dict({**config.parameters(), "addend": None})):
+        return []
+    return ["exact_words does not apply: its harness takes blocks for the only terms of a sum, and this unit adds addends, too"]
 
 
 def all_pairings(like: MacConfig) -> Iterator[tuple[str, Callable[[], Property]]]:

@@ -84,6 +84,10 @@ int main(int argc, char** argv) {
     unit->clk = 0;
     unit->rst = 1;
     unit->in_valid = 0;
+#ifdef ADDEND
+    // Nothing is added.
+    unit->in_addend = 0;
+#endif
     unit->out_ready = 0;
     for (int i = 0; i < 2; i++) {
         eval();

@@ -95,6 +95,8 @@ class BulkUnit:
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
             if operand.selectable:
                 defines[f"FORMAT_{side}"] = 1
+        if config.addend is not None:
+            defines["ADDEND"] = 1
         flags = " ".join(f"-D{name}={value}" for name, value in defines.items())
         options = ["-CFLAGS", f"-O2 -std=c++17 {flags}"]
         if waves:

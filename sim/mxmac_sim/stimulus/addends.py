@@ -1,9 +1,16 @@
 """Addends of dot products: corner cases, random ones of any magnitude, and those that a sum cancels."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADDENDS", "addends_near", "random_addends"]
+from mxmac.config import MacConfig
+
+from .dots import Dot, expected_results
+
+__all__ = ["ADDENDS", "addends_near", "random_addends", "with_addends"]
 
 _Codes = NDArray[np.uint32]
 
@@ -45,3 +52,15 @@ def addends_near(sums: NDArray[np.uint32], rng: np.random.Generator) -> _Codes:
     codes = opposite.astype(np.int64) + step
     # No step goes from one sign to the other.
     return np.where(codes >> 31 == opposite.astype(np.int64) >> 31, codes, opposite).astype(np.uint32)
+
+
+def with_addends(dots: Sequence[Dot], config: MacConfig, rng: np.random.Generator) -> list[Dot]:
+    """Return dot products with addends, if the configuration has any: a third are zero, and a third cancel or nearly so."""
+    if config.addend is None or not dots:
+        return list(dots)
+    # The exact sums without an addend, in binary32.
+    exact = MacConfig(a=config.a, b=config.b, block=config.block, lanes=config.lanes)
+    sums = np.array([code for code, _ in expected_results(dots, exact)], np.uint32)
+    choices = [np.zeros(len(dots), np.uint32), addends_near(sums, rng), random_addends(rng, len(dots))]
+    codes = np.choose(rng.integers(0, 3, len(dots)), choices)
+    return [replace(dot, addend=code) for dot, code in zip(dots, codes.tolist(), strict=True)]

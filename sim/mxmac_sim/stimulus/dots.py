@@ -32,6 +32,8 @@ class Dot:
         Indices into the formats of the configuration.
     last_beats : int
         Beats of the last block. Its missing elements must be code 0.
+    addend : int
+        Code that is added, if the configuration has addends.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Dot:
     format_a: NDArray[np.intp]
     format_b: NDArray[np.intp]
     last_beats: int
+    addend: int = 0
 
     @staticmethod
     def of(
@@ -78,6 +81,8 @@ class Dot:
     def operands(self, config: MacConfig) -> dict[str, str]:
         """Operands in words: codes of each block, and the values of its elements without the scale."""
         words = {"kind": self.kind, "beats": f"{self.beats(config)}"}
+        if config.addend is not None:
+            words["addend"] = f"{config.addend.name} 0x{self.addend:08x} ({np.uint32(self.addend).view(np.float32)!s})"
         for block in range(len(self.a)):
             for side, formats in (("a", config.a), ("b", config.b)):
                 fmt = formats[getattr(self, f"format_{side}")[block]]
@@ -91,13 +96,15 @@ class Dot:
 def beat_fields(config: MacConfig) -> tuple[str, ...]:
     """Names of the input's fields that a configuration has."""
     choices = [f"format_{side}" for side, formats in (("a", config.a), ("b", config.b)) if len(formats) > 1]
-    return "a", "b", "scale_a", "scale_b", *choices, "last"
+    addend = () if config.addend is None else ("addend",)
+    return "a", "b", "scale_a", "scale_b", *choices, *addend, "last"
 
 
 def beats_of(dot: Dot, config: MacConfig, rng: np.random.Generator) -> list[tuple[int, ...]]:
     """Return the fields ``beat_fields(config)`` of each beat of a dot product.
 
-    Scales and formats count on the first beat of a block only, and bits above a narrow code never: they are random.
+    Scales and formats count on the first beat of a block only, an addend on the first beat of all, and bits above a narrow code
+    never: they are random.
     """
     count = dot.beats(config)
     columns = [
@@ -109,6 +116,8 @@ def beats_of(dot: Dot, config: MacConfig, rng: np.random.Generator) -> list[tupl
     for formats, choice in ((config.a, dot.format_a), (config.b, dot.format_b)):
         if len(formats) > 1:
             columns.append(_of_block(choice, config, len(formats), rng))
+    if config.addend is not None:
+        columns.append([dot.addend, *rng.integers(0, 1 << config.addend.width, count - 1).tolist()])
     last = [0] * (count - 1) + [1]
     return list(zip(*(column[:count] for column in columns), last, strict=True))
 
@@ -141,6 +150,8 @@ def expected_results(dots: Sequence[Dot], config: MacConfig) -> list[tuple[int, 
             name: np.stack([getattr(dots[index], name) for index in indices])
             for name in ("a", "scale_a", "b", "scale_b", "format_a", "format_b")
         }
+        if config.addend is not None:
+            fields["addend"] = np.array([dots[index].addend for index in indices], np.uint32)
         data, status = golden.dot(config=config, **fields)
         for index, code, flags in zip(indices, data.tolist(), status.tolist(), strict=True):
             results[index] = code, flags

@@ -8,6 +8,7 @@ import numpy as np
 from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
+from ..stimulus.addends import with_addends
 from ..stimulus.directed_dots import directed_dots
 from ..stimulus.dots import Dot, beat_fields, beats_of, expected_results
 from ..stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
@@ -46,6 +47,7 @@ def _mac(config: MacConfig, rng: np.random.Generator) -> Vectors:
         beats += chosen[index].beats(config)
         if beats <= _BEATS or len(dots) < _LEAST:
             dots.append(chosen[index])
+    dots = with_addends(dots, config, rng)
     names = beat_fields(config)
     return Vectors(
         [dict(zip(names, values, strict=True)) for dot in dots for values in beats_of(dot, config, rng)],

@@ -26,7 +26,7 @@ from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.emit import component_verilog
 
-from .flat import Flat, WithRepeats, WithScaleAhead
+from .flat import Flat, WithRepeats, WithScaleAhead, WithZeroAddends
 
 __all__ = ["Design", "Subject", "quantizer_design", "quantizer_subject", "unit_design", "unit_subject"]
 
@@ -107,8 +107,9 @@ def _scale_sum(_: MacConfig) -> Design:
 
 
 def _stage(config: MacConfig, name: str) -> Any:
-    """Return a stage of the accumulator, with few places for blocks."""
-    return accumulator_plan(config, queue=_QUEUE).stages[name]()
+    """Return a stage of the accumulator, with few places for blocks, and without addends."""
+    stage = accumulator_plan(config, queue=_QUEUE).stages[name]()
+    return WithZeroAddends(stage) if hasattr(stage, "addend") else stage
 
 
 def _scale_applier(config: MacConfig) -> Design:

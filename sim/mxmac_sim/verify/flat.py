@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from mxmac.primitives.bits import delay, delay_valid
 from mxmac.stages.layouts import scaled_block_layout
 
-__all__ = ["Flat", "WithRepeats", "WithScaleAhead"]
+__all__ = ["Flat", "WithRepeats", "WithScaleAhead", "WithZeroAddends"]
 
 #: Most times that a block comes in a row.
 _REPEATS = 1 << 16
@@ -101,6 +101,42 @@ class WithScaleAhead(wiring.Component):
             dut.i.valid.eq(delay_valid(m, self.i.valid, self._clocks, name="valid")),
             dut.i.payload.as_value().eq(delay(m, self.i.payload.block.as_value(), self._clocks, name="block")),
         ]
+        wiring.connect(m, dut.o, wiring.flipped(self.o))
+        return m
+
+
+class WithZeroAddends(wiring.Component):
+    """An accumulator that takes addends, with an addend of zero for each dot product, before its blocks: it changes nothing.
+
+    Parameters
+    ----------
+    accumulator : wiring.Component
+        With ``config``, ``queue``, ``addend``, ``i``, ``taken`` and ``o``.
+
+    Members
+    -------
+    i, taken, o
+        As of the accumulator.
+    """
+
+    def __init__(self, accumulator: Any):
+        self._accumulator = accumulator
+        self.config, self.queue = accumulator.config, accumulator.queue
+        members = accumulator.signature.members
+        super().__init__({name: members[name] for name in ("i", "taken", "o")})
+
+    def elaborate(self, platform):  # noqa: D102 - builds the component
+        m = Module()
+        m.submodules.dut = dut = self._accumulator
+        # With the end of each dot product one for the next, and one more as soon as none ends.
+        begun = Signal()
+        ends = self.i.valid & self.i.payload.block.dot_last
+        m.d.sync += begun.eq(begun | ~ends)
+        m.d.comb += [
+            dut.addend.valid.eq(~begun | ends),
+            self.taken.eq(dut.taken),
+        ]
+        wiring.connect(m, wiring.flipped(self.i), dut.i)
         wiring.connect(m, dut.o, wiring.flipped(self.o))
         return m
 

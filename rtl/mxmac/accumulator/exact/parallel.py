@@ -19,11 +19,12 @@ from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.rounder import rounder_of
 from ...stages.scale_sum import specials_of_block
+from ..addend import Term, addend_port, addend_queue, addend_term
 from ..plan import Kind, Plan, block_queue_depth
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words
-from .words import EXACT_LIMITS, EXACT_RANGE, GROWTH, exact_total_exp_min, exact_total_layout, exact_words, word_bits
+from .words import GROWTH, exact_limits, exact_range, exact_total_exp_min, exact_total_layout, exact_words, word_bits
 
 __all__ = ["ExactAccumulator", "exact_latency", "parallel_exact_plan"]
 
@@ -37,8 +38,8 @@ _PART_BITS = 28
 
 
 def _spaced(config: MacConfig) -> bool:
-    """Return whether blocks leave the queue at most every other cycle; then they still catch up after a wait."""
-    return config.beats > 2
+    """Return whether terms are added at most every other cycle; then blocks still catch up after a wait."""
+    return config.beats > (2 if config.addend is None else 3)
 
 
 def _slots(config: MacConfig) -> int:
@@ -56,7 +57,8 @@ def _parts(config: MacConfig) -> list[slice]:
 def _dot_clocks(config: MacConfig) -> int:
     """Return the most cycles that the carry propagation of a dot product takes, for scales from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
-    wait = max(0, split_clocks(config) + _WRITE_CLOCKS + 2 - config.beats) if _slots(config) == 2 else 0
+    addend = 0 if config.addend is None else 1 + _spaced(config)
+    wait = max(0, split_clocks(config) + _WRITE_CLOCKS + 2 + addend - config.beats) if _slots(config) == 2 else 0
     return exact_words(config) + 1 + wait
 
 
@@ -68,6 +70,20 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
     fixed = QUEUE_CLOCKS + split_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
     # A block that is cut short may follow too soon upon the one before.
     return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
+
+
+def _addend_interval(config: MacConfig) -> int:
+    """Return the cycles that a dot product takes for its addend: blocks of several beats leave one free."""
+    return int(config.addend is not None and config.beats == 1)
+
+
+def _addend_rate(config: MacConfig) -> tuple[str, ...]:
+    """Return what an addend costs, as a line of the header."""
+    if config.addend is None:
+        return ()
+    if _addend_interval(config):
+        return ("With its addend, a dot product takes one cycle more than it has beats.",)
+    return ("An addend takes no cycle from the beats.",)
 
 
 class _SplitBlock(NamedTuple):
@@ -140,6 +156,8 @@ class ExactAccumulator(wiring.Component):
 
     Members
     -------
+    addend : In(stream.Signature(config.addend.width, always_ready=True))
+        The addend of a dot product, before its first block; absent if there are none.
     i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
         No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
     taken : Out(1)
@@ -151,6 +169,7 @@ class ExactAccumulator(wiring.Component):
         self.config, self.queue = config, queue
         super().__init__(
             {
+                **addend_port(config),
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "taken": Out(1),
                 "o": Out(stream.Signature(exact_total_layout(config), always_ready=True)),
@@ -169,14 +188,11 @@ class ExactAccumulator(wiring.Component):
         room = Signal()
         next_slot = Signal.like(slot, name="slot_after")
         m.d.comb += next_slot.eq(Mux(slot == slots - 1, 0, slot + 1))
-        m.d.comb += [
-            queue.o.ready.eq(room),
-            self.taken.eq(queue.o.valid & queue.o.ready),
-        ]
-        scaled = queue.o.payload
-        ends = self.taken & scaled.block.dot_last
-        with m.If(self.taken):
-            m.d.sync += first.eq(scaled.block.dot_last)
+        m.d.comb += self.taken.eq(queue.o.valid & queue.o.ready)
+        term, adds = self._next_term(m, queue.o, room)
+        ends = self.taken & queue.o.payload.block.dot_last
+        with m.If(adds):
+            m.d.sync += first.eq(term.last)
         with m.If(ends):
             m.d.sync += slot.eq(next_slot)
 
@@ -184,15 +200,44 @@ class ExactAccumulator(wiring.Component):
         add = Signal(
             data.StructLayout({"slot": len(slot), "first": 1, "last": 1, "specials": SPECIALS}),
         )
-        fields = Cat(slot, first, scaled.block.dot_last, specials_of_block(scaled.block.specials, scaled.scale.nan).as_value())
+        fields = Cat(slot, first, term.last, term.specials.as_value())
         m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
-        add_valid = delay_valid(m, self.taken, clocks, name="add_valid")
-        parts, word = split_into_words(m, config, scaled)
+        add_valid = delay_valid(m, adds, clocks, name="add_valid")
+        parts, word = split_into_words(m, config, term.sum, term.exp)
         drained = self._add(m, _SplitBlock(add_valid, add, parts, word))
         _, free = count_nonzero(m, drained, ends, slots, slots, "free")
         # None is added then to a word that is still being written.
-        m.d.sync += room.eq(free & ~self.taken if _spaced(config) else free)
+        m.d.sync += room.eq(free & ~adds if _spaced(config) else free)
         return m
+
+    def _next_term(self, m: Module, blocks: stream.Interface, room: Signal) -> tuple[Term, Value]:
+        """Return the term that comes next, an addend or a block, and whether it is added now; an addend of zero never is."""
+        scaled = blocks.payload
+        specials = specials_of_block(scaled.block.specials, scaled.scale.nan)
+        block = Term(sum=scaled.block.sum, exp=scaled.scale.exp, last=scaled.block.dot_last, specials=specials)
+        if self.config.addend is None:
+            m.d.comb += blocks.ready.eq(room)
+            return block, self.taken
+        addends = addend_queue(m, self.addend, blocks=self.queue)
+        addend, zero = addend_term(self.config, addends.payload)
+        pending = Signal(init=1, name="addend_pending")
+        begins = Signal(name="addend_taken")
+        m.d.comb += [
+            blocks.ready.eq(room & ~pending),
+            addends.ready.eq(room & pending),
+            begins.eq(addends.valid & addends.ready),
+        ]
+        with m.If(begins):
+            m.d.sync += pending.eq(0)
+        with m.Elif(self.taken & block.last):
+            m.d.sync += pending.eq(1)
+        term = Term(
+            sum=Mux(pending, sign_extend(addend.sum, self.config.term_bits), sign_extend(block.sum, self.config.term_bits)),
+            exp=Mux(pending, addend.exp, block.exp),
+            last=block.last & ~pending,
+            specials=data.View(SPECIALS, Mux(pending, addend.specials.as_value(), specials.as_value())),
+        )
+        return term, self.taken | (begins & ~zero)
 
     def _add(self, m: Module, block: _SplitBlock) -> Value:
         """Add the parts of a block to their words, and drain the words of a finished dot product.
@@ -366,13 +411,15 @@ def parallel_exact_plan(config: MacConfig, queue: int | None = None) -> Plan:
         stages={"accumulator": partial(ExactAccumulator, config, queue=places), "rounder": rounder},
         latency=(least + rounding, most + rounding),
         block_interval=config.beats,
+        addend_interval=_addend_interval(config),
         dot_interval=most_dot,
         result_interval=max(_LEAST_DOT_CLOCKS, min(config.beats, most_dot)),
         queue=places,
         rate=(
             f"One beat a cycle, sustained, if dot products have {most_dot} beats or more. A shorter one may take longer than",
             f"its beats to be carried out, but {most_dot} cycles at most; the fewer the closer its scales lie.",
+            *_addend_rate(config),
         ),
-        range=EXACT_RANGE,
-        limits=EXACT_LIMITS,
+        range=exact_range(config),
+        limits=exact_limits(config),
     )

@@ -9,18 +9,19 @@ from enum import Enum
 from functools import partial
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...config import EXACT_BLOCKS, MacConfig
-from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
+from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register, sign_extend
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
+from ..addend import Term, addend_port, addend_queue, addend_term
 from ..plan import Kind, Plan, block_queue_depth
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
-from .words import EXACT_LIMITS, EXACT_RANGE
+from .words import exact_limits, exact_range
 
 __all__ = ["SERIAL_WORD_BITS", "SerialExact", "serial_exact_latency", "serial_exact_plan"]
 
@@ -64,13 +65,13 @@ class _Written:
 
 def _words(config: MacConfig) -> int:
     """Words that hold the sum, sign included."""
-    largest = EXACT_BLOCKS * (1 << (config.block_sum_bits - 1 + config.scale_sum_max))
+    largest = EXACT_BLOCKS * (1 << (config.term_bits - 1 + config.scale_sum_max))
     return -(-(largest.bit_length() + 1) // SERIAL_WORD_BITS)
 
 
 def _block_words(config: MacConfig) -> int:
     """Words that a block falls into, wherever it lies."""
-    return -(-(config.block_sum_bits + SERIAL_WORD_BITS - 1) // SERIAL_WORD_BITS)
+    return -(-(config.term_bits + SERIAL_WORD_BITS - 1) // SERIAL_WORD_BITS)
 
 
 def _result_words(config: MacConfig) -> int:
@@ -89,7 +90,8 @@ def serial_exact_latency(config: MacConfig, *, queue: int) -> tuple[int, int]:
     block, dot = _clocks(config)
     rounding = serial_rounder_clocks(config.output, _CHUNK_BITS)
     least = _BLOCK_CLOCKS + _DOT_CLOCKS + 2 * _block_words(config) + SERIAL_WORD_BITS // _CHUNK_BITS
-    return QUEUE_CLOCKS + least + rounding, QUEUE_CLOCKS + queue * block + dot + rounding
+    terms = queue + (config.addend is not None)
+    return QUEUE_CLOCKS + least + rounding, QUEUE_CLOCKS + terms * block + dot + rounding
 
 
 class SerialExact(wiring.Component):
@@ -108,6 +110,8 @@ class SerialExact(wiring.Component):
 
     Members
     -------
+    addend : In(stream.Signature(config.addend.width, always_ready=True))
+        The addend of a dot product, before its first block; absent if there are none.
     i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
         No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
     taken : Out(1)
@@ -120,6 +124,7 @@ class SerialExact(wiring.Component):
         self.config, self.queue = config, queue
         super().__init__(
             {
+                **addend_port(config),
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "taken": Out(1),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
@@ -131,7 +136,6 @@ class SerialExact(wiring.Component):
         config = self.config
         m.submodules.queue = queue = CreditQueue(shape=scaled_block_layout(config), depth=self.queue)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
-        scaled = queue.o.payload
         m.d.comb += self.taken.eq(queue.o.ready)
         words, result_words = _words(config), _result_words(config)
         m.submodules.rounder = rounder = SerialRounder(
@@ -155,11 +159,11 @@ class SerialExact(wiring.Component):
         m.d.sync += [word.eq(read.data), word_index.eq(index)]
 
         written = _Written(words)
-        first_word = scaled.scale.exp >> (SERIAL_WORD_BITS.bit_length() - 1)
-        done = self._add(m, scaled, state, index, word, word_index, first_word, written, write)
-        m.d.comb += queue.o.ready.eq(state == _State.TAKE)
+        term, waits, takes_block = self._next_term(m, queue.o, state)
+        first_word = term.exp >> (SERIAL_WORD_BITS.bit_length() - 1)
+        done = self._add(m, term, state, index, word, word_index, first_word, written, write)
+        m.d.comb += queue.o.ready.eq(takes_block)
         specials = Signal(SPECIALS)
-        of_block = specials_of_block(scaled.block.specials, scaled.scale.nan)
         down = (state == _State.FIND) | (state == _State.BELOW)
         m.d.sync += index.eq(index + Mux(down, -1, 1))
         with m.Switch(state):
@@ -167,7 +171,7 @@ class SerialExact(wiring.Component):
                 # A block far above what is there already: the words between have to be written, too.
                 apart = ~written.empty & (first_word > written.highest)
                 m.d.sync += index.eq(Mux(apart, written.highest, first_word))
-                with m.If(queue.o.valid):
+                with m.If(waits):
                     m.d.sync += state.eq(_State.ADD)
                 with m.If(written.empty):
                     m.d.sync += specials.eq(0)
@@ -176,13 +180,40 @@ class SerialExact(wiring.Component):
             with m.Case(_State.TAKE):
                 m.d.sync += [
                     index.eq(written.highest),
-                    specials.eq(specials.as_value() | of_block.as_value()),
-                    state.eq(Mux(scaled.block.dot_last, _State.FIND, _State.IDLE)),
+                    specials.eq(specials.as_value() | term.specials.as_value()),
+                    state.eq(Mux(term.last, _State.FIND, _State.IDLE)),
                 ]
         self._hand_out(m, rounder, state, index, word, word_index, written, specials)
         return m
 
-    def _add(self, m: Module, scaled, state, index, word, word_index, first_word, written, write) -> Value:
+    def _next_term(self, m: Module, blocks: stream.Interface, state: Signal) -> tuple[Term, Value, Value]:
+        """Return the term that comes next, an addend or a block, whether it is there, and whether it is a block that is taken.
+
+        An addend of zero is passed over.
+        """
+        scaled = blocks.payload
+        specials = specials_of_block(scaled.block.specials, scaled.scale.nan)
+        block = Term(sum=scaled.block.sum, exp=scaled.scale.exp, last=scaled.block.dot_last, specials=specials)
+        taking = state == _State.TAKE
+        if self.config.addend is None:
+            return block, blocks.valid, taking
+        addends = addend_queue(m, self.addend, blocks=self.queue)
+        addend, zero = addend_term(self.config, addends.payload)
+        pending = Signal(init=1, name="addend_pending")
+        m.d.comb += addends.ready.eq(pending & (taking | ((state == _State.IDLE) & zero)))
+        with m.If(addends.valid & addends.ready):
+            m.d.sync += pending.eq(0)
+        with m.Elif(taking & block.last):
+            m.d.sync += pending.eq(1)
+        term = Term(
+            sum=Mux(pending, sign_extend(addend.sum, self.config.term_bits), sign_extend(block.sum, self.config.term_bits)),
+            exp=Mux(pending, addend.exp, block.exp),
+            last=block.last & ~pending,
+            specials=data.View(SPECIALS, Mux(pending, addend.specials.as_value(), specials.as_value())),
+        )
+        return term, Mux(pending, addends.valid & ~zero, blocks.valid), taking & ~pending
+
+    def _add(self, m: Module, term: Term, state, index, word, word_index, first_word, written, write) -> Value:
         """Add the block in ``ADD``; whether nothing changes any more above the word that is written now."""
         done = Signal()
         adding = delay_valid(m, (state == _State.ADD) & ~done, 1, name="adding")
@@ -190,10 +221,10 @@ class SerialExact(wiring.Component):
         below = Signal(reset_less=True)
         above = Signal(reset_less=True)
         m.d.sync += [below.eq(index < written.lowest), above.eq(written.empty | (index > written.highest))]
-        chunk, exhausted = self._block_word(m, scaled.block.sum, state, index == first_word)
+        chunk, exhausted = self._block_word(m, term.sum, state, index == first_word)
         # Then both as they are to be added.
         lower = register(m, chunk[1:], name="block_word_below")
-        shamt = scaled.scale.exp[: SERIAL_WORD_BITS.bit_length() - 1]
+        shamt = term.exp[: SERIAL_WORD_BITS.bit_length() - 1]
         kept = Mux(above, written.neg.replicate(SERIAL_WORD_BITS), Mux(below, 0, word))
         kept = register(m, kept, name="kept")
         addend = register(m, funnel_up(lower, chunk, shamt), name="addend")
@@ -211,7 +242,7 @@ class SerialExact(wiring.Component):
         ]
         m.d.sync += [carry.eq(total[-1] & summing), extends_below.eq(adding & (extends_below | below))]
 
-        sign, out, neg = scaled.block.sum[-1], total[-1], written.neg
+        sign, out, neg = term.sum[-1], total[-1], written.neg
         with m.If(summing & delay(m, exhausted, 1, name="exhausted")):
             # Above is the sign, so what is added there leaves all of it alike, or one more word has to be written.
             m.d.comb += done.eq(Mux(above, (neg != sign) | (out == sign), (out == sign) & ~below))
@@ -321,13 +352,18 @@ def serial_exact_plan(config: MacConfig, queue: int | None = None) -> Plan | Non
         latency=serial_exact_latency(config, queue=places),
         latency_reached=False,
         block_interval=config.beats,
-        dot_interval=block + dot,
+        dot_interval=block * (1 if config.addend is None else 2) + dot,
         result_interval=config.beats,
         queue=places,
         rate=(
             "One beat a cycle, sustained, if scales lie close together. Otherwise a block may take longer than its beats,",
             f"but {block} cycles at most, and the last one of a dot product {dot} more.",
+            *(
+                []
+                if config.addend is None
+                else ["An addend other than zero takes as long as a block, beside the beats of the first one."]
+            ),
         ),
-        range=EXACT_RANGE,
-        limits=EXACT_LIMITS,
+        range=exact_range(config),
+        limits=exact_limits(config),
     )

@@ -1,7 +1,6 @@
 """Barrel shift of a block to its words in an exact sum, by the lower bits of its scale."""
 
 from amaranth.hdl import Cat, Module, Mux, Value
-from amaranth.lib import data
 
 from ...config import MacConfig
 from ...primitives.bits import delay, register, shift_left_stage
@@ -20,7 +19,7 @@ def split_clocks(config: MacConfig) -> int:
     return 1 + -(-_fine_levels(config) // config.shift_levels)
 
 
-def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[list[Value], Value]:
+def split_into_words(m: Module, config: MacConfig, term: Value, exp: Value) -> tuple[list[Value], Value]:
     """Shift a block left within its words; return the addends of the even and the odd word, and the index of the lower one.
 
     The last level, by half a word, and the choice which of the two is the lower word put the block at one of four places
@@ -31,7 +30,9 @@ def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[l
     ----------
     m : Module
     config : MacConfig
-    scaled : scaled_block_layout(config)
+    term : signed(config.term_bits)
+    exp : range(config.scale_sum_max + 1)
+        Its scale.
 
     Returns
     -------
@@ -42,10 +43,9 @@ def split_into_words(m: Module, config: MacConfig, scaled: data.View) -> tuple[l
     """
     bits = word_bits(config)
     half, fine = bits // 2, _fine_levels(config)
-    exp = scaled.scale.exp
     word = delay(m, exp[fine + 1 :], split_clocks(config), name="word")
-    value = register(m, scaled.block.sum[:-1].as_unsigned(), name="sum")
-    sign = register(m, scaled.block.sum[-1], name="neg")
+    value = register(m, term[:-1].as_unsigned(), name="sum")
+    sign = register(m, term[-1], name="neg")
     shamt = register(m, exp[: fine + 2], name="shamt")
     for level in range(fine):
         value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)

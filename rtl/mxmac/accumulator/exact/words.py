@@ -6,22 +6,29 @@ from ...config import EXACT_BLOCKS, MacConfig
 from ...stages.layouts import total_layout
 
 __all__ = [
-    "EXACT_LIMITS",
-    "EXACT_RANGE",
     "GROWTH",
     "below_bits",
+    "exact_limits",
+    "exact_range",
     "exact_total_exp_min",
     "exact_total_layout",
     "exact_words",
     "word_bits",
 ]
 
-#: Range of an exact sum in words, as lines of the header.
-EXACT_RANGE = (f"A dot product may have {EXACT_BLOCKS} blocks of any values. A longer one may overflow unnoticed.",)
-#: The same in numbers.
-EXACT_LIMITS = {"blocks_per_dot": EXACT_BLOCKS}
 #: Bits of a word for what is added to it: 2^16 blocks, and a sign.
 GROWTH = 17
+
+
+def exact_limits(config: MacConfig) -> dict[str, int]:
+    """Return the limits of an exact sum, for the manifest. An addend counts as a block."""
+    return {"blocks_per_dot": EXACT_BLOCKS - (config.addend is not None)}
+
+
+def exact_range(config: MacConfig) -> tuple[str, ...]:
+    """Return the range of an exact sum in words, as lines of the header."""
+    (blocks,) = exact_limits(config).values()
+    return (f"A dot product may have {blocks} blocks of any values. A longer one may overflow unnoticed.",)
 
 
 def word_bits(config: MacConfig) -> int:
@@ -29,7 +36,7 @@ def word_bits(config: MacConfig) -> int:
 
     No less than what is carried out of the highest one, which one more has to hold.
     """
-    return 1 << max(config.block_sum_bits - 2, GROWTH - 2).bit_length()
+    return 1 << max(config.term_bits - 2, GROWTH - 2).bit_length()
 
 
 def exact_words(config: MacConfig) -> int:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 
+from ...stimulus.addends import with_addends
 from ...stimulus.dots import Dot, beat_fields, beats_of, expected_results
 from .report import shown_result
 from .streams import Pause, never
@@ -23,6 +24,8 @@ class StreamRun:
         How the two sides pause.
     alone : bool
         Whether there is just one dot product, for which nothing has to wait.
+    addends : bool
+        Whether dot products get addends, if the unit has any; otherwise zeros.
 
     Members
     -------
@@ -34,7 +37,18 @@ class StreamRun:
         Of each result so far, in cycles.
     """
 
-    def __init__(self, bench: Testbench, dots: list[Dot], *, idle: Pause = never, stall: Pause = never, alone: bool = False):
+    def __init__(
+        self,
+        bench: Testbench,
+        dots: list[Dot],
+        *,
+        idle: Pause = never,
+        stall: Pause = never,
+        alone: bool = False,
+        addends: bool = True,
+    ):
+        if addends:
+            dots = with_addends(dots, bench.config, bench.numpy_rng)
         self.bench, self.dots = bench, dots
         self.expected = expected_results(dots, bench.config)
         #: Number of the last beat of each dot product.

@@ -21,12 +21,14 @@ def release_clocks(config: MacConfig) -> int:
 def _signals(config: MacConfig, suffix: str = "") -> dict[str, str]:
     outputs = ("in_ready", "out_valid", "out_data", "out_status")
     names = ("in_valid", "in_a", "in_b", "in_scale_a", "in_scale_b", "in_last", "out_ready")
+    addend = () if config.addend is None else ("in_addend",)
     reset = {"rst_n": "!rst"} if config.reset.active_low else {"rst": "rst"}
-    return {name: name for name in names} | {name: name + suffix for name in outputs} | reset
+    return {name: name for name in (*names, *addend)} | {name: name + suffix for name in outputs} | reset
 
 
 def _inputs(config: MacConfig) -> str:
     a, b = config.lanes * config.operand_a.width, config.lanes * config.operand_b.width
+    addend = "" if config.addend is None else f"  input wire [{config.addend.width - 1}:0] in_addend,\n"
     return f"""  input wire clk,
   input wire rst,
   input wire in_valid,
@@ -35,7 +37,7 @@ def _inputs(config: MacConfig) -> str:
   input wire [7:0] in_scale_a,
   input wire [7:0] in_scale_b,
   input wire in_last,
-  input wire out_ready,
+{addend}  input wire out_ready,
 {_RESTART_CLAIMS if config.reset.asynchronous else ""}"""
 
 

@@ -1,0 +1,79 @@
+"""Addends on their way into an accumulator: a queue of binary32 codes, and a code as a term of an exact sum."""
+
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Const, Module, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In
+
+from ..config import MacConfig
+from ..formats import RESULT_FORMATS
+from ..primitives.credit_queue import CreditQueue
+from ..stages.layouts import SPECIALS
+
+__all__ = ["Term", "addend_port", "addend_queue", "addend_specials", "addend_term"]
+
+_FP32 = RESULT_FORMATS["FP32"]
+
+
+class Term(NamedTuple):
+    """A term of an exact sum.
+
+    Members
+    -------
+    sum : signed(config.term_bits)
+    exp : range(config.scale_sum_max + 1)
+        The term is ``sum * 2^(exp + config.block_exp_min)``.
+    last : 1
+        Whether it is the last of its dot product.
+    specials : SPECIALS
+    """
+
+    sum: Value
+    exp: Value
+    last: Value
+    specials: data.View
+
+
+def addend_port(config: MacConfig) -> dict[str, wiring.Member]:
+    """Return the port of the first stage of an accumulator that takes addends: a stream of codes; none without them."""
+    if config.addend is None:
+        return {}
+    return {"addend": In(stream.Signature(config.addend.width, always_ready=True))}
+
+
+def addend_queue(m: Module, addend: wiring.PureInterface, *, blocks: int, delayed: int = 0) -> stream.Interface:
+    """Return the addends of dot products whose first block has not been taken from the queue of blocks.
+
+    Parameters
+    ----------
+    m : Module
+    addend : stream of codes
+        Each comes before the first block of its dot product.
+    blocks : int
+        Blocks that may wait.
+    delayed : int
+        Blocks that may have left their queue before the addend of the first of them leaves this one.
+    """
+    # Besides the dot products whose first block is on its way, there is the one whose block has not ended.
+    m.submodules.addends = queue = CreditQueue(shape=len(addend.payload), depth=blocks + 1 + delayed)
+    wiring.connect(m, wiring.flipped(addend), queue.i)
+    return queue.o
+
+
+def addend_specials(code: Value) -> data.View:
+    """Return the ``SPECIALS`` of a binary32 code: a signalling NaN is an invalid operation."""
+    man, neg = code[: _FP32.man_bits], code[-1]
+    special = code[_FP32.man_bits : -1].all()
+    nan, infinite = special & man.any(), special & ~man.any()
+    return data.View(SPECIALS, Cat(nan, nan & ~man[-1], infinite & ~neg, infinite & neg))
+
+
+def addend_term(config: MacConfig, code: Value) -> tuple[Term, Value]:
+    """Return a binary32 code as a term that is not the last, and whether it is zero."""
+    exp, neg = code[_FP32.man_bits : -1], code[-1]
+    normal = exp.any()
+    sig = Cat(code[: _FP32.man_bits], normal, Const(0, 1))
+    value = ((sig ^ neg.replicate(len(sig))) + neg)[: len(sig)].as_signed()
+    place = (exp - normal + (_FP32.lsb_exp - config.block_exp_min))[: config.scale_sum_max.bit_length()]
+    return Term(sum=value, exp=place, last=Const(0, 1), specials=addend_specials(code)), ~code[:-1].any()
