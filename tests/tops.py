@@ -11,7 +11,7 @@ from mxmac_sim.simulators.toolchain import has_icarus
 from mxmac_sim.verify.catalogue import quantizer_subject, unit_subject
 from mxmac_sim.verify.runner import Runner
 
-__all__ = ["WRONG_RESET", "mistaken", "needs_icarus", "run", "whole"]
+__all__ = ["WRONG_AXIS", "WRONG_RESET", "mistaken", "needs_icarus", "run", "whole"]
 
 needs_icarus = pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
 #: Mistakes in a top with the reset async-high: what is replaced, by what, and the properties that have to find it.
@@ -22,6 +22,12 @@ WRONG_RESET = {
     "one flip-flop is missing": (r"held <= stage0;", "held <= 1'h0;", ["places"]),
     "it has the other level": (r"\.release_rst\(rst\)", ".release_rst(!rst)", ["places", "held"]),
     "it does not reach the unit": (r"\.rst\(\w+\)", ".rst(1'h0)", ["places"]),
+}
+#: Mistakes in the packing of AXI4-Stream, likewise.
+WRONG_AXIS = {
+    "b is in the place of a": (r"s_axis_tdata\[11:8\]", "s_axis_tdata[3:0]"),
+    "padding is not zero": (r"(assign m_axis_tuser = \{ ?3'h)0", r"\g<1>1"),
+    "TLAST is low": (r"assign m_axis_tlast = 1'h1", "assign m_axis_tlast = 1'h0"),
 }
 
 

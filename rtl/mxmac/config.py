@@ -25,6 +25,7 @@ __all__ = [
     "Reset",
     "Storage",
     "checked_ports",
+    "default_reset",
     "with_plain_ports",
 ]
 
@@ -102,17 +103,25 @@ class Bus(Enum):
 
     #: A port for each field of a beat and of a result.
     PLAIN = "plain"
+    #: AXI4-Stream: elements in TDATA, scales, formats and flags in TUSER.
+    AXIS = "axis"
 
 
-def checked_ports(reset: Reset | str, bus: Bus | str) -> dict[str, Reset | Bus]:
-    """Return the parameters that describe the ports of a top module, normalised.
+def default_reset(bus: Bus) -> Reset:
+    """Return the reset of a top module unless another one is chosen."""
+    return Reset.SYNC_LOW if bus is Bus.AXIS else Reset.SYNC_HIGH
+
+
+def checked_ports(reset: Reset | str | None, bus: Bus | str) -> dict[str, Reset | Bus]:
+    """Return the parameters that describe the ports of a top module, normalised; None is the default reset.
 
     Raises
     ------
     TypeError, UserError
         If one is not accepted.
     """
-    return {"reset": checked_choice("reset", reset, Reset), "bus": checked_choice("bus", bus, Bus)}
+    bus = checked_choice("bus", bus, Bus)
+    return {"reset": default_reset(bus) if reset is None else checked_choice("reset", reset, Reset), "bus": bus}
 
 
 def with_plain_ports(config: _Config) -> _Config:
@@ -163,8 +172,9 @@ class MacConfig:
         have one depth only.
     addend : Format or str, optional
         Format of a number that is added to each dot product: FP32 or, by default, None. Not for ``Accumulator.WINDOW``.
-    reset : Reset or str
-        Reset of the Verilog's top module; the component of :meth:`create` has the reset of its clock domain.
+    reset : Reset or str, optional
+        Reset of the Verilog's top module: synchronous by default, active low with ``Bus.AXIS`` and high without.
+        The component of :meth:`create` has the reset of its clock domain.
     bus : Bus or str
         Ports of the Verilog's top module; the component has streams.
 
@@ -208,7 +218,7 @@ class MacConfig:
         multiplier: MultiplierKind | str = multiplier,
         pipeline: int = pipeline,
         addend: FormatLike | None = None,
-        reset: Reset | str = reset,
+        reset: Reset | str | None = None,
         bus: Bus | str = bus,
     ) -> None:
         block, lanes = checked_blocks(block, lanes)
@@ -259,7 +269,9 @@ class MacConfig:
         return {
             name: value
             for name, value in self.parameters().items()
-            if name in _ALWAYS or value != plain_value(getattr(MacConfig, name.replace("-", "_")))
+            if name in _ALWAYS
+            or (name == "reset" and self.bus is not Bus.PLAIN)
+            or value != plain_value(getattr(MacConfig, name.replace("-", "_")))
         }
 
     def parameters(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""All tops pass their benches and proofs: every reset and every accumulator; and the benches find all mistakes in a reset."""
+"""All tops pass their benches and proofs: every reset, bus and accumulator; and the benches find all mistakes in a reset."""
 
 from dataclasses import replace
 from itertools import product
@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from rich.console import Console
 
-from mxmac.config import Accumulator, MacConfig, Reset
+from mxmac.config import Accumulator, Bus, MacConfig, Reset
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.formal.console import prove_and_show
 from mxmac_sim.formal.properties import unit_properties
@@ -15,8 +15,10 @@ from prove_checks import CONFIG
 from tops import WRONG_RESET, mistaken, needs_icarus, run, whole
 
 TOPS = {
-    f"{reset.value}, {kind.value}": MacConfig(a="E2M1", b="E2M1", block=4, lanes=2, accumulator=kind, reset=reset)
-    for reset, kind in product(Reset, Accumulator)
+    f"{reset.value}, {bus.value}, {kind.value}": MacConfig(
+        a="E2M1", b="E2M1", block=4, lanes=2, accumulator=kind, reset=reset, bus=bus
+    )
+    for reset, bus, kind in product(Reset, Bus, Accumulator)
 }
 #: Properties of the ports. Two units at a time are too much for the solver with some accumulators.
 PORTS = ("held", "places", "answers")
@@ -36,15 +38,16 @@ def test_properties_of_the_ports_are_proved(tmp_path, config):
 
 
 @needs_icarus
+@pytest.mark.parametrize("bus", Bus)
 @pytest.mark.parametrize("reset", ["sync-low", "async-high"])
-def test_the_bench_of_a_quantizer_passes(tmp_path, reset):
-    assert run(tmp_path, QuantizerConfig(block=4, lanes=2, reset=reset)).passed
+def test_the_bench_of_a_quantizer_passes(tmp_path, reset, bus):
+    assert run(tmp_path, QuantizerConfig(to="E2M3", block=6, lanes=3, rules=("floor", "even"), reset=reset, bus=bus)).passed
 
 
 @needs_icarus
 def test_a_reset_of_the_other_level_is_noticed(tmp_path):
     config = replace(CONFIG, reset="sync-low")
-    text = mistaken(whole(config)[1].text, r"(assign \w+ = )~ rst_n;", r"\1rst_n;")
+    text = mistaken(whole(config)[1].text, r"(assign \w+ = )~ ?rst_n;", r"\1rst_n;")
     assert not run(tmp_path, config, "mac", text=text).passed
 
 

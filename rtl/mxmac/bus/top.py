@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Module, Signal
+from amaranth.hdl import ClockDomain, Module, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from ..config import Bus, MacConfig, Reset
 from ..mac.top import MacTop
 from ..primitives.ports import Port, Role, members
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.top import QuantizerTop
+from .axis import Slot, axis_ports, axis_slots
 from .reset import RELEASE_CLOCKS, ResetSynchronizer
 
-__all__ = ["BusTop", "bus_ports", "bus_top", "clock_name", "reset_sentence"]
+__all__ = ["BusTop", "bus_ports", "bus_top", "clock_name", "has_padding", "reset_sentence"]
 
 _Config = MacConfig | QuantizerConfig
 
@@ -34,11 +35,10 @@ def _clock_and_reset(config: _Config) -> dict[str, Port]:
     about = f"synchronous reset, active {level}"
     if reset.asynchronous:
         about = f"asynchronous reset, active {level}; released inside {RELEASE_CLOCKS} rising edges after its end"
+    clock, names = ("aclk", ("areset", "aresetn")) if config.bus is Bus.AXIS else ("clk", ("rst", "rst_n"))
     return {
-        "clk": Port(In(1), "clock, rising edge", Role.CLOCK),
-        "rst_n" if reset.active_low else "rst": Port(
-            In(1), about, Role.RESET, active_low=reset.active_low, asynchronous=reset.asynchronous
-        ),
+        clock: Port(In(1), "clock, rising edge", Role.CLOCK),
+        names[reset.active_low]: Port(In(1), about, Role.RESET, active_low=reset.active_low, asynchronous=reset.asynchronous),
     }
 
 
@@ -49,8 +49,13 @@ def bus_ports(config: _Config) -> dict[str, Port]:
     ----------
     config : MacConfig or QuantizerConfig
     """
-    ports: dict[str, Port] = _clock_and_reset(config) | _plain_top(config).port_table(config)
-    return ports
+    table: dict[str, Port] = _plain_top(config).port_table(config)
+    return _clock_and_reset(config) | (axis_ports(table) if config.bus is Bus.AXIS else table)
+
+
+def _joined(port: Port, plain: Value, outer: Value):
+    """Return the assignment that connects a plain port to its place outside."""
+    return plain.eq(outer) if port.member.flow == In else outer.eq(plain)
 
 
 def clock_name(config: _Config) -> str:
@@ -63,6 +68,13 @@ def reset_sentence(config: _Config) -> str:
     name = _name(_clock_and_reset(config), Role.RESET)
     level = "low" if config.reset.active_low else "high"
     return f"Pulse {name} {level}" if config.reset.asynchronous else f"Hold {name} {level} for one cycle"
+
+
+def has_padding(config: _Config) -> bool:
+    """Whether inputs of a configuration's top module have bits that do not count."""
+    ports = bus_ports(config).values()
+    fields = [port for port in ports if port.member.flow == In and port.fields]
+    return any(sum(field.width for field in port.fields) < port.width for port in fields)
 
 
 def bus_top(config: _Config) -> wiring.Component:
@@ -105,13 +117,28 @@ class BusTop(wiring.Component):
         reset = self._reset(m)
         moving = ~reset if self.config.reset.asynchronous else 1
         for name, port in table.items():
-            inner = getattr(plain, name)
-            outer = getattr(self, name)
-            if port.member.flow == In:
-                m.d.comb += inner.eq(outer)
-            else:
-                m.d.comb += outer.eq(inner & moving if port.role in (Role.VALID, Role.READY) else inner)
+            if port.member.flow == Out and port.role in (Role.VALID, Role.READY):
+                quiet = Signal(name=f"{name}_quiet")
+                m.d.comb += quiet.eq(getattr(plain, name) & moving)
+                setattr(plain, name, quiet)
+        if self.config.bus is Bus.AXIS:
+            self._pack(m, plain, axis_slots(table))
+        else:
+            for name, port in table.items():
+                m.d.comb += _joined(port, getattr(plain, name), getattr(self, name))
         return m
+
+    def _pack(self, m: Module, plain: Any, slots: Mapping[str, Slot]):
+        """Connect plain ports to their places in the ports of AXI4-Stream."""
+        for name, port in self._ports.items():
+            if port.role in (Role.CLOCK, Role.RESET):
+                continue
+            outer = getattr(self, name)
+            inside = {plain_name: slot for plain_name, slot in slots.items() if slot.name == name}
+            for plain_name, slot in inside.items():
+                m.d.comb += _joined(slot.port, getattr(plain, plain_name), outer[slot.lsb : slot.end])
+            if port.member.flow == Out and not inside:
+                m.d.comb += outer.eq(1)  # TLAST
 
     def _reset(self, m: Module) -> Signal:
         """Create the clock domain of the unit, and return its reset."""

@@ -5,10 +5,10 @@ from typing import Any
 
 import typer
 
-from ..config import Reset
+from ..config import Bus, Reset
 from ..formats import ELEMENT_FORMATS, MX_FORMATS
 
-__all__ = ["ELEMENT_NAMES", "ELEMENT_NAMES_HELP", "list_of", "one_of", "reset_option"]
+__all__ = ["ELEMENT_NAMES", "ELEMENT_NAMES_HELP", "bus_option", "list_of", "one_of", "reset_option"]
 
 #: Names of element formats, and of MX formats that stand for one of them.
 ELEMENT_NAMES = [*ELEMENT_FORMATS, *(name for name, meant in MX_FORMATS.items() if len(meant) == 1)]
@@ -45,4 +45,12 @@ def reset_option(panel: str) -> Any:
     """Return the option for the reset of a top module."""
     resets = [reset.value for reset in Reset]
     about = f"Reset of the top module: {', '.join(resets)}; asynchronous ones are released synchronously."
-    return typer.Option(help=about, rich_help_panel=panel, autocompletion=one_of(resets))
+    default = "sync-high, or sync-low with --bus axis"
+    return typer.Option(help=about, rich_help_panel=panel, autocompletion=one_of(resets), show_default=default)
+
+
+def bus_option(panel: str) -> Any:
+    """Return the option for the ports of a top module."""
+    buses = [bus.value for bus in Bus]
+    about = f"Ports of the top module: {', '.join(buses)}, which is AXI4-Stream."
+    return typer.Option(help=about, rich_help_panel=panel, autocompletion=one_of(buses))

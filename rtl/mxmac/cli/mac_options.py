@@ -6,7 +6,7 @@ import typer
 
 from ..config import Accumulator, MacConfig, MultiplierKind, Storage
 from ..formats import RESULT_FORMATS
-from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of, reset_option
+from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, bus_option, list_of, one_of, reset_option
 
 __all__ = ["config_from"]
 
@@ -57,7 +57,8 @@ _MultiplierOption = Annotated[
     str, _option(help=f"Multiplier of the elements: {', '.join(_MULTIPLIERS)}.", autocompletion=one_of(_MULTIPLIERS))
 ]
 _PipelineOption = Annotated[int, _option(help="Pipeline depth: 1 for the lowest latency, 3 for the highest clock.")]
-_ResetOption = Annotated[str, reset_option(_PANEL)]
+_ResetOption = Annotated[str | None, reset_option(_PANEL)]
+_BusOption = Annotated[str, bus_option(_PANEL)]
 _AddendOption = Annotated[
     str | None,
     _option(help="Format of a number added to each dot product: fp32; not for the window.", autocompletion=one_of(["fp32"])),
@@ -77,7 +78,8 @@ def config_from(
     storage: _StorageOption = "lutram",
     multiplier: _MultiplierOption = "lut",
     pipeline: _PipelineOption = 2,
-    reset: _ResetOption = "sync-high",
+    reset: _ResetOption = None,
+    bus: _BusOption = "plain",
     addend: _AddendOption = None,
 ) -> MacConfig:
     """Build a :class:`~mxmac.config.MacConfig` from command-line options; commands get them by ``with_options_of``.
@@ -101,6 +103,7 @@ def config_from(
         multiplier=multiplier,
         pipeline=pipeline,
         reset=reset,
+        bus=bus,
         addend=addend,
     )
 

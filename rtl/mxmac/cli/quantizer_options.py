@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..formats import SOURCE_FORMATS
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.rules import Overflow, ScaleRule
-from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of, one_of, reset_option
+from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, bus_option, list_of, one_of, reset_option
 
 __all__ = ["quantizer_config_from"]
 
@@ -48,7 +48,8 @@ _OverflowOption = Annotated[
         autocompletion=list_of([*(overflow.value for overflow in Overflow), "both"]),
     ),
 ]
-_ResetOption = Annotated[str, reset_option(_PANEL)]
+_ResetOption = Annotated[str | None, reset_option(_PANEL)]
+_BusOption = Annotated[str, bus_option(_PANEL)]
 
 
 def quantizer_config_from(
@@ -58,7 +59,8 @@ def quantizer_config_from(
     lanes: _LanesOption = 8,
     rules: _RuleOption = _RCEIL,
     overflows: _OverflowOption = _SAT,
-    reset: _ResetOption = "sync-high",
+    reset: _ResetOption = None,
+    bus: _BusOption = "plain",
 ) -> QuantizerConfig:
     """Build a :class:`~mxmac.quantizer.config.QuantizerConfig` from command-line options; see ``with_options_of``.
 
@@ -75,6 +77,7 @@ def quantizer_config_from(
         rules=_choices("rules", rules, ScaleRule, "all"),
         overflows=_choices("overflows", overflows, Overflow, "both"),
         reset=reset,
+        bus=bus,
     )
 
 

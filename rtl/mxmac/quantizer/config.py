@@ -71,7 +71,7 @@ class QuantizerConfig:
         lanes: int = lanes,
         rules: ScaleRule | str | Iterable[ScaleRule | str] = rules,
         overflows: Overflow | str | Iterable[Overflow | str] = overflows,
-        reset: Reset | str = reset,
+        reset: Reset | str | None = None,
         bus: Bus | str = bus,
     ) -> None:
         block, lanes = checked_blocks(block, lanes)
@@ -93,6 +93,8 @@ class QuantizerConfig:
     def as_dict(self) -> dict[str, object]:
         """Return the parameters that count, with names and values as on the command line."""
         ports = {"reset": plain_value(QuantizerConfig.reset), "bus": plain_value(QuantizerConfig.bus)}
+        if self.bus is not Bus.PLAIN:
+            del ports["reset"]
         return {name: value for name, value in self.parameters().items() if ports.get(name) != value}
 
     def parameters(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bus import bus_ports, bus_top, clock_name, reset_sentence
+from ..bus import bus_ports, bus_top, clock_name, has_padding, reset_sentence
 from ..config import MacConfig
 from ..errors import UserError
 from ..files import written_together
@@ -29,6 +29,10 @@ _WAIVERS = """
 // verilator lint_off DECLFILENAME
 // There are no delays, and so there is no timescale; other files may have one.
 // verilator lint_off TIMESCALEMOD
+
+"""
+_PADDING_WAIVER = """// Bits of padding do not count.
+// verilator lint_off UNUSEDSIGNAL
 
 """
 
@@ -217,7 +221,8 @@ def _design(
         *block,
     ]
     comment = "".join(map(comment_of, lines))
-    text = comment + _WAIVERS + component_verilog(bus_top(config), top, port_order=list(ports))
+    waivers = _WAIVERS.removesuffix("\n") + _PADDING_WAIVER if has_padding(config) else _WAIVERS
+    text = comment + waivers + component_verilog(bus_top(config), top, port_order=list(ports))
     return Design(text, manifest_of(config, top, ports, text, facts), note)
 
 

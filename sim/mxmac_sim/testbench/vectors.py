@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mxmac.config import MacConfig
+from mxmac.config import Bus, MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
 from ..stimulus.addends import with_addends
@@ -49,9 +49,11 @@ def _mac(config: MacConfig, rng: np.random.Generator) -> Vectors:
             dots.append(chosen[index])
     dots = with_addends(dots, config, rng)
     names = beat_fields(config)
+    # AXI4-Stream has TLAST with every result.
+    last = {"last": 1} if config.bus is Bus.AXIS else {}
     return Vectors(
         [dict(zip(names, values, strict=True)) for dot in dots for values in beats_of(dot, config, rng)],
-        [{"data": int(data), "status": int(status)} for data, status in expected_results(dots, config)],
+        [{"data": int(data), "status": int(status)} | last for data, status in expected_results(dots, config)],
     )
 
 

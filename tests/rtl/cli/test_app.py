@@ -212,8 +212,8 @@ def test_verilog_and_manifest_are_those_of_the_library(capsys, folder):
 def test_every_option_reaches_the_unit(capsys, folder):
     status, _, _ = run(
         capsys, "generate", "--a", "e5m2", "--b", "int8", "--block", "12", "--lanes", "3", "--accumulator", "WINDOW",
-        "--output", "fp32", "--window", "64", "--window-guard", "5", "--reset", "async-low", "--top", "my_unit",
-        "-o", "any name.v",
+        "--output", "fp32", "--window", "64", "--window-guard", "5", "--reset", "async-low", "--bus", "axis", "--top",
+        "my_unit", "-o", "any name.v",
     )  # fmt: skip
     assert status == 0
     manifest = json.loads((folder / "any name.json").read_text())
@@ -233,7 +233,7 @@ def test_every_option_reaches_the_unit(capsys, folder):
         "pipeline": 2,
         "addend": None,
         "reset": "async-low",
-        "bus": "plain",
+        "bus": "axis",
     }
     assert "\nmodule my_unit (" in (folder / "any name.v").read_text()
 

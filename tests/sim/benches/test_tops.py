@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 from prove_checks import CONFIG, SMALL, prove
-from tops import WRONG_RESET, mistaken, needs_icarus, run, whole
+from tops import WRONG_AXIS, WRONG_RESET, mistaken, needs_icarus, run, whole
 
 
 @needs_icarus
@@ -26,11 +27,28 @@ def test_the_bench_of_an_asynchronous_reset_passes_and_finds_a_mistake(tmp_path)
     assert not run(tmp_path, config, "asynchronous_reset", text=text).passed
 
 
-@pytest.mark.parametrize("reset", ["sync-low", "async-high"])
-def test_properties_of_the_ports_are_proved_with_other_resets(capsys, tmp_path, monkeypatch, reset):
+#: With bits of padding, and with operands of different widths.
+AXIS = MacConfig(a="E3M2", b="E2M1", block=4, lanes=1, accumulator="window", window=24, bus="axis")
+
+
+@needs_icarus
+def test_a_bench_passes_on_axi4_stream_and_finds_mistakes_in_its_packing(tmp_path):
+    assert run(tmp_path, AXIS, "mac_ports").passed
+    text = whole(AXIS)[1].text
+    for mistake, wrong in WRONG_AXIS.items():
+        assert not run(tmp_path, AXIS, "mac_ports", text=mistaken(text, *wrong)).passed, mistake
+
+
+@needs_icarus
+def test_the_bench_of_a_quantizer_passes_on_axi4_stream(tmp_path):
+    assert run(tmp_path, QuantizerConfig(to="E2M3", block=6, lanes=3, rules=("floor", "even"), bus="axis")).passed
+
+
+@pytest.mark.parametrize("options", [("--reset", "sync-low"), ("--reset", "async-high"), ("--bus", "axis")], ids=" ".join)
+def test_properties_of_the_ports_are_proved_for_other_tops(capsys, tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
-    options = [word for name in ("held", "places", "reset") for word in ("--property", name)]
-    status, out, err = prove(capsys, *SMALL, "--reset", reset, *options)
+    names = [word for name in ("held", "places", "reset") for word in ("--property", name)]
+    status, out, err = prove(capsys, *SMALL, *options, *names)
     assert (status, err) == (0, ""), out
 
 
@@ -43,3 +61,12 @@ def test_a_wrong_asynchronous_reset_is_refuted(capsys, tmp_path, monkeypatch, mi
         status, out, _ = prove(capsys, *SMALL, "--reset", "async-high", "--verilog", "wrong.v", "--property", name)
         assert status == 1, out
         assert "REFUTED" in out
+
+
+def test_a_result_of_axi4_stream_that_is_not_held_is_refuted(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = whole(replace(CONFIG, reset="sync-low", bus="axis"))[1].text
+    (tmp_path / "wrong.v").write_text(mistaken(text, r"\.o__ready\(m_axis_tready\)", ".o__ready(1'h1)"))
+    status, out, _ = prove(capsys, *SMALL, "--bus", "axis", "--verilog", "wrong.v", "--property", "held")
+    assert status == 1, out
+    assert "REFUTED" in out

@@ -13,7 +13,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from mxmac.config import MacConfig
 
-from .ports import TopPorts
+from .ports import TopPorts, payload_widths
 from .report import Miss, Report, Test, progress_file
 from .settings import Settings
 from .streams import Pause, Sink, Source, never
@@ -79,7 +79,7 @@ class Testbench:
         self.rng = Random(int(self.numpy_rng.integers(1 << 62)))
         self.clock = 0
         self._noted = self._started = time.perf_counter()
-        self.ports = TopPorts(dut)
+        self.ports = TopPorts(dut, payload_widths(self.settings.config))
         self._clocked = self.ports.clock is not None
         if self._clocked:
             self._rising, self._falling = RisingEdge(self.ports.clock), FallingEdge(self.ports.clock)

@@ -1,6 +1,6 @@
 """Specification of the ports of the whole unit: docs/integration.md, "Handshake" and "Reset"."""
 
-from mxmac.config import MacConfig
+from mxmac.config import Bus, MacConfig
 from mxmac.mac import unit_plan
 
 from ..harness import inner, instance, rendered
@@ -9,6 +9,8 @@ __all__ = ["answers_harness", "credits_harness", "held_harness", "release_clocks
 
 #: Cycles after an asynchronous reset in which the unit is still reset: docs/integration.md, "Reset".
 RELEASE_CLOCKS = 2
+#: Wires of AXI4-Stream that have no plain name.
+_AXIS_WIRES = "  wire [6:0] free{suffix};\n  wire [2:0] out_padding{suffix};\n  wire out_last{suffix};\n"
 #: What is claimed of an asynchronous reset; see ``_restart``.
 _RESTART_CLAIMS = "  output wire ok_restart,\n  output wire ok_rest,\n"
 
@@ -22,8 +24,32 @@ def _signals(config: MacConfig, suffix: str = "") -> dict[str, str]:
     outputs = ("in_ready", "out_valid", "out_data", "out_status")
     names = ("in_valid", "in_a", "in_b", "in_scale_a", "in_scale_b", "in_last", "out_ready")
     addend = () if config.addend is None else ("in_addend",)
-    reset = {"rst_n": "!rst"} if config.reset.active_low else {"rst": "rst"}
-    return {name: name for name in (*names, *addend)} | {name: name + suffix for name in outputs} | reset
+    plain = {name: name for name in (*names, *addend)} | {name: name + suffix for name in outputs}
+    asserted = "!rst" if config.reset.active_low else "rst"
+    if config.bus is Bus.AXIS:
+        return _axis_signals(config, plain, suffix) | {"aresetn" if config.reset.active_low else "areset": asserted}
+    return plain | {"rst_n" if config.reset.active_low else "rst": asserted}
+
+
+def _axis_signals(config: MacConfig, plain: dict[str, str], suffix: str) -> dict[str, str]:
+    """Connect AXI4-Stream to the plain names. Bits of padding are a wire that nothing drives, and so free."""
+    sides = (config.lanes * config.operand_a.width, config.lanes * config.operand_b.width)
+    padded = [f"{{free[{-bits % 8 - 1}:0], in_{side}}}" for side, bits in zip("ab", sides, strict=True)]
+    padded = [text if bits % 8 else f"in_{side}" for text, side, bits in zip(padded, "ab", sides, strict=True)]
+    addend = "" if config.addend is None else "in_addend, "
+    return {
+        "aclk": "clk",
+        "s_axis_tvalid": plain["in_valid"],
+        "s_axis_tready": plain["in_ready"],
+        "s_axis_tdata": f"{{{padded[1]}, {padded[0]}}}",
+        "s_axis_tuser": f"{{{addend}in_scale_b, in_scale_a}}",
+        "s_axis_tlast": plain["in_last"],
+        "m_axis_tvalid": plain["out_valid"],
+        "m_axis_tready": plain["out_ready"],
+        "m_axis_tdata": plain["out_data"],
+        "m_axis_tuser": f"{{out_padding{suffix}, {plain['out_status']}}}",
+        "m_axis_tlast": f"out_last{suffix}",
+    }
 
 
 def _inputs(config: MacConfig) -> str:
@@ -45,7 +71,7 @@ def _outputs(config: MacConfig, suffix: str = "") -> str:
     return f"""  wire in_ready{suffix}, out_valid{suffix};
   wire [{config.output.width - 1}:0] out_data{suffix};
   wire [4:0] out_status{suffix};
-"""
+{_AXIS_WIRES.format(suffix=suffix) if config.bus is Bus.AXIS else ""}"""
 
 
 def _ports(config: MacConfig, text: str, top: str) -> dict[str, str]:
