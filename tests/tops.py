@@ -16,8 +16,8 @@ __all__ = ["WRONG_AXIS", "WRONG_RESET", "mistaken", "needs_icarus", "run", "whol
 needs_icarus = pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
 #: Mistakes in a top with the reset async-high: what is replaced, by what, and the properties that have to find it.
 WRONG_RESET = {
-    "in_ready is not gated": (r"(assign in_ready = \w+) & \w+;", r"\1;", ["places"]),
-    "out_valid is not gated": (r"(assign out_valid = \w+) & \w+;", r"\1;", ["places"]),
+    "in_ready is not gated": (r"(assign in_ready = \w+) & ~?\w+;", r"\1;", ["places"]),
+    "out_valid is not gated": (r"(assign out_valid = \w+) & ~?\w+;", r"\1;", ["places"]),
     "it waits for the clock": (r"@\(posedge (\w+), posedge release_rst\)", r"@(posedge \1)", ["places"]),
     "one flip-flop is missing": (r"held <= stage0;", "held <= 1'h0;", ["places"]),
     "it has the other level": (r"\.release_rst\(rst\)", ".release_rst(!rst)", ["places", "held"]),
