@@ -5,16 +5,15 @@ from functools import cache
 from itertools import product
 
 import pytest
-from amaranth.back import rtlil
-from pyosys import libyosys as ys
 
 from linters import slang_says, written
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac.top import MacTop
 from mxmac.quantizer.config import Overflow, QuantizerConfig, ScaleRule
-from mxmac.verilog import emit, generate, generate_quantizer
+from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.statements import readable
+from same_hardware import differences, modules, same, texts_of
 
 ALL = tuple(ELEMENT_FORMATS.values())
 UNITS = {f"{kind.value}, {lanes}": MacConfig(accumulator=kind, lanes=lanes) for kind, lanes in product(Accumulator, (1, 4))}
@@ -104,44 +103,7 @@ SMALL = MacConfig(a="E2M1", b="E2M1", block=4, lanes=2, accumulator=Accumulator.
 
 @pytest.fixture(scope="module")
 def texts():
-    """The text with the expressions of Yosys, and the one made of it."""
-    raw = emit._through_yosys(rtlil.convert(MacTop(SMALL), name="unit", emit_src=False), "unit")
-    return emit.tidied(raw, "unit"), emit.tidied(raw, "unit", fold=True)
-
-
-def modules(text):
-    return re.findall(r"^module (\w+)", text, re.M)
-
-
-def differences(texts, folder):
-    """Names of the modules that are not proved to be the same, each with the modules inside it as black boxes."""
-    names = modules(texts[1])
-    return [name for name in names if not same(name, texts, names, folder)]
-
-
-def same(name, texts, names, folder):
-    design = ys.Design()
-
-    def call(command):
-        ys.Pass.call(design, f"tee -q -o {folder}/log {command}")
-
-    for side, text in zip(("gold", "gate"), texts, strict=True):
-        (folder / f"{side}.v").write_text(text)
-        call(f"read_verilog {folder}/{side}.v")
-        for other in modules(text):
-            if other != name:
-                call(f"delete {other}")
-        for command in ("proc", "memory_collect", "memory_map", "opt_expr", "opt_clean", f"rename {name} {side}"):
-            call(command)
-        call(f"design -stash {side}")
-    for command in (
-        *(f"design -copy-from {side} -as {side} {side}" for side in ("gold", "gate")),
-        *("equiv_make gold gate equiv", "hierarchy -top equiv", "opt_clean", "equiv_struct", "equiv_simple -undef"),
-        "equiv_induct -undef -seq 2",
-    ):
-        call(command)
-    call("equiv_status")
-    return " 0 are unproven" in (folder / "log").read_text()
+    return texts_of(MacTop(SMALL))
 
 
 def test_the_text_is_proved_to_be_the_same_hardware_as_before(texts, tmp_path):
