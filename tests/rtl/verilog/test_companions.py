@@ -27,6 +27,7 @@ UNITS = {
     "unit": MacConfig(a="E2M1", b=["E2M1", "E4M3"], block=4, lanes=2, accumulator="window", output="bf16"),
     "Unit_One": MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, accumulator="window"),
     "quant": QuantizerConfig(to="E2M1", block=2, lanes=2, rules=["floor", "even"], reset="async-low"),
+    "axis": MacConfig(a="E2M1", b=["E3M2", "E2M1"], block=2, lanes=2, accumulator="window", reset="async-low", bus="axis"),
 }
 each_unit = pytest.mark.parametrize("top", UNITS)
 
@@ -89,17 +90,19 @@ def test_opensta_reads_the_constraints_and_finds_one_clock_at_the_port(folder, t
     ports = ports_of(folder, top)
     header = "".join(f"{port['direction']} [{port['width'] - 1}:0] {port['name']};\n" for port in ports).replace("[0:0] ", "")
     names = ", ".join(port["name"] for port in ports)
-    body = "DFF r (.C(clk), .D(in_valid), .Q(out_valid));\n"
+    (clock,) = (port["name"] for port in ports if port["role"] == "clock")
+    valid = {port["direction"]: port["name"] for port in ports if port["role"] == "valid"}
+    body = f"DFF r (.C({clock}), .D({valid['input']}), .Q({valid['output']}));\n"
     (tmp_path / "n.v").write_text(f"module {top} ({names});\n{header}{body}endmodule\n")
     script = f"read_liberty c.lib\nread_verilog n.v\nlink_design {top}\nread_sdc {folder / f'{top}.sdc'}\n"
     script += "foreach c [all_clocks] { puts CLOCK=[get_name $c] }\nreport_clock_properties\nwrite_sdc written.sdc\nexit\n"
     (tmp_path / "run.tcl").write_text(script)
     status, said = run("sta", "-no_splash", "-exit", "run.tcl", cwd=tmp_path)
     assert status == 0, said
-    assert re.findall(r"CLOCK=(\S+)", said) == ["clk"], said
+    assert re.findall(r"CLOCK=(\S+)", said) == [clock], said
     assert not re.search(r"^(Error|Warning)", said, re.M), said
     back = (tmp_path / "written.sdc").read_text()
-    assert re.search(r"create_clock -name clk -period 10\.0+ (-waveform \{\S+ \S+\} )?\[get_ports \{clk\}\]", back)
+    assert re.search(rf"create_clock -name {clock} -period 10\.0+ (-waveform {{\S+ \S+}} )?\[get_ports {{{clock}}}\]", back)
     assert not re.search(r"^set_(false_path|multicycle_path|max_delay|min_delay|clock_groups)", back, re.M)
 
 
@@ -150,20 +153,30 @@ def test_wrapper_elaborates_in_icarus(folder, top):
     assert run(*command, cwd=folder) == (0, "")
 
 
-def test_types_of_the_package_have_the_widths_and_the_order_of_the_ports(folders, capfd):
-    top = "unit"
+#: Bits of a beat, of a result and of a lane of b.
+TYPES = {
+    "unit": ("8 + 16 + 8 + 8 + 1 + 1", "16 + 5", 8),
+    # Without the padding of AXI4-Stream, and with its TLAST.
+    "axis": ("8 + 12 + 8 + 8 + 1 + 1", "32 + 5 + 1", 6),
+}
+
+
+@pytest.mark.parametrize("top", TYPES)
+def test_types_of_the_package_have_the_widths_and_the_order_of_the_ports(folders, top, capfd):
+    beat, result, lane = TYPES[top]
+    block = UNITS[top].block
     checks = f"""
 module checks;
   import {top}_pkg::*;
-  unit_beat_t beat;
-  unit_result_t result;
-  if ($bits(beat) != 8 + 16 + 8 + 8 + 1 + 1) $error("beat");
-  if ($bits(beat.a) != 8 || $bits(beat.a[1]) != 4 || $bits(beat.b[0]) != 8) $error("lanes");
-  if ($bits(result.data) != 16 || $bits(result.status) != 5) $error("result");
-  localparam unit_status_t nv = '{{nv: 1'b1, default: 1'b0}};
-  localparam unit_status_t nx = '{{nx: 1'b1, default: 1'b0}};
+  {top}_beat_t beat;
+  {top}_result_t result;
+  if ($bits(beat) != {beat}) $error("beat");
+  if ($bits(beat.a) != 8 || $bits(beat.a[1]) != 4 || $bits(beat.b[0]) != {lane}) $error("lanes");
+  if ($bits(result) != {result} || $bits(result.status) != 5) $error("result");
+  localparam {top}_status_t nv = '{{nv: 1'b1, default: 1'b0}};
+  localparam {top}_status_t nx = '{{nx: 1'b1, default: 1'b0}};
   if (5'(nv) != 5'b10000 || 5'(nx) != 5'b00001) $error("flags");
-  if (LANES != 2 || BLOCK != 4 || BEATS_PER_BLOCK != 2) $error("numbers");
+  if (LANES != 2 || BLOCK != {block} || BEATS_PER_BLOCK != {block} / 2) $error("numbers");
   assign beat = '0;
   assign result = '0;
 endmodule
@@ -174,6 +187,44 @@ endmodule
         assert slang("--top", "checks", folders[top] / f"{top}_wrapper.sv", file, folders[top] / f"{top}.v") == 0
     finally:
         file.unlink()
+
+
+#: The unit "axis" again, from its wrapper: its ports are cut into the members of the structures, by hand.
+AROUND = """
+module around import axis_pkg::*; (
+  input aclk, input aresetn,
+  input s_axis_tvalid, output s_axis_tready, input [23:0] s_axis_tdata, input [23:0] s_axis_tuser, input s_axis_tlast,
+  output m_axis_tvalid, input m_axis_tready, output [31:0] m_axis_tdata, output [7:0] m_axis_tuser, output m_axis_tlast
+);
+  axis_beat_t beat;
+  axis_result_t result;
+  assign beat = {s_axis_tdata[7:0], s_axis_tdata[19:8], s_axis_tuser[7:0], s_axis_tuser[15:8], s_axis_tuser[16], s_axis_tlast};
+  assign m_axis_tuser[7:5] = 3'd0;
+  assign {m_axis_tdata, m_axis_tuser[4:0], m_axis_tlast} = result;
+  axis_wrapper wrapper (
+    .aclk(aclk), .aresetn(aresetn), .s_axis_tvalid(s_axis_tvalid), .s_axis_tready(s_axis_tready), .s_axis_beat(beat),
+    .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready), .m_axis_result(result)
+  );
+endmodule
+"""
+
+
+@needs("iverilog")
+@pytest.mark.parametrize("wrong", [False, True])
+def test_wrapper_of_axi4_stream_connects_each_member_to_its_place(folders, tmp_path, wrong):
+    folder = folders["axis"]
+    bench = (folder / "axis_tb.v").read_text()
+    (tmp_path / "tb.v").write_text(bench.replace("\n  axis dut (", "\n  around dut ("))
+    wrapper = (folder / "axis_wrapper.sv").read_text()
+    if wrong:
+        assert wrapper.count("s_axis_tuser[15:8] = s_axis_beat.scale_b;") == 1
+        wrapper = wrapper.replace("s_axis_tuser[15:8] = s_axis_beat.scale_b;", "s_axis_tuser[15:8] = s_axis_beat.scale_a;")
+    (tmp_path / "wrapper.sv").write_text(wrapper)
+    (tmp_path / "around.sv").write_text(AROUND)
+    sources = ("wrapper.sv", "around.sv", "tb.v", folder / "axis.v")
+    assert run("iverilog", "-g2012", "-s", "axis_tb", "-o", "x.vvp", *sources, cwd=tmp_path)[0] == 0
+    status, said = run("vvp", "-n", "x.vvp", cwd=tmp_path)
+    assert (status != 0, "PASS: " in said) == (wrong, not wrong), said
 
 
 # Lists and packages.
