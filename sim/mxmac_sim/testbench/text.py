@@ -56,7 +56,7 @@ def testbench(subject: Subject) -> str:
         "beat_ports": _concatenated(beat),
         "result_ports": _concatenated(result),
         "connected": ",\n".join(f"    .{name}({name})" for name in (*used, *_names(beat), *_names(result))),
-        "beat_values": _memory("beats", beat, vectors.beats),
+        "beat_values": _memory("beats", beat, vectors.beats, _padding(beat)),
         "result_values": _memory("results", result, vectors.results),
     }
     template = files(__package__).joinpath("template.v").read_text(encoding="ascii")
@@ -86,14 +86,25 @@ def _concatenated(stream: Stream) -> str:
     return f"{{{', '.join(reversed(_names(stream)))}}}"
 
 
-def _memory(name: str, stream: Stream, words: Sequence[Mapping[str, int]]) -> str:
-    """Return the statements that fill a memory with words of a stream's payload."""
+def _padding(stream: Stream) -> int:
+    """Return the bits of a payload that do not count."""
+    padding, offset = 0, 0
+    for port in stream.payload:
+        counts = sum((1 << field["width"]) - 1 << field["lsb"] for field in port["fields"])
+        if counts:
+            padding |= ((1 << port["width"]) - 1 ^ counts) << offset
+        offset += port["width"]
+    return padding
+
+
+def _memory(name: str, stream: Stream, words: Sequence[Mapping[str, int]], padding: int = 0) -> str:
+    """Return the statements that fill a memory with words of a stream's payload; bits of padding are ones in every other."""
     bits = _bits(stream)
     digits = -(-bits // 4)
     places = _places(stream)
     lines = []
     for index, fields in enumerate(words):
-        word = sum(value << places[field] for field, value in fields.items())
+        word = sum(value << places[field] for field, value in fields.items()) | padding * (index % 2)
         lines.append(f"    {name}[{index}] = {bits}'h{word:0{digits}x};")
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -9,14 +10,16 @@ from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.testbench.vectors import vectors_of
 from testbench_checks import commands, run_testbench, written
+from tops import WRONG_AXIS, mistaken
 
 UNITS = {
     "exact": MacConfig(a="E2M1", b="E2M1", block=4, lanes=2),
     "window, formats at run time": MacConfig(a=["E2M1", "E4M3"], b="E3M2", block=2, lanes=1, accumulator="window"),
-    "fp32": MacConfig(a="E2M1", b="INT8", block=2, lanes=2, accumulator="fp32", output="fp16", reset="sync-low"),
+    "fp32": MacConfig(a="E2M1", b="INT8", block=2, lanes=2, accumulator="fp32", output="fp16", reset="sync-low", bus="axis"),
     "long blocks": MacConfig(a="E2M1", b="E2M1", block=512, lanes=1, accumulator="window"),
     "quantizer": QuantizerConfig(to="E4M3", block=4, lanes=2, rules=["floor", "even"], overflows=["sat", "ovf"]),
     "quantizer of one lane": QuantizerConfig(source="bf16", to="E2M1", block=1, lanes=1, reset="async-high"),
+    "quantizer on a bus": QuantizerConfig(to="E2M3", block=2, lanes=1, rules=["floor", "even"], reset="async-low", bus="axis"),
 }
 SMALLEST = MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, accumulator="window", window=24, window_guard=0)
 
@@ -90,6 +93,25 @@ def test_a_unit_with_a_mistake_fails(mistake, tmp_path):
     status, said = run_testbench(testbench, "Icarus")
     assert status != 0, said
     assert re.search(said_by, said), said
+    assert "FAIL: " in said
+
+
+#: Mistakes of a top with AXI4-Stream, besides those of its packing, and in its reset.
+WRONG_TOP = WRONG_AXIS | {
+    "padding of elements counts": (r"s_axis_tdata\[3:0\]", "(s_axis_tdata[3:0] | s_axis_tdata[7:4])"),
+    "the reset has the other level": (r"assign asserted = ~aresetn;", "assign asserted = aresetn;"),
+    "the reset does not reach the unit": (r"\.rst\(held\)", ".rst(1'h0)"),
+}
+
+
+@icarus
+@pytest.mark.parametrize("mistake", WRONG_TOP)
+def test_a_top_with_axi4_stream_and_a_mistake_fails(mistake, tmp_path):
+    testbench = written(replace(SMALLEST, bus="axis", reset="async-low"), tmp_path)
+    unit = tmp_path / "unit.v"
+    unit.write_text(mistaken(unit.read_text(), *WRONG_TOP[mistake]))
+    status, said = run_testbench(testbench, "Icarus")
+    assert status != 0, said
     assert "FAIL: " in said
 
 
