@@ -1,6 +1,7 @@
 """Running the examples of docs/examples in a copy, as their readers run them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,19 @@ def check_fusesoc(cores, work, target):
     return done.returncode, done.stdout + done.stderr
 
 
-def check_verilog(folder, *steps):
-    """Run steps of the example with two units; the output."""
+def check_verilog(folder, *sections):
+    """Run the commands under headings of the README of the example with two units, the first one in its folder; the output."""
+    text = (folder / "README.md").read_text()
+    commands = []
+    for section in sections:
+        found = re.findall(r"^```sh\n(.*?)^```$", text.partition(f"\n## {section}\n")[2].partition("\n## ")[0], re.M | re.S)
+        # Of the two ways to call Yosys, the one that is installed.
+        commands += [block for block in found if not block.startswith("yosys ")]
+        assert found, section
     environ = environment()
-    path = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
-    done = run_python(folder / "run.py", *steps, PATH=path, VERILATOR_ROOT=environ["VERILATOR_ROOT"])
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+    command = ["sh", "-ex", "-c", "".join(commands)]
+    place = folder if sections[0] == "Generate" else folder / "build"
+    done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -5,6 +5,7 @@ import pytest
 from example_runs import EXAMPLES, check_cocotb, check_fusesoc, check_verilog, copied, run_python
 from linters import yosys_says
 from mxmac_sim.simulators.toolchain import has_icarus
+from tops import mistaken
 
 
 @pytest.fixture
@@ -70,13 +71,17 @@ def test_the_generator_passes_a_mistake_on(place, tmp_path):
 
 
 def test_two_units_lint(place):
-    said = check_verilog(place / "verilog", "generate", "lint", "elaborate")
+    said = check_verilog(place / "verilog", "Generate", "Lint")
     assert "%Warning" not in said
-    assert "Found and reported 0 problems." in said
 
 
 @pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
-def test_two_units_simulate(place):
-    said = check_verilog(place / "verilog", "generate", "icarus", "testbenches")
+def test_two_units_simulate_and_a_wrong_one_is_found(place):
+    said = check_verilog(place / "verilog", "Generate", "Simulate in Icarus Verilog")
     assert said.count("PASS: ") == 3
     assert "PASS: 40 results of each unit" in said
+    # A flag that the bench of the design finds first.
+    unit = place / "verilog" / "build" / "precise.v"
+    unit.write_text(mistaken(unit.read_text(), r"\{3'h0, (o__payload\[36):32\]", r"{3'h0, \1:33], 1'h1"))
+    with pytest.raises(AssertionError, match="FAIL: 42000000, flags 00001"):
+        check_verilog(place / "verilog", "Simulate in Icarus Verilog")
