@@ -1,5 +1,6 @@
-"""Ctrl-C while ``mxmac`` is still importing what it needs."""
+"""Ctrl-C and SIGTERM while ``mxmac`` is still importing what it needs."""
 
+import signal
 import subprocess
 import sys
 
@@ -12,9 +13,9 @@ import os, signal, sys
 class Finder:
     def find_spec(name, path=None, target=None):
         if name == module:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
-module = sys.argv.pop(1)
+number, module = int(sys.argv.pop(1)), sys.argv.pop(1)
 sys.meta_path.insert(0, Finder)
 from mxmac.__main__ import main
 main()
@@ -23,13 +24,23 @@ main()
 
 @pytest.mark.parametrize("module", ["mxmac.cli.app", "typer", "mxmac_sim.cli.verify", "amaranth", "numpy"])
 def test_ctrl_c_during_imports_is_one_line(module):
-    command = [sys.executable, "-c", INTERRUPTED, module, "verify"]
+    command = [sys.executable, "-c", INTERRUPTED, str(int(signal.SIGINT)), module, "verify"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "mxmac: interrupted\n")
 
 
-def test_an_ignored_signal_stays_ignored():
-    text = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED}"
-    done = subprocess.run([sys.executable, "-c", text, "typer"], capture_output=True, text=True, check=False)
-    assert "interrupted" not in done.stderr
-    assert done.returncode != 130
+# Before and after the handler of the command is there.
+@pytest.mark.parametrize("module", ["typer", "mxmac_sim.cli.verify"])
+def test_sigterm_during_imports_is_one_line(module):
+    command = [sys.executable, "-c", INTERRUPTED, str(int(signal.SIGTERM)), module, "verify"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "mxmac: ended by the signal SIGTERM\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_ignored_signal_stays_ignored(number):
+    text = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n{INTERRUPTED}"
+    command = [sys.executable, "-c", text, str(int(number)), "typer", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mxmac ")

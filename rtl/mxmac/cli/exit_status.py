@@ -10,7 +10,7 @@ from functools import wraps
 from typing import ParamSpec, TextIO
 
 from ..errors import HardwareError, ToolError, UserError, machine_failure
-from ..interrupt import INTERRUPTED
+from ..interrupt import interruptible
 
 __all__ = ["FAILED", "MISTAKE", "WRONG", "exit_status", "with_exit_status"]
 
@@ -39,34 +39,36 @@ def exit_status(program: str, command: Callable[[], object], described: Callable
     Returns
     -------
     int
-        0 success; 1 the hardware is wrong; 2 a mistake of the user; 3 a tool or the machine failed; 130 Ctrl-C.
+        0 success; 1 the hardware is wrong; 2 a mistake of the user; 3 a tool or the machine failed; 130 Ctrl-C; 143 SIGTERM;
+        129 SIGHUP.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Terminals and pipes may not have signs such as ×.
             stream.reconfigure(errors="replace")
-    try:
-        status = command()
-        sys.stdout.flush()
-        return status if isinstance(status, int) else 0
-    except UserError as error:
-        status, message = MISTAKE, described(error)
-    except HardwareError as error:
-        status, message = WRONG, str(error)
-    except ToolError as error:
-        status, message = FAILED, str(error)
-    except KeyboardInterrupt:
-        status, message = INTERRUPTED, "interrupted"
-    except SystemExit as end:
-        # Typer's answer to a reader that goes away is exit status 1.
-        if not isinstance(end.__context__, BrokenPipeError):
-            raise
-        status, message = FAILED, machine_failure(end.__context__, "standard output") or ""
-    except Exception as error:
-        if sys.flags.dev_mode:
-            raise
-        # Files have names in all errors, but streams have none.
-        status, message = FAILED, machine_failure(error, "standard output") or _internal(error)
+    with interruptible() as interruption:
+        try:
+            status = command()
+            sys.stdout.flush()
+            return status if isinstance(status, int) else 0
+        except UserError as error:
+            status, message = MISTAKE, described(error)
+        except HardwareError as error:
+            status, message = WRONG, str(error)
+        except ToolError as error:
+            status, message = FAILED, str(error)
+        except KeyboardInterrupt:
+            status, message = interruption.status, interruption.message
+        except SystemExit as end:
+            # Typer's answer to a reader that goes away is exit status 1.
+            if not isinstance(end.__context__, BrokenPipeError):
+                raise
+            status, message = FAILED, machine_failure(end.__context__, "standard output") or ""
+        except Exception as error:
+            if sys.flags.dev_mode:
+                raise
+            # Files have names in all errors, but streams have none.
+            status, message = FAILED, machine_failure(error, "standard output") or _internal(error)
     # Such as those about hardware that was not elaborated to its end.
     warnings.simplefilter("ignore")
     _flush(sys.stdout)

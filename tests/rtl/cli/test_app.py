@@ -373,8 +373,16 @@ app.main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize(("delay", "there_before"), [(0, False), (0.5, True), (1.5, False)])
-def test_ctrl_c_leaves_no_half_file(folder, delay, there_before):
+@pytest.mark.parametrize(
+    ("delay", "there_before", "stop", "message"),
+    [
+        (0, False, signal.SIGINT, "interrupted"),
+        (0.5, True, signal.SIGINT, "interrupted"),
+        (1.5, False, signal.SIGINT, "interrupted"),
+        (1, False, signal.SIGTERM, "ended by the signal SIGTERM"),
+    ],
+)
+def test_a_signal_leaves_no_half_file(folder, delay, there_before, stop, message):
     before = {"x.v": "old", "x.json": "old too"} if there_before else {}
     for name, text in before.items():
         (folder / name).write_text(text)
@@ -383,10 +391,10 @@ def test_ctrl_c_leaves_no_half_file(folder, delay, there_before):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "generating\n"
         time.sleep(delay)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         _, err = process.communicate(timeout=600)
-    assert process.returncode == 130
-    assert err == "mxmac: interrupted\n"
+    assert process.returncode == 128 + stop
+    assert err == f"mxmac: {message}\n"
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
 
 

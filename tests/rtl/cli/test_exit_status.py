@@ -3,6 +3,7 @@
 import errno
 import io
 import re
+import signal
 import subprocess
 import sys
 
@@ -42,6 +43,33 @@ ENDS = {
     "Ctrl-C": (KeyboardInterrupt(), 130, "interrupted"),
     "a fault of mxmac": (KeyError("lanes"), 3, "internal error: KeyError: 'lanes'; please report it.*"),
 }
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_command_once_and_lets_it_tidy_up(capsys, number, status):
+    tidied = []
+
+    def command():
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)
+            tidied.append(True)
+
+    assert exit_status("mxmac", command) == status
+    assert tidied == [True]
+    assert capsys.readouterr().err == f"mxmac: ended by the signal {number.name}\n"
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None], ids=["ignored", "handled"])
+def test_a_signal_with_a_handler_keeps_it(handler):
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        assert exit_status("mxmac", lambda: signal.raise_signal(signal.SIGTERM)) == 0
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("end", ENDS)

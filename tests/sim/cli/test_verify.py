@@ -157,8 +157,15 @@ def processes_in(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="Processes are looked for in /proc")
-@pytest.mark.parametrize("when", ["Linting", "rounder: building"])
-def test_ctrl_c_ends_all_children_and_leaves_no_half_written_file(folder, when):
+@pytest.mark.parametrize(
+    ("when", "stop", "message"),
+    [
+        ("Linting", signal.SIGINT, "interrupted"),
+        ("rounder: building", signal.SIGINT, "interrupted"),
+        ("rounder: building", signal.SIGTERM, "ended by the signal SIGTERM"),
+    ],
+)
+def test_a_signal_ends_all_children_and_leaves_no_half_written_file(folder, when, stop, message):
     (folder / "x.vcd").write_text("old")
     options = ("--bench", "rounder", "--work", "work", "--waves", "x.vcd")
     command = [sys.executable, "-m", "mxmac", "verify", *SMALL, *options]
@@ -168,9 +175,9 @@ def test_ctrl_c_ends_all_children_and_leaves_no_half_written_file(folder, when):
         if when != "Linting":
             time.sleep(0.5)
             assert len(processes_in(folder)) > 1
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         _, err = process.communicate(timeout=600)
-    assert (process.returncode, err) == (130, "mxmac: interrupted\n")
+    assert (process.returncode, err) == (128 + stop, f"mxmac: {message}\n")
     assert processes_in(folder) == []
     assert sorted(path.name for path in folder.iterdir()) == ["work", "x.vcd"]
     assert (folder / "x.vcd").read_text() == "old"
