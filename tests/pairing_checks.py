@@ -8,10 +8,11 @@ import oracle
 from golden_checks import oracle_window
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
+from mxmac_sim.simulators.bulk import BulkUnit
 from mxmac_sim.stimulus.directed_dots import directed_dots
 from mxmac_sim.stimulus.dots import expected_results
 from mxmac_sim.stimulus.random_dots import random_dot
-from shared_units import built, packed
+from shared_units import packed
 
 __all__ = ["all_units", "check_unit", "described", "one_unit_of_each_pairing"]
 
@@ -51,9 +52,9 @@ def described(config):
     return f"{a}x{b}-{config.accumulator.value}-{config.output.name}-block{config.block}-lanes{config.lanes}"
 
 
-def check_unit(config, folder, tmp_path_factory):
+def check_unit(config, folder):
     """Directed and random dot products through the generated Verilog, against the oracle, without and with pauses."""
-    unit, rng = built(config, folder, tmp_path_factory), np.random.default_rng(list(described(config).encode()))
+    unit, rng = BulkUnit(config, folder), np.random.default_rng(list(described(config).encode()))
     dots = directed_dots(config, rng) + [random_dot(config, rng) for _ in range(_RANDOM_DOTS)]
     dots = [dots[index] for index in rng.permutation(len(dots))]
     expected = [_expected(dot, config) for dot in dots]

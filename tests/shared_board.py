@@ -1,7 +1,5 @@
 """The simulated board that tests have in common, built once in a session, whatever the number of its processes."""
 
-import shutil
-
 from mxmac_fpga.simulation.board import SIMULATED_CONFIG, SimulatedBoard
 from shared_units import shared_folder
 
@@ -9,9 +7,5 @@ __all__ = ["built_board"]
 
 
 def built_board(tmp_path_factory, config=SIMULATED_CONFIG, name="board"):
-    with shared_folder(tmp_path_factory, name) as folder, shared_folder(tmp_path_factory, "verilated") as library:
-        board = SimulatedBoard(config, folder=folder, library=sorted(library.glob("*.o")))
-        if not any(library.glob("*.o")):
-            for file in board.library:
-                shutil.copy2(file, library)
-    return board
+    with shared_folder(tmp_path_factory, name) as folder:
+        return SimulatedBoard(config, folder=folder)

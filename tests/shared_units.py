@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 from contextlib import contextmanager
 from itertools import product
 
@@ -13,7 +12,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.campaigns.vectors import packed
 from mxmac_sim.simulators.bulk import BulkUnit
 
-__all__ = ["FORMATS", "PAIRINGS", "all_formats_unit", "built", "chosen", "packed", "shared_folder"]
+__all__ = ["FORMATS", "PAIRINGS", "all_formats_unit", "chosen", "packed", "shared_folder"]
 
 FORMATS = tuple(ELEMENT_FORMATS.values())
 #: All pairings of two formats, by their indices.
@@ -29,17 +28,6 @@ def shared_folder(tmp_path_factory, name):
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
-
-
-def built(config, folder, tmp_path_factory):
-    """As ``BulkUnit(config, folder)``. Half of the time goes into Verilator's own library, which is only compiled once."""
-    with shared_folder(tmp_path_factory, "verilated") as shared:
-        if not any(shared.glob("*.o")):
-            unit = BulkUnit(config, folder)
-            for file in unit.library:
-                shutil.copy2(file, shared)
-            return unit
-    return BulkUnit(config, folder, library=sorted(shared.glob("*.o")))
 
 
 def all_formats_unit(tmp_path_factory):

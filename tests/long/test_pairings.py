@@ -12,8 +12,8 @@ UNITS = one_unit_of_each_pairing()
 
 
 @pytest.mark.parametrize("config", UNITS, ids=described)
-def test_results_and_flags_are_the_oracles(config, tmp_path, tmp_path_factory):
-    check_unit(config, tmp_path / "unit", tmp_path_factory)
+def test_results_and_flags_are_the_oracles(config, tmp_path):
+    check_unit(config, tmp_path / "unit")
 
 
 @pytest.mark.parametrize("side", ["a", "b"])

@@ -6,8 +6,9 @@ import pytest
 from mxmac.accumulator import Kind, accumulator_plan
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS
+from mxmac_sim.simulators.bulk import BulkUnit
 from mxmac_sim.stimulus.dots import Dot, expected_results
-from shared_units import built, packed
+from shared_units import packed
 
 EXACT, WINDOW = Accumulator.EXACT, Accumulator.WINDOW
 BLOCK = 32
@@ -48,20 +49,20 @@ def check(unit, rng, beats, count, spread, clocks=None):
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16, 32])
 @pytest.mark.parametrize("kind", [EXACT, WINDOW], ids=lambda kind: kind.value)
 @pytest.mark.parametrize("storage", Storage, ids=lambda storage: storage.value)
-def test_one_beat_a_clock_is_sustained(storage, kind, lanes, tmp_path, tmp_path_factory):
-    sustains(MacConfig(block=BLOCK, lanes=lanes, accumulator=kind, storage=storage), tmp_path, tmp_path_factory)
+def test_one_beat_a_clock_is_sustained(storage, kind, lanes, tmp_path):
+    sustains(MacConfig(block=BLOCK, lanes=lanes, accumulator=kind, storage=storage), tmp_path)
 
 
 @pytest.mark.parametrize("kind", [EXACT, WINDOW], ids=lambda kind: kind.value)
-def test_one_beat_a_clock_is_sustained_with_the_widest_sums(kind, tmp_path, tmp_path_factory):
+def test_one_beat_a_clock_is_sustained_with_the_widest_sums(kind, tmp_path):
     formats = (ELEMENT_FORMATS["E5M2"],)
-    sustains(MacConfig(a=formats, b=formats, block=BLOCK, lanes=1, accumulator=kind), tmp_path, tmp_path_factory)
+    sustains(MacConfig(a=formats, b=formats, block=BLOCK, lanes=1, accumulator=kind), tmp_path)
 
 
-def sustains(config, tmp_path, tmp_path_factory):
+def sustains(config, tmp_path):
     """Run a unit with dot products of many lengths and scales."""
     lanes = config.lanes
-    unit, rng = built(config, tmp_path / "unit", tmp_path_factory), np.random.default_rng(lanes)
+    unit, rng = BulkUnit(config, tmp_path / "unit"), np.random.default_rng(lanes)
     interval = unit.design.manifest["initiation_interval"]
     assert interval["clocks_per_beat"] == 1
     assert interval["clocks_per_block"] == interval["beats_per_block"] == BLOCK // lanes
@@ -82,9 +83,9 @@ def sustains(config, tmp_path, tmp_path_factory):
     check(unit, rng, 1, 300, 127, clocks=shortest * 300)
 
 
-def test_blocks_that_are_cut_short_take_the_clocks_of_an_addition_in_fp32(tmp_path, tmp_path_factory):
+def test_blocks_that_are_cut_short_take_the_clocks_of_an_addition_in_fp32(tmp_path):
     config = MacConfig(block=BLOCK, lanes=2, accumulator=Accumulator.FP32)
-    unit, rng = built(config, tmp_path / "unit", tmp_path_factory), np.random.default_rng(3)
+    unit, rng = BulkUnit(config, tmp_path / "unit"), np.random.default_rng(3)
     shortest = unit.design.manifest["initiation_interval"]["clocks_per_dot"]
     for beats in (shortest, shortest + 1, config.beats, 3 * config.beats + shortest):
         check(unit, rng, beats, 100, 127)

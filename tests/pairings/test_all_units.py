@@ -6,5 +6,5 @@ from pairing_checks import all_units, check_unit, described
 
 
 @pytest.mark.parametrize("config", all_units(), ids=described)
-def test_results_and_flags_are_the_oracles(config, tmp_path, tmp_path_factory):
-    check_unit(config, tmp_path / "unit", tmp_path_factory)
+def test_results_and_flags_are_the_oracles(config, tmp_path):
+    check_unit(config, tmp_path / "unit")

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tty
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mxmac.errors import ToolError
 from mxmac.files import private_folder
 from mxmac.processes import run_tool, start
 from mxmac.verilog.emit import component_verilog
-from mxmac_sim.simulators.builds import verilated
+from mxmac_sim.simulators.verilated import verilated
 
 from ..gateware.accelerator import Accelerator
 
@@ -77,8 +76,6 @@ class SimulatedBoard:
     verilog : str, optional
         Of a top module ``accelerator`` with the ports of an :class:`~mxmac_fpga.gateware.accelerator.Accelerator`, instead
         of that of ``config``.
-    library : sequence of Path
-        Object files of Verilator's own library, as :class:`~mxmac_sim.simulators.bulk.BulkUnit` takes them.
 
     Members
     -------
@@ -99,18 +96,12 @@ class SimulatedBoard:
         *,
         folder: Path = Path("build/fpga/sim"),
         verilog: str | None = None,
-        library: Sequence[Path] = (),
     ):
         self.port, self.clocks = "", 0
         self._child: subprocess.Popen[str] | None = None
         self._stack = ExitStack()
         text = accelerator_verilog(config) if verilog is None else verilog
-        self._program = verilated(text, _TOP, _DRIVER, _OPTIONS, folder, library=library)
-
-    @property
-    def library(self) -> list[Path]:
-        """Object files of Verilator's own library, for other builds."""
-        return sorted(self._program.parent.glob("verilated*.o"))
+        self._program = verilated(text, _TOP, _DRIVER, _OPTIONS, folder)
 
     def __enter__(self) -> "SimulatedBoard":
         master, slave = os.openpty()

@@ -7,17 +7,17 @@ that exists is complete, belongs to these ingredients, and never changes; an int
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from mxmac.errors import HardwareError, ToolError
 from mxmac.files import private_folder, written_whole
-from mxmac.processes import Finished, failure, run_tool
+from mxmac.processes import Finished, failure
 
-from .toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from .toolchain import environment
 
-__all__ = ["LOG", "build_failure", "built", "check_compiler", "verilated"]
+__all__ = ["LOG", "build_failure", "built", "check_compiler"]
 
 #: Name of the output of a build that failed.
 LOG = "build.log"
@@ -98,53 +98,11 @@ def build_failure(tool: str, done: Finished, text: str, log: Path) -> Exception:
     HardwareError or ToolError
         The first if Verilator rejects the Verilog.
     """
-    with suppress(OSError), written_whole(log) as temporary:
-        temporary.write_text(text)
+    with suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(log) as temporary:
+            temporary.write_text(text)
     if rejected := re.search(r"^%Error: \S+\.v:\d+.*", text, re.M):
         return HardwareError(f"Verilator rejects the Verilog: {rejected[0]}; see {log}")
     tool = next((name for pattern, name in _FAILED_TOOLS if pattern.search(text)), tool)
     return ToolError(f"{failure(tool, done, text)}; see {log}")
-
-
-def verilated(text: str, top: str, driver: Path, options: Sequence[str], folder: Path, *, library: Sequence[Path] = ()) -> Path:
-    """Build a program from Verilog and a driver in C++, unless it exists, and return its path.
-
-    Parameters
-    ----------
-    text : str
-        Verilog.
-    top : str
-        Name of the top module.
-    driver : Path
-        C++ file with ``main``.
-    options : sequence of str
-        More options of Verilator.
-    folder : Path
-        Folder of the builds; made if it does not exist.
-    library : sequence of Path
-        Object files of Verilator's own library, from another build. Without them the library is compiled.
-
-    Raises
-    ------
-    HardwareError
-        If Verilator rejects the Verilog.
-    ToolError
-        If a tool is missing or fails.
-    """
-
-    def build(place: Path):
-        check_compiler()
-        (place / f"{top}.v").write_text(text)
-        command = [
-            str(VERILATOR), "--cc", "--exe", "--build", "-O3", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
-            "--top-module", top, "--Mdir", ".", *options, f"{top}.v", str(driver.resolve()),
-        ]  # fmt: skip
-        if library:
-            # Copies, because make takes no names with spaces.
-            command += ["-MAKEFLAGS", "VM_GLOBAL_FAST=", *(Path(shutil.copy(file, place)).name for file in library)]
-        done = run_tool("Verilator", command, cwd=place, env=environment(), check=False)
-        if done.status:
-            raise build_failure("Verilator", done, done.errors + done.output, folder / LOG)
-
-    ingredients = repr((text, driver.read_text(), top, options))
-    return built(folder, ingredients, build).resolve() / f"V{top}"

@@ -15,7 +15,7 @@ from mxmac.files import private_folder
 from mxmac.processes import Finished, failure, run_tool
 from mxmac.verilog import Design, generate
 
-from .builds import verilated
+from .verilated import verilated
 
 __all__ = ["BulkRun", "BulkUnit"]
 
@@ -64,9 +64,6 @@ class BulkUnit:
         Whether runs can write waveforms. Such a simulation is slower.
     trace_depth : int
         Levels of hierarchy in waveforms, of which the unit is the second; 0 for all of them.
-    library : sequence of Path
-        Verilator's own library, as another unit's ``library`` has it. Without it, it is compiled, which takes about half of
-        the time.
     text : str, optional
         Verilog to simulate instead of what is generated, with the same ports; its top module is ``unit``. It may be a netlist.
 
@@ -85,7 +82,6 @@ class BulkUnit:
         *,
         waves: bool = False,
         trace_depth: int = 0,
-        library: Sequence[Path] = (),
         text: str | None = None,
     ):
         self.config = config
@@ -106,12 +102,7 @@ class BulkUnit:
             # Compilers take very long for functions as long as those of a netlist.
             options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "--output-split-ctrace", "1000"]
             options += ["-CFLAGS", "-O1"]
-        self._program = verilated(text, "unit", _DRIVER, options, folder, library=library)
-
-    @property
-    def library(self) -> list[Path]:
-        """Object files of Verilator's own library, for other units that are built without waveforms as well; may be empty."""
-        return sorted(self._program.parent.glob("verilated*.o"))
+        self._program = verilated(text, "unit", _DRIVER, options, folder)
 
     def _operand_bytes(self, side: str) -> int:
         operand = self.config.operand_a if side == "a" else self.config.operand_b

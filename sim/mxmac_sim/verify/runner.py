@@ -4,8 +4,6 @@ import builtins
 import logging
 import os
 import re
-import shutil
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,8 @@ from mxmac.quantizer.config import QuantizerConfig
 
 from ..benches.kit.report import Report, report_file
 from ..benches.kit.settings import Effort, Settings
-from ..simulators.builds import LOG, build_failure, built, check_compiler
+from ..simulators.builds import LOG, build_failure, built
+from ..simulators.runtime import linked_runtime
 from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
 from ..simulators.waves import write_save_file
 from .catalogue import Design
@@ -39,8 +38,8 @@ _TIMESCALE = ("1ns", "1ps")
 #: Names of the output of a bench, and of its waveform.
 _RUN_LOG = "log"
 WAVES = {"verilator": "dump.vcd", "icarus": "dump.fst"}
-#: Verilator's own C++ depends on no module, and takes longer to compile than most of them.
-_RUNTIME = Design("runtime", "module runtime (input wire clk);\nendmodule\n")
+#: Compilers take more than twice as long for what Verilator's makefile asks for, and the simulation is no faster.
+_OPTIMIZATION = "OPT_FAST=-O1"
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,8 @@ class _Hooks(cocotb_runner.Runner):
     def __init__(self, processes: Processes):
         super().__init__()
         self._processes = processes
+        #: Arguments of make that link Verilator's own library.
+        self.linked: list[str] = []
         self.log.setLevel(logging.CRITICAL)
 
     def _set_env_common(self):
@@ -113,9 +114,16 @@ class _Verilator(_Hooks, cocotb_runner.Verilator):
     def _build_command(self):
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
-        # What is there already needs no compiling, although it is older than the makefile.
-        ready = [argument for file in sorted(self.build_dir.glob("verilated*.o")) for argument in ("-o", file.name)]
-        return [verilate, [*make, "CURDIR=.", *ready]]
+        return [verilate, [*make, "CURDIR=.", _OPTIMIZATION, "VM_USER_CLASSES=", *self.linked]]
+
+    def _execute_cmds(self, cmds, cwd, stdout=None):
+        super()._execute_cmds(cmds[:1], cwd, stdout)
+        if cmds[1:]:
+            # As a part of the model, cocotb's main() needs none of the headers for itself.
+            main = next(argument for argument in cmds[0] if argument.endswith(".cpp"))
+            with (self.build_dir / "Vtop.cpp").open("a") as model:
+                model.write(f'#include "{main}"\n')
+            super()._execute_cmds(cmds[1:], cwd, stdout)
 
 
 class _Icarus(_Hooks, cocotb_runner.Icarus):
@@ -147,7 +155,6 @@ class Runner:
     def __init__(self, work: Path, simulator: str = "verilator", processes: Processes | None = None):
         self.work, self.simulator = work, simulator
         self.processes = processes or Processes()
-        self._runtime_lock = threading.Lock()
 
     def folder(self, bench: str, config: MacConfig | QuantizerConfig, *, waves: bool = False) -> Path:
         """Where a bench is built and run."""
@@ -229,17 +236,16 @@ class Runner:
         source = place / f"{design.top}.v"
         source.write_text(design.text)
         sources: Sequence[Path] = [source]
+        runner = self._runner()
         if self.simulator == "verilator":
-            check_compiler()
-            if design is not _RUNTIME:
-                self._share_runtime(place)
+            runner.linked = linked_runtime(place, self.work / "verilator", self.processes)
             ports = place / "ports.vlt"
             lines = [_PORT_IS_PUBLIC.format(top=design.top, port=port) for port in design.ports]
             ports.write_text("`verilator_config\n" + "".join(lines))
             sources = [ports, source]
         output = place / LOG
         try:
-            self._runner().build(
+            runner.build(
                 sources=sources,
                 hdl_toplevel=design.top,
                 build_dir=place,
@@ -250,13 +256,6 @@ class Runner:
             )
         except _CommandError as error:
             raise build_failure(error.tool, error.done, output.read_text(errors="replace"), log) from error
-
-    def _share_runtime(self, place: Path):
-        """Compile Verilator's own C++ once for all: what writes waveforms is a file more, and changes no other."""
-        with self._runtime_lock:
-            runtime = self._build(_RUNTIME, self.work / "verilator-runtime", waves=True)
-        for file in runtime.glob("verilated*.[do]"):
-            shutil.copy(file, place)
 
     def _simulate(self, design: Design, settings: Settings, program: Path, shown: Path, waves: bool) -> str | None:
         """Run a bench, and return what is wrong with the hardware besides mismatches."""

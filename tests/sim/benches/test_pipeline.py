@@ -9,7 +9,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac import unit_plan
 from mxmac.verilog import generate
 from mxmac_sim.campaigns.vectors import make_vectors
-from shared_units import built
+from mxmac_sim.simulators.bulk import BulkUnit
 
 DEPTHS = (1, 2, 3)
 #: Operands that shift by levels alone, by places too, and not at all; and one that chooses.
@@ -35,8 +35,8 @@ def described(config):
 
 
 @pytest.mark.parametrize("config", list(units()), ids=described)
-def test_results_are_the_same(config, tmp_path, tmp_path_factory):
-    built_unit, vectors = built(config, tmp_path, tmp_path_factory), make_vectors(config, randoms=200, seed=1)
+def test_results_are_the_same(config, tmp_path):
+    built_unit, vectors = BulkUnit(config, tmp_path), make_vectors(config, randoms=200, seed=1)
     for idle, stall in ((0, 0), (0.3, 0.6)):
         run = built_unit.run_beats(vectors.beats, len(vectors.data), idle=idle, stall=stall)
         assert run.data.tolist() == vectors.data.tolist()

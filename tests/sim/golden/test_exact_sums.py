@@ -12,7 +12,8 @@ import oracle
 from mxmac.config import EXACT_BLOCKS, Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS
 from mxmac_sim import golden
-from shared_units import FORMATS, PAIRINGS, all_formats_unit, built, chosen
+from mxmac_sim.simulators.bulk import BulkUnit
+from shared_units import FORMATS, PAIRINGS, all_formats_unit, chosen
 
 
 @pytest.fixture(scope="module")
@@ -187,10 +188,10 @@ def test_as_many_blocks_as_promised_may_have_any_values(unit, name):
     assert list(zip(run.data.tolist(), run.status.tolist(), strict=True)) == expected
 
 
-def test_many_blocks_of_the_narrowest_sums_are_added_up(tmp_path, tmp_path_factory):
+def test_many_blocks_of_the_narrowest_sums_are_added_up(tmp_path):
     fmt = ELEMENT_FORMATS["E2M1"]
     config = MacConfig(a=[fmt], b=[fmt], block=1, lanes=1)
-    unit = built(config, tmp_path, tmp_path_factory)
+    unit = BulkUnit(config, tmp_path)
     largest = np.full((1, EXACT_BLOCKS, 1), 0b0111, np.uint8)
     for scale in (127, 134):
         scales = np.full((1, EXACT_BLOCKS), scale, np.uint8)
@@ -231,8 +232,8 @@ def test_sums_that_go_to_an_end_of_the_range_come_back_to_the_last_bit(unit, nam
     assert_come_back(run, FORMATS[index], BLOCK)
 
 
-def test_a_unit_that_adds_word_by_word_comes_back_to_the_last_bit_too(tmp_path, tmp_path_factory):
+def test_a_unit_that_adds_word_by_word_comes_back_to_the_last_bit_too(tmp_path):
     fmt, block = ELEMENT_FORMATS["E2M1"], 32
-    unit = built(MacConfig(a=[fmt], b=[fmt], block=block, lanes=1), tmp_path, tmp_path_factory)
+    unit = BulkUnit(MacConfig(a=[fmt], b=[fmt], block=block, lanes=1), tmp_path)
     a, b, scales = there_and_back(fmt, block)
     assert_come_back(unit.run(a, scales, b, scales), fmt, block)

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from mxmac.errors import HardwareError, ToolError
-from mxmac_sim.simulators.builds import built, check_compiler, verilated
+from mxmac_sim.simulators.builds import built, check_compiler
+from mxmac_sim.simulators.verilated import verilated
 
 
 def test_a_build_is_made_once(tmp_path):

@@ -7,13 +7,13 @@ import pytest
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.verilog import generate
 from mxmac_sim.campaigns.vectors import make_vectors
-from shared_units import built
+from mxmac_sim.simulators.bulk import BulkUnit
 
 
 @pytest.mark.parametrize("kind", [Accumulator.EXACT, Accumulator.WINDOW], ids=lambda kind: kind.value)
-def test_registers_give_the_same_results(kind, tmp_path, tmp_path_factory):
+def test_registers_give_the_same_results(kind, tmp_path):
     config = MacConfig(block=4, lanes=2, accumulator=kind, storage=Storage.REGISTERS)
-    unit, vectors = built(config, tmp_path, tmp_path_factory), make_vectors(config, randoms=300, seed=1)
+    unit, vectors = BulkUnit(config, tmp_path), make_vectors(config, randoms=300, seed=1)
     for idle, stall in ((0, 0), (0.3, 0.6)):
         run = unit.run_beats(vectors.beats, len(vectors.data), idle=idle, stall=stall)
         assert run.data.tolist() == vectors.data.tolist()

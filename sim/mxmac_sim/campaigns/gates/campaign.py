@@ -112,8 +112,6 @@ class Subject:
         Where to work.
     randoms : int
         Random dot products besides the directed ones.
-    library : sequence of Path
-        As :class:`~mxmac_sim.simulators.bulk.BulkUnit` takes it.
 
     Raises
     ------
@@ -121,13 +119,12 @@ class Subject:
         If the unit before synthesis fails.
     """
 
-    def __init__(self, name: str, config: MacConfig, folder: Path, *, randoms: int, library: Sequence[Path] = ()):
+    def __init__(self, name: str, config: MacConfig, folder: Path, *, randoms: int):
         self.name, self.config, self.folder = name, config, folder
         self.design = generate(config, _CORE)
         self._around = with_reset_at_work(self.design)
         self.vectors: Vectors = make_vectors(config, randoms=randoms, seed=1)
-        unit = BulkUnit(config, folder / "generated", text=self._around + self.design.text, library=library)
-        self.library = library or unit.library
+        unit = BulkUnit(config, folder / "generated", text=self._around + self.design.text)
         self._clocks = clocks_of(unit, self.vectors)
         problem = first_mismatch(unit, self.vectors, self._clocks)
         if problem:
@@ -142,7 +139,7 @@ class Subject:
         start = time.monotonic()
         changeable, cells = with_changes(netlist, changes)
         folder = self.folder / f"{netlist.target}-simulation"
-        unit = BulkUnit(self.config, folder, text=self._around + changeable.text + changeable.models, library=self.library)
+        unit = BulkUnit(self.config, folder, text=self._around + changeable.text + changeable.models)
         problem, *found = (
             first_mismatch(unit, self.vectors, self._clocks, plusargs=[f"change={number}"]) for number in range(changes + 1)
         )
@@ -227,14 +224,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"[red]Not noticed[/]: {escape(cell)}")
 
     results: list[GateResult] = []
-    library: Sequence[Path] = ()
     for number, name in enumerate(units):
         for storage in dict.fromkeys(TARGETS[target].storage for target in targets):
             own = [target for target in targets if TARGETS[target].storage is storage]
             config, folder = replace(UNITS[name], storage=storage), given.work / f"{number}-{storage.value}"
             with console.status(f"{name}, storage {storage.value}"):
-                subject = Subject(name, config, folder, randoms=given.random, library=library)
-                library = subject.library
+                subject = Subject(name, config, folder, randoms=given.random)
                 results += check_unit(subject, own, liberty, say)
     console.print(_table(results, targets))
     figures = {
