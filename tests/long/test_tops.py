@@ -1,4 +1,4 @@
-"""All tops pass their benches and proofs: every reset, bus and accumulator; and the benches find all mistakes in a reset."""
+"""All tops pass their benches and proofs: every reset, bus and accumulator; and the benches find all mistakes in a top."""
 
 from dataclasses import replace
 from itertools import product
@@ -12,7 +12,7 @@ from mxmac_sim.formal.console import prove_and_show
 from mxmac_sim.formal.properties import unit_properties
 from mxmac_sim.formal.prover import Prover, all_hold
 from prove_checks import CONFIG
-from tops import WRONG_RESET, mistaken, needs_icarus, run, whole
+from tops import AXIS, WRONG_AXIS, WRONG_FLOW, WRONG_RESET, changed, failed, mistaken, needs_icarus, run, whole
 
 TOPS = {
     f"{reset.value}, {bus.value}, {kind.value}": MacConfig(
@@ -58,3 +58,19 @@ def test_the_bench_of_an_asynchronous_reset_finds_a_mistake(tmp_path, mistake):
     pattern, replacement, _ = WRONG_RESET[mistake]
     text = mistaken(whole(config)[1].text, pattern, replacement)
     assert not run(tmp_path, config, "asynchronous_reset", text=text).passed
+
+
+@needs_icarus
+@pytest.mark.parametrize("module", ["mac_ports", "axis"])
+@pytest.mark.parametrize("mistake", WRONG_AXIS)
+def test_benches_find_a_mistake_in_the_packing_of_axi4_stream(tmp_path, module, mistake):
+    text = mistaken(whole(AXIS)[1].text, *WRONG_AXIS[mistake])
+    assert not run(tmp_path, AXIS, module, text=text).passed
+
+
+@needs_icarus
+@pytest.mark.parametrize("mistake", WRONG_FLOW)
+def test_the_bench_of_axi4_stream_finds_a_mistake_in_its_flow(tmp_path, mistake):
+    changes, tests = WRONG_FLOW[mistake]
+    found = run(tmp_path, AXIS, "axis", text=changed(whole(AXIS)[1].text, changes))
+    assert set(tests) <= failed(found)

@@ -1,16 +1,13 @@
 """Bench of the quantizer, which knows of it what the port contract says."""
 
 import itertools
-from collections.abc import Iterator
 
 import cocotb
-import numpy as np
-from numpy.typing import NDArray
 
 from mxmac.quantizer.config import QuantizerConfig
 
-from ..stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
-from .kit.report import shown
+from ..stimulus.quantizer_beats import QuantizerBeats
+from .kit.report import shown_beat
 from .kit.streams import IDLE, STALL
 from .kit.testbench import Agent, Testbench
 
@@ -79,26 +76,11 @@ class QuantizerRun:
         self._config = config
         self._latency = bench.settings.parameters["latency"]
         self._stalls = stall != "none"
-        self._values = mixed_blocks(config, bench.numpy_rng, -(-beats // config.beats))[:blocks]
-        self._choices = Choices.random(config, len(self._values), bench.numpy_rng)
-        self._last = bench.numpy_rng.integers(2, size=len(self._values))
-        codes, scales = expected_blocks(config, self._values, self._choices)
-        self._codes = _packed(codes.reshape(-1, config.lanes), config.to.width)
-        self._scales = scales.tolist()
-        chosen = [name for name in ("rule", "overflow") if bench.ports.has(f"in_{name}")]
-        self._source = bench.source("in", ("data", *chosen, "last"), idle=IDLE[idle](bench.rng))
-        self._source.queue(self._beats(chosen))
-        self._sink = bench.sink("out", ("data", "scale", "last"), self._on_result, stall=STALL[stall](bench.rng))
-
-    def _beats(self, chosen: list[str]) -> Iterator[tuple[int, ...]]:
-        """Fields of the beats; what does not count on one of them is random there."""
-        config, rng = self._config, self.bench.rng
-        source = config.source.width
-        bits = self._values.view(np.uint32) >> np.uint32(32 - source)
-        for index, data in enumerate(_packed(bits.reshape(-1, config.lanes), source)):
-            block, beat = divmod(index, config.beats)
-            choices = [int(getattr(self._choices, name)[block]) if beat == 0 else rng.getrandbits(1) for name in chosen]
-            yield data, *choices, int(self._last[block]) if beat == config.beats - 1 else rng.getrandbits(1)
+        self._blocks = QuantizerBeats.random(config, bench.numpy_rng, -(-beats // config.beats), blocks)
+        self._results = self._blocks.results()
+        self._source = bench.source("in", self._blocks.fields, idle=IDLE[idle](bench.rng))
+        self._source.queue(self._blocks.beats(bench.rng))
+        self._sink = bench.sink("out", QuantizerBeats.RESULT, self._on_result, stall=STALL[stall](bench.rng))
 
     async def run(self, *, clocks: int | None = None):
         """Let all of them pass, and a while longer; or only some cycles."""
@@ -138,22 +120,15 @@ class QuantizerRun:
     def _on_result(self, index: int, result: tuple[int, ...], clock: int):
         bench, config = self.bench, self._config
         block, beat = divmod(index, config.beats)
-        if index >= len(self._codes):
-            bench.miss({}, {"beats": f"{len(self._codes)}"}, self._shown(result))
+        if index >= len(self._results):
+            bench.miss({}, {"beats": f"{len(self._results)}"}, shown_beat(config, result))
             return
-        expected = self._codes[index], self._scales[block], int(self._last[block]) if beat == config.beats - 1 else 0
+        expected = self._results[index]
 
         def operands() -> dict[str, str]:
-            values = self._values[block, beat * config.lanes : (beat + 1) * config.lanes]
-            return {
-                "block": f"{block}, beat {beat}",
-                "rule": config.rules[self._choices.rule[block]].value,
-                "overflow": config.overflows[self._choices.overflow[block]].value,
-                "largest": f"{np.abs(self._values[block]).max()!r}",
-                "values": f"{values.tolist()}",
-            }
+            return self._blocks.operands(index)
 
-        bench.check(expected, result, lambda: (operands(), self._shown(expected), self._shown(result)))
+        bench.check(expected, result, lambda: (operands(), shown_beat(config, expected), shown_beat(config, result)))
         last_beat = (block + 1) * config.beats - 1
         early = last_beat >= len(self._source.taken)
         # From here on it can be taken, unless others wait before it.
@@ -167,15 +142,3 @@ class QuantizerRun:
                 {"latency": "before the end of its block" if early else f"{latency} cycles"},
             ),
         )
-
-    def _shown(self, result: tuple[int, ...]) -> dict[str, str]:
-        data, scale, last = result
-        digits = -(-self._config.lanes * self._config.to.width // 4)
-        return {"data": f"0x{data:0{digits}x}", "scale": shown(scale, 8), "last": shown(last, 1)}
-
-
-def _packed(codes: NDArray[np.unsignedinteger], width: int) -> list[int]:
-    """Rows of codes as integers, the first code in the least significant bits."""
-    bits = np.unpackbits(codes.astype("<u4").view(np.uint8).reshape(*codes.shape, 4), axis=-1, bitorder="little")
-    rows = np.packbits(bits[..., :width].reshape(len(codes), -1), axis=-1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in rows]

@@ -16,7 +16,7 @@ from mxmac.accumulator.fp32 import fp32_latency
 from mxmac.accumulator.narrower import FP32
 from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
 from mxmac.accumulator.window.scale_applier import scale_applier_latency
-from mxmac.config import MacConfig
+from mxmac.config import Bus, MacConfig
 from mxmac.mac import unit_plan
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.unit import quantizer_latency
@@ -189,9 +189,10 @@ _ACCUMULATORS: Mapping[Kind, Mapping[str, Callable[[MacConfig], Design]]] = {
 }
 
 
-def _of_reset(config: MacConfig | QuantizerConfig, *modules: str) -> tuple[str, ...]:
-    """Return the modules of a bench of a whole unit, and that of its reset if it is asynchronous."""
-    return (*modules, "asynchronous_reset") if config.reset.asynchronous else modules
+def _of_ports(config: MacConfig | QuantizerConfig, *modules: str) -> tuple[str, ...]:
+    """Return the modules of a bench of a whole unit, that of AXI4-Stream with it, and that of an asynchronous reset."""
+    axis = ("axis",) if config.bus is Bus.AXIS else ()
+    return (*modules, *axis, "asynchronous_reset") if config.reset.asynchronous else (*modules, *axis)
 
 
 def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
@@ -203,12 +204,12 @@ def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
         "latency_reached": unit.accumulator.latency_reached,
         "results_queued": unit.results_queued,
     }
-    return Design(top, text, _of_reset(config, "mac", "mac_ports"), parameters, **more)
+    return Design(top, text, _of_ports(config, "mac", "mac_ports"), parameters, **more)
 
 
 def quantizer_design(config: QuantizerConfig, top: str, text: str, **more: Any) -> Design:
     """Return a whole quantizer for its bench; ``more`` are members of the design."""
-    return Design(top, text, _of_reset(config, "quantizer"), {"latency": quantizer_latency(config)}, **more)
+    return Design(top, text, _of_ports(config, "quantizer"), {"latency": quantizer_latency(config)}, **more)
 
 
 def unit_subject(config: MacConfig) -> Subject:

@@ -46,7 +46,7 @@ class Packed:
     """
 
     def __init__(self, port: Any, lanes: Sequence[Lane], constant: int = 0):
-        self.port, self._lanes, self._constant = port, lanes, constant
+        self.port, self._lanes, self.constant = port, lanes, constant
         used = sum(((1 << lane.width) - 1) << lane.lsb for lane in lanes)
         #: Bits of the port that belong to no field.
         self.padding = ((1 << len(port)) - 1) ^ used
@@ -67,7 +67,7 @@ class Packed:
             If the bits that belong to no field are not as they must be.
         """
         value = int(self.port.value)
-        assert value & self.padding == self._constant, (
+        assert value & self.padding == self.constant, (
             f"bits of {self.port._name} that belong to no field are wrong: 0x{value:x}"
         )
         for lane in self._lanes:
@@ -107,6 +107,9 @@ class TopPorts:
     -------
     clock : cocotb handle or None
         None if the module is combinational.
+    reset_port : cocotb handle or None
+    reset_level : int
+        Level at which the reset is active.
     """
 
     def __init__(self, dut: Any, widths: Mapping[str, int]):
@@ -115,10 +118,10 @@ class TopPorts:
         self._axis = _axis_places(widths) if hasattr(dut, "s_axis_tvalid") else {}
         self.clock = next((getattr(dut, name) for name in _CLOCKS if hasattr(dut, name)), None)
         resets = [(getattr(dut, name), level) for name, level in _RESETS.items() if hasattr(dut, name)]
-        self._reset: Any = None
-        self._active = 1
+        self.reset_port: Any = None
+        self.reset_level = 1
         if resets:
-            self._reset, self._active = resets[0]
+            self.reset_port, self.reset_level = resets[0]
 
     def has(self, name: str) -> bool:
         """Whether there is a port of that plain name."""
@@ -126,8 +129,8 @@ class TopPorts:
 
     def reset(self, active: bool):
         """Assert or release the reset, if there is one."""
-        if self._reset is not None:
-            self._reset.value = self._active if active else 1 - self._active
+        if self.reset_port is not None:
+            self.reset_port.value = self.reset_level if active else 1 - self.reset_level
 
     def stream(self, prefix: str, fields: Sequence[str]) -> StreamPorts:
         """Return the ports of a stream whose plain names start with ``prefix``, and the given fields of its payload."""

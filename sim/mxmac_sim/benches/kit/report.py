@@ -1,15 +1,17 @@
 """What a bench reports: counts, and the operands of what went wrong."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mxmac.formats import Format
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF
 
-__all__ = ["Miss", "Report", "Test", "progress_file", "report_file", "shown", "shown_result"]
+__all__ = ["Miss", "Report", "Test", "progress_file", "report_file", "shown", "shown_beat", "shown_result"]
 
 _FLAGS = {"NV": NV, "DZ": DZ, "OF": OF, "UF": UF, "NX": NX}
 #: Mismatches of a bench that are described, besides the first one of each test; all are counted.
@@ -137,6 +139,13 @@ def shown_result(code: int, status: int, output: Format) -> dict[str, str]:
         "data": f"0x{code:0{output.width // 4}x} ({value!r})",
         "status": f"0x{status:02x} ({' '.join(names) or 'no flags'})",
     }
+
+
+def shown_beat(config: QuantizerConfig, beat: Sequence[int]) -> dict[str, str]:
+    """Write a beat of a quantizer's result: its elements, their scale, and whether it ends a row."""
+    data, scale, last = beat
+    digits = -(-config.lanes * config.to.width // 4)
+    return {"data": f"0x{data:0{digits}x}", "scale": shown(scale, 8), "last": shown(last, 1)}
 
 
 def _value(code: int, output: Format) -> float:
