@@ -11,7 +11,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-__all__ = ["Field", "Port", "Role", "flag_fields", "lane_fields", "members", "with_clock"]
+__all__ = ["Field", "Port", "Role", "flag_fields", "lane_fields", "members"]
 
 
 class Role(Enum):
@@ -82,19 +82,6 @@ class Port:
     def width(self) -> int:
         """Bits of the port."""
         return Shape.cast(self.member.shape).width
-
-
-#: Clock and reset as Amaranth adds them to a top module without ports for them.
-_CLOCK = {
-    "clk": Port(In(1), "clock, rising edge", Role.CLOCK),
-    "rst": Port(In(1), "synchronous reset, active high", Role.RESET),
-}
-
-
-def with_clock(table: Mapping[str, Port]) -> dict[str, Port]:
-    """Return all ports of a top module: a clock and a reset come first if the table has none."""
-    roles = {port.role for port in table.values()}
-    return {name: port for name, port in _CLOCK.items() if port.role not in roles} | dict(table)
 
 
 def members(table: Mapping[str, Port]) -> dict[str, wiring.Member]:

@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mxmac.bus import bus_ports
 from mxmac.errors import UserError
-from mxmac.mac.top import MacTop
-from mxmac.primitives.ports import Port, with_clock
 from mxmac.quantizer.config import QuantizerConfig
-from mxmac.quantizer.top import QuantizerTop
 from mxmac.verilog import manifest_path
 from mxmac.verilog.manifest import Config, read_recipe
 
@@ -61,15 +59,14 @@ def manifest_beside(verilog: Path) -> Manifest | None:
 
 
 def check_ports(source: Source, config: Config, option: str = "verilog") -> None:
-    """Check that a top module has the ports of a unit; outputs besides them are accepted.
+    """Check that a top module has the ports of a unit with its bus and its reset; outputs besides them are accepted.
 
     Raises
     ------
     UserError
         If a port is missing, has another direction or width, or is an input that the unit does not have. All are named.
     """
-    top = QuantizerTop if isinstance(config, QuantizerConfig) else MacTop
-    expected: Mapping[str, Port] = with_clock(top.port_table(config))  # type: ignore[arg-type]  # of its own kind
+    expected = bus_ports(config)
     wrong = []
     for name, port in expected.items():
         want, found = (port.direction, port.width), source.ports.get(name)

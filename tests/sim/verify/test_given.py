@@ -2,18 +2,22 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from mxmac.config import MacConfig
+from mxmac.bus import bus_ports
+from mxmac.config import Bus, MacConfig, Reset
 from mxmac.errors import UserError
-from mxmac.mac.top import MacTop
-from mxmac.primitives.ports import with_clock
+from mxmac.quantizer.config import QuantizerConfig
 from mxmac.verilog import generate, write
+from mxmac_sim.benches.kit.settings import Effort
 from mxmac_sim.simulators.sources import Source, read_source
-from mxmac_sim.verify.given import check_ports, manifest_beside
+from mxmac_sim.verify.given import check_ports, given_subject, manifest_beside
+from mxmac_sim.verify.runner import Runner, config_slug
+from tops import failed, mistaken, needs_icarus
 from verify_checks import run, shared_folder
 
 TINY = {"a": "E2M1", "b": "E2M1", "block": 2, "lanes": 1, "accumulator": "window", "window": 24}
@@ -77,16 +81,47 @@ def test_a_latency_that_the_manifest_states_is_checked(capsys, folder, tmp_path_
     assert f"{manifest['latency_min']} to {manifest['latency']} cycles" in expected
 
 
+@needs_icarus
+def test_the_bench_of_axi4_stream_runs_on_verilog_of_others(folder):
+    config = MacConfig(**TINY, bus="axis")
+    write(generate(config, "axis"), Path("axis.v"))
+    text = Path("axis.v").read_text()
+    Path("wrong.v").write_text(mistaken(text, r"s_axis_tdata\[11:8\]", "s_axis_tdata[3:0]"))
+    assert not failed_tests(config, "axis.v")
+    assert "packets, idle none, stall none" in failed_tests(config, "wrong.v")
+
+
+def failed_tests(config, file):
+    design = given_subject(read_source([Path(file)]), config).benches["mac"]()
+    return failed(
+        Runner(Path("work"), "icarus").run("mac", replace(design, modules=("axis",)), config, seed=1, effort=Effort.QUICK)
+    )
+
+
 # Ports.
 
 
 def source(config, **changes):
-    ports = {name: (port.direction, port.width) for name, port in with_clock(MacTop.port_table(config)).items()} | changes
+    ports = {name: (port.direction, port.width) for name, port in bus_ports(config).items()} | changes
     return Source((), "", "dut", {name: port for name, port in ports.items() if port is not None})
 
 
 def test_the_ports_of_the_contract_and_other_outputs_are_accepted():
     check_ports(source(MacConfig(), alarm=("output", 3)), MacConfig())
+
+
+TOPS = [MacConfig(bus=bus, reset=reset) for bus in Bus for reset in Reset] + [
+    QuantizerConfig(bus=bus, reset=reset) for bus in Bus for reset in (None, "async-low")
+]
+
+
+@pytest.mark.parametrize("config", TOPS, ids=config_slug)
+def test_every_bus_and_reset_has_ports_of_its_own(config):
+    check_ports(source(config), config)
+    for other in TOPS:
+        if list(bus_ports(other)) != list(bus_ports(config)):
+            with pytest.raises(UserError, match=r"^verilog: Module dut does not have the ports of this configuration: "):
+                check_ports(source(other), config)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +167,16 @@ MISTAKES = {
         "--bench: There is no bench 'rounder' of this unit; choose among",
     ),
     "other ports": ({}, ("dut.v", "--lanes", "4"), "--verilog: Module dut does not have the ports of this configuration: in_"),
+    "another bus": (
+        {},
+        ("dut.v", *OPTIONS, "--bus", "axis"),
+        "--verilog: Module dut does not have the ports of this configuration: aclk is missing (input, 1 bit); aresetn is",
+    ),
+    "another reset": (
+        {},
+        ("dut.v", *OPTIONS, "--reset", "async-low"),
+        "--verilog: Module dut does not have the ports of this configuration: rst_n is missing (input, 1 bit);",
+    ),
     "no manifest": ({"x.v": OTHER}, ("x.v",), "--verilog: There is no manifest 'x.json' beside it; give options"),
     "another JSON": ({"x.v": OTHER, "x.json": b"{}"}, ("x.v",), "x.json: This is not a manifest"),
 }
