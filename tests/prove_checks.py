@@ -48,6 +48,7 @@ WRONG = {
     "rounder": ("rounder", r"\w+_sticky \| \(", "("),
     "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
     "held": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left"),
+    "no_wait": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left & o__ready"),
     "places": ("mac", r"result_taken \^ dot_ends", "result_taken | dot_ends"),
     "answers": ("accumulator", r"o__valid <= done\w*", "o__valid <= 1'h0"),
     "reset": ("mac", r"if \(rst\) beat_index <= \S+;\n    else if", "if"),

@@ -71,7 +71,7 @@ WRONG_FLOW = {
         ["packets, idle none, stall some"],
     ),
     "the payload is wrong while TREADY is low": (
-        [(r"(assign m_axis_tdata = o__payload\[31:0\])", r"\1 ^ {32{~m_axis_tready}}")],
+        [(r"(assign m_axis_tdata = o__payload\[\d+:0\])", r"\1 ^ {32{~m_axis_tready}}")],
         ["packets, idle none, stall some", "no_path_to_an_output"],
     ),
     "TVALID goes away after a cycle": (
@@ -135,11 +135,11 @@ def whole(config):
     return subject.whole, subject.benches[subject.whole]()
 
 
-def run(folder, config, *modules, text=None):
+def run(folder, config, *modules, text=None, simulator="icarus"):
     """How modules of the bench of the whole run, on another text if one is given."""
     name, design = whole(config)
     design = replace(design, modules=modules or design.modules, text=text or design.text)
-    return Runner(folder, "icarus").run(name, design, config, seed=1, effort=Effort.QUICK)
+    return Runner(folder, simulator).run(name, design, config, seed=1, effort=Effort.QUICK)
 
 
 def mistaken(text, pattern, replacement):

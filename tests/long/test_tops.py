@@ -11,6 +11,7 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.formal.console import prove_and_show
 from mxmac_sim.formal.properties import unit_properties
 from mxmac_sim.formal.prover import Prover, all_hold
+from mxmac_sim.verify.runner import config_slug
 from prove_checks import CONFIG
 from tops import AXIS, WRONG_AXIS, WRONG_FLOW, WRONG_RESET, changed, failed, mistaken, needs_icarus, run, whole
 
@@ -21,13 +22,18 @@ TOPS = {
     for reset, bus, kind in product(Reset, Bus, Accumulator)
 }
 #: Properties of the ports. Two units at a time are too much for the solver with some accumulators.
-PORTS = ("held", "places", "answers")
+PORTS = ("held", "no_wait", "places", "answers")
 
 
 @needs_icarus
 @pytest.mark.parametrize("config", TOPS.values(), ids=TOPS)
 def test_the_bench_of_the_whole_unit_passes(tmp_path, config):
     assert run(tmp_path, config).passed
+
+
+@pytest.mark.parametrize("config", [config for config in TOPS.values() if config.bus is Bus.AXIS], ids=config_slug)
+def test_the_bench_of_axi4_stream_passes_on_verilator(tmp_path, config):
+    assert run(tmp_path, config, simulator="verilator").passed
 
 
 @pytest.mark.parametrize("config", TOPS.values(), ids=TOPS)

@@ -4,6 +4,7 @@ BTOR2 (Niemetz et al., CAV 2018) is what Yosys writes for word-level model check
 and register.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bitwuzla import Kind, Sort, Term, TermManager
@@ -131,6 +132,15 @@ class Unrolled:
         self._terms: dict[tuple[int, int], Term] = {}
         self._given: dict[tuple[int, int], Term] = {}
         self._sorts: dict[int, Sort] = {}
+        #: The run that a twin begins like, and the nodes and clocks at which it has inputs of its own.
+        self._like: Unrolled | None = None
+        self._own: set[tuple[int, int]] = set()
+
+    def twin(self, inputs: Iterable[str], clock: int) -> "Unrolled":
+        """Return a run from the same state, with the same inputs but for some of them at one clock, which are free."""
+        twin = Unrolled(self.circuit, self.manager)
+        twin._like, twin._own = self, {(self.circuit.inputs[name], clock) for name in inputs}
+        return twin
 
     def fix(self, name: str, clock: int, value: int):
         """Give an input a value at one clock, before anything that depends on it is asked for."""
@@ -181,10 +191,7 @@ class Unrolled:
             return self._terms[self.circuit.following[index], clock - 1]
         if node.operator in ("state", "input"):
             # A register that is never written is the same at all cycles.
-            key = (index, 0) if node.operator == "state" else (index, clock)
-            if key not in self._given:
-                self._given[key] = manager.mk_const(self.sort(node.sort), f"n{key[0]}@{key[1]}")
-            return self._given[key]
+            return self._free((index, 0) if node.operator == "state" else (index, clock))
         arguments = [self._terms[argument, clock] for argument in node.arguments]
         match node.operator:
             case "const":
@@ -202,6 +209,14 @@ class Unrolled:
                 return manager.mk_term(Kind.BV_OR, [manager.mk_term(Kind.BV_NOT, arguments[:1]), arguments[1]])
         term = manager.mk_term(_OPERATORS[node.operator], arguments)
         return self._bit(term) if node.operator in _PREDICATES else term
+
+    def _free(self, key: tuple[int, int]) -> Term:
+        if self._like is not None and key not in self._own:
+            return self._like._free(key)
+        if key not in self._given:
+            index, clock = key
+            self._given[key] = self.manager.mk_const(self.sort(self.circuit.nodes[index].sort), f"n{index}@{clock}")
+        return self._given[key]
 
     def sort(self, index: int) -> Sort:
         """Sort of that number in the circuit."""

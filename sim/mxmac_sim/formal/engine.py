@@ -10,6 +10,8 @@ are all registers at the start. Its outputs say what is meant, by the first word
 ``seen``   must be possible, together with all that is given: else the claim would be an empty one
 ``split``  has a value that tells cases apart. Each of its values is proved by itself, so all cases are
 ``in``, ``want``, ``got``  are shown in a counterexample: operands, what the specification says, what the hardware does
+``same``   depends on no input of the cycle but the reset: a claim of :attr:`Method.INDEPENDENCE`
+``blind``  while it is 1, no register depends on the input that it is named after: another one
 =========  ==========================================================================================================
 """
 
@@ -123,6 +125,55 @@ class _Proof:
             cases = [[*case, self.manager.mk_term(Kind.EQUAL, [term, value])] for case in cases for value in values]
         return cases
 
+    def independent(self, first: Unrolled, clock: int) -> Counterexample | None:
+        """Look for two runs that differ in inputs of one cycle only, and then where they must not."""
+        inputs = [name for name in self.circuit.inputs if name not in ("clk", "rst")]
+        second = first.twin(inputs, clock)
+        pairs = {name: (first.output(name, clock), second.output(name, clock)) for name in self.names("same")}
+        facts = self.all_of(first, "given", range(clock + 1)) + self.all_of(second, "given", range(clock + 1))
+        found = self._differ(first, clock, facts, pairs, "outputs that depend on an input of the cycle")
+        for name in self.names("blind"):
+            if found is not None:
+                break
+            blind = first.truth(name, clock)
+            registers = self._reached_by(first, name, clock)
+            stage = f"{name} = 1: registers that depend on it"
+            found = self._differ(first, clock, [*facts, blind], registers, stage)
+        return found
+
+    def blind_to_all(self, first: Unrolled, name: str, clock: int) -> bool:
+        """Whether no register ever depends on an input, so that a claim about some states says nothing."""
+        facts = self.all_of(first, "given", range(clock + 1))
+        return self._differ(first, clock, facts, self._reached_by(first, name, clock), name) is None
+
+    def _reached_by(self, first: Unrolled, blind: str, clock: int) -> dict[str, tuple[Term, Term]]:
+        """Return the registers after a cycle in two runs with other values of an input; equal terms are left out."""
+        other = first.twin([blind.removeprefix("blind_")], clock)
+        names = {node: name for name, node in self.circuit.named.items()}
+        pairs = {
+            names.get(node, f"register {node}"): (first.at(node, clock + 1), other.at(node, clock + 1))
+            for node in self.circuit.following
+        }
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    def _differ(
+        self, first: Unrolled, clock: int, facts: list[Term], pairs: dict[str, tuple[Term, Term]], stage: str
+    ) -> Counterexample | None:
+        same = [(name, self.manager.mk_term(Kind.EQUAL, list(pair))) for name, pair in pairs.items()]
+        if not same:
+            return None
+        solver = self.solver()
+        broken = [self.manager.mk_term(Kind.NOT, [term]) for _, term in same]
+        for fact in [*facts, broken[0] if len(broken) == 1 else self.manager.mk_term(Kind.OR, broken)]:
+            solver.assert_formula(fact)
+        self.cases += 1
+        result = solver.check_sat()
+        if result == Result.SAT:
+            return self.explain(first, solver, stage, clock, same)
+        if result != Result.UNSAT:
+            raise TimeoutError("the solver gave up")
+        return None
+
     def explain(
         self, unrolled: Unrolled, solver: Bitwuzla, stage: str, last: int, oks: list[tuple[str, Term]]
     ) -> Counterexample:
@@ -197,6 +248,14 @@ def check(
         free = proof.start(reset=False)
         found = proof.refute(free, "any state", proof.all_of(free, "given", range(depth + 1)), range(depth, depth + 1))
         clocks = range(depth, depth + 1)
+    elif method is Method.INDEPENDENCE:
+        tell("two runs that differ in inputs")
+        free, clocks = proof.start(reset=False), range(depth, depth + 1)
+        found = proof.independent(free, depth)
+        for name in proof.names("blind") if found is None else ():
+            if proof.blind_to_all(free, name, depth):
+                problem = f"the claim is empty: no register depends on {name.removeprefix('blind_')}"
+                return Verdict(False, time.monotonic() - began, problem=problem, cases=proof.cases)
     else:
         clocks = range(1, depth + 1)
         tell(f"{depth} cycles from a reset")
@@ -209,7 +268,7 @@ def check(
             found = proof.refute(step, INDUCTION_STEP, facts, range(depth, depth + 1))
     if found is not None:
         return Verdict(False, time.monotonic() - began, counterexample=found, cases=proof.cases)
-    if method is not Method.ANY_STATE:
+    if method in (Method.INDUCTION, Method.BOUNDED):
         clocks = range(1, (seen_within or depth) + 1)
     tell("that the claim is not an empty one")
     for name in proof.names("seen"):

@@ -14,3 +14,5 @@ class Method(Enum):
     INDUCTION = "induction"
     #: The given number of cycles after a reset, and no more.
     BOUNDED = "bounded"
+    #: Two runs from one state, any, with other inputs in one cycle: which outputs and registers these inputs do not reach.
+    INDEPENDENCE = "independence"

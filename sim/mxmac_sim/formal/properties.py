@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from mxmac.accumulator import Kind, accumulator_plan
-from mxmac.config import MacConfig, Storage
+from mxmac.config import Bus, MacConfig, Storage
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac import unit_plan
@@ -20,7 +20,14 @@ from .specs.multiplier import multiplier_harness
 from .specs.queue import queue_harness
 from .specs.rounder import rounder_harness
 from .specs.scale_applier import scale_applier_harness
-from .specs.streams import answers_harness, credits_harness, held_harness, release_clocks, reset_harness
+from .specs.streams import (
+    answers_harness,
+    credits_harness,
+    held_harness,
+    no_wait_harness,
+    release_clocks,
+    reset_harness,
+)
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
 from .specs.window_sum import window_accumulator_harness
 
@@ -55,6 +62,9 @@ class Property:
     text: str
     seen_within: int
 
+
+#: What a result waits for, and must not, by the names of a bus.
+_VALID = {Bus.PLAIN: "out_valid for out_ready", Bus.AXIS: "TVALID for TREADY"}
 
 #: Makes one property of a configuration and its text.
 _Maker = Callable[[MacConfig, str, str], Property]
@@ -114,6 +124,12 @@ def _queue(module: str, what: str) -> _Maker:
 def _held(config: MacConfig, text: str, name: str) -> Property:
     harness, clocks = held_harness(config, text, TOP)
     return Property(name, "ports: a result is held until it is taken", Method.ANY_STATE, clocks, text + harness, clocks)
+
+
+def _no_wait(config: MacConfig, text: str, name: str) -> Property:
+    harness, clocks = no_wait_harness(config, text, TOP)
+    claim = f"ports: no output waits for an input of its cycle, nor {_VALID[config.bus]} at all"
+    return Property(name, claim, Method.INDEPENDENCE, clocks, text + harness, clocks)
 
 
 def _places(config: MacConfig, text: str, name: str) -> Property:
@@ -211,7 +227,7 @@ def _makers(config: MacConfig) -> dict[str, _Maker]:
     if config.addend is not None:
         makers["addend_queue"] = _queue("accumulator_addends", "addends")
     makers["result_queue"] = _queue("mac_results", "results")
-    makers |= {"held": _held, "places": _places, "answers": _answers}
+    makers |= {"held": _held, "no_wait": _no_wait, "places": _places, "answers": _answers}
     if not _proofs(config).depends:
         makers["reset"] = _reset
     return makers

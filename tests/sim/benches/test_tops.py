@@ -43,7 +43,7 @@ def test_the_bench_of_a_quantizer_passes_on_axi4_stream(tmp_path):
 @pytest.mark.parametrize("options", [("--reset", "sync-low"), ("--reset", "async-high"), ("--bus", "axis")], ids=" ".join)
 def test_properties_of_the_ports_are_proved_for_other_tops(capsys, tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
-    names = [word for name in ("held", "places", "reset") for word in ("--property", name)]
+    names = [word for name in ("held", "no_wait", "places", "reset") for word in ("--property", name)]
     status, out, err = prove(capsys, *SMALL, *options, *names)
     assert (status, err) == (0, ""), out
 
@@ -64,5 +64,25 @@ def test_a_result_of_axi4_stream_that_is_not_held_is_refuted(capsys, tmp_path, m
     text = whole(replace(CONFIG, reset="sync-low", bus="axis"))[1].text
     (tmp_path / "wrong.v").write_text(mistaken(text, r"\.o__ready\(m_axis_tready\)", ".o__ready(1'h1)"))
     status, out, _ = prove(capsys, *SMALL, "--bus", "axis", "--verilog", "wrong.v", "--property", "held")
+    assert status == 1, out
+    assert "REFUTED" in out
+
+
+#: Mistakes in the flow that are about waiting.
+WAITS = (
+    "the payload is wrong while TREADY is low",
+    "TVALID waits for TREADY in the same cycle",
+    "TVALID waits for TREADY in an earlier cycle",
+    "TREADY waits for TVALID",
+)
+
+
+@pytest.mark.parametrize("mistake", WAITS)
+def test_a_stream_that_waits_for_the_other_side_is_refuted(capsys, tmp_path, monkeypatch, mistake):
+    monkeypatch.chdir(tmp_path)
+    changes, _ = WRONG_FLOW[mistake]
+    text = changed(whole(replace(CONFIG, reset="sync-low", bus="axis"))[1].text, changes)
+    (tmp_path / "wrong.v").write_text(text)
+    status, out, _ = prove(capsys, *SMALL, "--bus", "axis", "--verilog", "wrong.v", "--property", "no_wait")
     assert status == 1, out
     assert "REFUTED" in out

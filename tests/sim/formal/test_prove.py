@@ -43,7 +43,8 @@ def text():
 def test_what_is_right_is_proved_and_what_is_bounded_is_called_so(capsys, folder):
     chosen = {
         "multiplier": "any state", "scales": "any state", "tree": "any state", "block": "induction",
-        "scale_applier": "induction", "window": "induction", "held": "any state", "places": "induction", "reset": "bounded",
+        "scale_applier": "induction", "window": "induction", "held": "any state", "no_wait": "independence",
+        "places": "induction", "reset": "bounded",
     }  # fmt: skip
     options = [word for name in chosen for word in ("--property", name)]
     status, out, err = prove(capsys, *SMALL, *options, "-o", "result.json", "--jobs", 2)
@@ -52,7 +53,7 @@ def test_what_is_right_is_proved_and_what_is_bounded_is_called_so(capsys, folder
     assert {row["property"]: row["method"] for row in rows} == chosen
     assert all(row["proved"] for row in rows)
     assert re.search(r"│ reset .*│ bounded .*│ holds for \d+ cycles │", out)
-    assert out.endswith("8 proved, 1 bounded\n")
+    assert out.endswith("9 proved, 1 bounded\n")
 
 
 @pytest.mark.parametrize("name", ["multiplier", "rounder", "window"])
@@ -148,6 +149,37 @@ def test_a_claim_about_nothing_is_empty(folder):
 def test_a_register_that_is_not_there_proves_nothing(folder):
     more = "  (* hierconn *) wire \\\\unit.gone ;\n  assign ok_gone = \\\\unit.gone ;\n".replace("\\\\", "\\")
     assert not verdict(folder, Method.INDUCTION, 1, ports="output wire ok_gone, ", more=more).proved
+
+
+TWINS = """
+module prove (
+  input wire clk, input wire rst, input wire valid, input wire ready, output wire same_full, output wire blind_ready
+);
+  reg full;
+  always @(posedge clk)
+    if (rst) full <= 0;
+    else full <= {following};
+  assign same_full = {shown};
+  assign blind_ready = {blind};
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("following", "shown", "blind", "failed", "problem"),
+    [
+        ("full ? !ready : valid", "full", "!full", None, None),
+        ("full ? !ready : valid", "full & ready", "!full", "same_full", None),
+        ("full ? !ready : valid & ready", "full", "!full", "full", None),
+        ("valid", "full", "!full", None, "the claim is empty: no register depends on ready"),
+    ],
+)
+def test_what_depends_on_an_input_is_found(folder, following, shown, blind, failed, problem):
+    (folder / "h.v").write_text(TWINS.format(following=following, shown=shown, blind=blind))
+    to_btor("h.v", "prove", "h.btor")
+    found = check(Circuit.read((folder / "h.btor").read_text()), Method.INDEPENDENCE, 0)
+    assert (found.proved, found.problem) == (failed is None and problem is None, problem)
+    assert (found.counterexample.failed if found.counterexample else None) == ([failed] if failed else None)
 
 
 # Mistakes of the user.

@@ -5,7 +5,7 @@ from mxmac.mac import unit_plan
 
 from ..harness import inner, instance, rendered
 
-__all__ = ["answers_harness", "credits_harness", "held_harness", "release_clocks", "reset_harness"]
+__all__ = ["answers_harness", "credits_harness", "held_harness", "no_wait_harness", "release_clocks", "reset_harness"]
 
 #: Cycles after an asynchronous reset in which the unit is still reset: docs/integration.md, "Reset".
 RELEASE_CLOCKS = 2
@@ -106,6 +106,11 @@ def held_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
         rendered("held", config=config, **_ports(config, text, top)),
         1 + release_clocks(config),
     )
+
+
+def no_wait_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
+    """Harness of what depends on an input of the same cycle, and on the taker before a result; and the cycles before that."""
+    return rendered("no_wait", config=config, **_ports(config, text, top)), release_clocks(config)
 
 
 def _count_bits(config: MacConfig) -> int:
