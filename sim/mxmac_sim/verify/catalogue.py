@@ -1,6 +1,6 @@
 """What is verified, which benches that has, and the Verilog that each of them runs on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -35,6 +35,8 @@ _UNIT_TOP = "mxmac"
 _QUANTIZER_TOP = "quantizer"
 #: Blocks that may wait before an accumulator.
 _QUEUE = 4
+#: Small parts that a bench drives at a time: a cycle costs it far more than the simulator.
+_SIDE_BY_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,23 @@ class Subject:
         return list(self.benches)[-1]
 
 
-def _component(top: str, components: Mapping[str, wiring.Component], *modules: str, **parameters: Any) -> Design:
+def _component(
+    top: str, components: Mapping[str, wiring.Component | Sequence[wiring.Component]], *modules: str, **parameters: Any
+) -> Design:
     return Design(top, component_verilog(Flat(components), top), modules, parameters)
 
 
 def _multiplier(config: MacConfig) -> Design:
-    return _component("multiplier", {"": Multiplier(config)}, "multiplier", latency=multiplier_latency(config))
+    equal = [Multiplier(config) for _ in range(_SIDE_BY_SIDE)]
+    return _component("multiplier", {"": equal}, "multiplier", latency=multiplier_latency(config), side_by_side=_SIDE_BY_SIDE)
+
+
+def _scale_sums() -> list[ScaleSum]:
+    return [ScaleSum() for _ in range(_SIDE_BY_SIDE)]
 
 
 def _scale_sum(_: MacConfig) -> Design:
-    return _component("scale_applier", {"sum": ScaleSum()}, "scale_sum")
+    return _component("scale_applier", {"sum": _scale_sums()}, "scale_sum", side_by_side=_SIDE_BY_SIDE)
 
 
 def _stage(config: MacConfig, name: str) -> Any:
@@ -113,8 +122,9 @@ def _stage(config: MacConfig, name: str) -> Any:
 
 
 def _scale_applier(config: MacConfig) -> Design:
-    parts = {"sum": ScaleSum(), "": _stage(config, "scale_applier")}
-    return _component("scale_applier", parts, "scale_sum", "scale_applier", latency=scale_applier_latency(config))
+    parts = {"sum": _scale_sums(), "": _stage(config, "scale_applier")}
+    more = {"latency": scale_applier_latency(config), "side_by_side": _SIDE_BY_SIDE}
+    return _component("scale_applier", parts, "scale_sum", "scale_applier", **more)
 
 
 def _accumulator(config: MacConfig, module: str, **parameters: Any) -> Design:

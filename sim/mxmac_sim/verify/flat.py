@@ -1,6 +1,6 @@
 """Components with plain ports, for Verilog to name and a bench to reach."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Shape, ShapeCastable, Signal, unsigned
@@ -34,42 +34,53 @@ class Flat(wiring.Component):
 
     Parameters
     ----------
-    components : mapping of str to wiring.Component
-        What the names of a component's ports start with; "" for nothing. They have streams and plain ports.
+    components : mapping of str to wiring.Component, or to a sequence of equal ones
+        What the names of a component's ports start with; "" for nothing. They have streams and plain ports. Equal components
+        share ports that are as wide as all of theirs together, with the bits of the first lowest.
     """
 
-    def __init__(self, components: Mapping[str, wiring.Component]):
-        self._components = components
-        #: (name of the port, direction, component, path of names from there)
-        self._paths = [entry for name, component in components.items() for entry in self._of(name, component)]
-        super().__init__({port: flow(unsigned(width)) for port, flow, _, _, width in self._paths})
+    def __init__(self, components: Mapping[str, wiring.Component | Sequence[wiring.Component]]):
+        self._components = {name: [part] if isinstance(part, wiring.Component) else part for name, part in components.items()}
+        #: (name of the port, direction, equal components, path of names from there, width of each)
+        self._paths = [
+            (port, flow, equal, path, width)
+            for name, equal in self._components.items()
+            for port, flow, path, width in self._of(name, equal[0])
+        ]
+        super().__init__({port: flow(unsigned(width * len(equal))) for port, flow, equal, _, width in self._paths})
 
     @staticmethod
-    def _of(prefix: str, component: wiring.Component) -> Iterator[tuple[str, Any, wiring.Component, tuple[str, ...], int]]:
+    def _of(prefix: str, component: wiring.Component) -> Iterator[tuple[str, Any, tuple[str, ...], int]]:
         for name, member in component.signature.members.items():
             outside = f"{prefix}_{name}" if prefix else name
             if member.is_port:
                 for port, path, width in _fields(member.shape, outside):
-                    yield port, member.flow, component, (name, *path), width
+                    yield port, member.flow, (name, *path), width
                 continue
-            yield f"{outside}_valid", member.flow, component, (name, "valid"), 1
+            yield f"{outside}_valid", member.flow, (name, "valid"), 1
             if isinstance(getattr(component, name).ready, Signal):
-                yield f"{outside}_ready", In if member.flow is Out else Out, component, (name, "ready"), 1
+                yield f"{outside}_ready", In if member.flow is Out else Out, (name, "ready"), 1
             for port, path, width in _fields(member.signature.members["payload"].shape, outside):
-                yield port, member.flow, component, (name, "payload", *path), width
+                yield port, member.flow, (name, "payload", *path), width
 
     def elaborate(self, platform):
         """Connect every port."""
         m = Module()
-        for name, component in self._components.items():
-            m.submodules[name or "dut"] = component
-        for name, flow, inner, path, _ in self._paths:
-            for part in path:
-                inner = inner[part] if isinstance(inner, data.View) else getattr(inner, part)
-            inner = inner.as_value() if isinstance(inner, data.View) else inner
-            port = getattr(self, name)
-            m.d.comb += inner.eq(port) if flow is In else port.eq(inner)
+        for name, equal in self._components.items():
+            for number, component in enumerate(equal):
+                m.submodules[(name or "dut") + (str(number) if len(equal) > 1 else "")] = component
+        for name, flow, equal, path, width in self._paths:
+            for number, component in enumerate(equal):
+                port, inner = getattr(self, name)[number * width :][:width], _inside(component, path)
+                m.d.comb += inner.eq(port) if flow is In else port.eq(inner)
         return m
+
+
+def _inside(inner: Any, path: Sequence[str]) -> Any:
+    """Return the signal, or the part of one, that a path of names leads to."""
+    for name in path:
+        inner = inner[name] if isinstance(inner, data.View) else getattr(inner, name)
+    return inner.as_value() if isinstance(inner, data.View) else inner
 
 
 class WithScaleAhead(wiring.Component):

@@ -17,6 +17,7 @@ from ..benches.kit.settings import Effort
 from ..simulators.toolchain import VERILATOR, environment
 from ..simulators.waves import write_save_file
 from .catalogue import Design, Subject
+from .designs import kept_design
 from .runner import WAVES, BenchRun, Runner, config_slug
 
 __all__ = ["Outcome", "Verdict", "Verification"]
@@ -109,9 +110,16 @@ class Verification:
     def generate(self):
         """Write the subject's Verilog."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._text = self.subject.text()
+        self._text = self._design(self.subject.whole).text
         with written_whole(self.verilog) as temporary:
             temporary.write_text(self._text)
+
+    def _design(self, bench: str) -> Design:
+        """Return what a bench runs on."""
+        make = self.subject.benches[bench]
+        if self.subject.files:
+            return make()
+        return kept_design(self._folder / "designs", repr((bench, self.subject.config.as_dict())), make)
 
     def lint(self) -> str:
         """Return what Verilator finds to say about the subject's Verilog: nothing, if all is well."""
@@ -144,7 +152,7 @@ class Verification:
             On Ctrl-C, when all child processes have ended.
         """
         # Amaranth and Yosys stay in one thread.
-        designs = {name: self.subject.benches[name]() for name in names}
+        designs = {name: self._design(name) for name in names}
         executor = ThreadPoolExecutor(_JOBS)
         try:
             # The longest first: that is the whole unit.
@@ -178,7 +186,7 @@ class Verification:
                 if path.suffix == ".vcd" and not path.with_suffix(".gtkw").exists():
                     write_save_file(path)
 
-        design = self.subject.benches[name]()
+        design = self._design(name)
         return self._runner.run(name, design, config, seed=self.seed, effort=Effort.QUICK, waves=True, on_end=copy)
 
     def stop(self):
