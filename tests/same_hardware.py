@@ -12,7 +12,7 @@ __all__ = ["differences", "modules", "same", "texts_of"]
 
 def texts_of(component):
     """The text with the expressions of Yosys, and the one made of it; both tops are called unit."""
-    raw = emit._through_yosys(converted(component, "unit"), "unit")
+    raw = emit._through_yosys(converted(component, "unit").text, "unit")
     return emit.tidied(raw, "unit"), emit.tidied(raw, "unit", fold=True)
 
 

@@ -11,7 +11,7 @@ from ..formats import RESULT_FORMATS
 from ..primitives.credit_queue import CreditQueue
 from ..stages.layouts import SPECIALS
 
-__all__ = ["Term", "addend_port", "addend_queue", "addend_specials", "addend_term"]
+__all__ = ["Term", "addend_port", "addend_queue", "addend_specials", "addend_term", "renamed_ports"]
 
 _FP32 = RESULT_FORMATS["FP32"]
 
@@ -40,6 +40,11 @@ def addend_port(config: MacConfig) -> dict[str, wiring.Member]:
     if config.addend is None:
         return {}
     return {"addend": In(stream.Signature(config.addend.width, always_ready=True))}
+
+
+def renamed_ports(config: MacConfig) -> dict[str, str]:
+    """Return the ports of that stage whose names Amaranth takes from its queues: see :class:`Description`."""
+    return {} if config.addend is None else {"i__payload": "addend__payload", "i__payload_2": "i__payload"}
 
 
 def addend_queue(m: Module, addend: wiring.PureInterface, *, blocks: int, delayed: int = 0) -> stream.Interface:

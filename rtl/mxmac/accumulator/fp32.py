@@ -10,10 +10,11 @@ from amaranth.lib.wiring import In, Out
 from ..config import MacConfig
 from ..primitives.bits import add_with_carry, delay, delay_valid, register
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
+from ..primitives.description import Description
 from ..stages.layouts import SPECIALS, STATUS, result_layout, scaled_block_layout
 from ..stages.rounder import Rounder
 from ..stages.scale_sum import specials_of_block
-from .addend import addend_port, addend_queue, addend_specials
+from .addend import addend_port, addend_queue, addend_specials, renamed_ports
 from .narrower import FP32, NARROW_CLOCKS, Fp32Narrower
 from .plan import Kind, Plan, block_queue_depth
 
@@ -153,6 +154,16 @@ class Fp32Accumulator(wiring.Component):
                 "taken": Out(1),
                 "o": Out(stream.Signature(result_layout(FP32), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Accumulator in binary32: rounds once per block. "
+            f"An addition takes {fp32_add_clocks(self.config)} cycles; blocks that come faster wait in a queue.",
+            fp32_latency(self.config),
+            "from the last block of a dot product if none waits",
+            renamed_ports(self.config),
         )
 
     def elaborate(self, platform):

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..formats import RESULT_FORMATS, Format
 from ..primitives.bits import delay
+from ..primitives.description import Description
 from ..stages.layouts import result_layout
 from ..stages.rounder import Rounder
 
@@ -40,6 +41,10 @@ class Fp32Narrower(wiring.Component):
                 "o": Out(stream.Signature(result_layout(output), always_ready=True)),
             }
         )
+
+    @property
+    def description(self) -> Description:
+        return Description(f"Sum in binary32 to {self.output.name}, with the flags of both roundings.", self.clocks)
 
     def elaborate(self, platform):
         m = Module()

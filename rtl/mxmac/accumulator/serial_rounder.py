@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..formats import Format
 from ..primitives.bits import delay, delay_valid, exceeds, register
+from ..primitives.description import Description
 from ..stages.layouts import SPECIALS, result_layout
 from ..stages.result import Rounded, classify, pack_result
 
@@ -103,6 +104,14 @@ class SerialRounder(wiring.Component):
                 "ready": Out(1),
                 "o": Out(stream.Signature(result_layout(output), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Exact value to {self.output.name}, {self.chunk} bits a cycle, lowest first: rounds to nearest, ties to even.",
+            serial_rounder_clocks(self.output, self.chunk),
+            "from the last chunk",
         )
 
     def elaborate(self, platform):

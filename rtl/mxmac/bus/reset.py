@@ -4,6 +4,8 @@ from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..primitives.description import Description
+
 __all__ = ["RELEASE_CLOCKS", "ResetSynchronizer"]
 
 #: Rising edges after the end of an asynchronous reset at which the unit is still reset.
@@ -25,6 +27,13 @@ class ResetSynchronizer(wiring.Component):
 
     asserted: In(1)
     held: Out(1)
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Synchronous end of an asynchronous reset. held rises at once with asserted, "
+            f"and falls at rising edge {RELEASE_CLOCKS} after its end."
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import Bus, MacConfig, Reset
 from ..mac.top import MacTop
+from ..primitives.description import Description
 from ..primitives.ports import Port, Role, members
 from ..quantizer.config import QuantizerConfig
 from ..quantizer.top import QuantizerTop
@@ -107,6 +108,10 @@ class BusTop(wiring.Component):
         self.config = config
         self._ports = bus_ports(config)
         super().__init__(members(self._ports))
+
+    @property
+    def description(self) -> Description:
+        return Description("Top module: ports, latency and rate are described at the beginning of the file.")
 
     def elaborate(self, platform):
         m = Module()

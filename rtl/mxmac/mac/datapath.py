@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..accumulator import accumulator_plan
 from ..config import MacConfig
 from ..primitives.bits import any_of, delay, delay_valid
+from ..primitives.description import Description
 from ..stages.adder_tree import AdderTree, beat_latency
 from ..stages.block_adder import BlockAdder
 from ..stages.layouts import SPECIALS, beat_in_layout, result_layout, scale_sum_layout
@@ -65,6 +66,14 @@ class Datapath(wiring.Component):
                 **({"block_taken": Out(1)} if self.plan.queue else {}),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Beats to rounded dot products, without back-pressure.",
+            datapath_latency(self.config),
+            "from the last beat of a dot product after a pause",
         )
 
     def elaborate(self, platform):

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..formats import SCALE_WIDTH
+from ..primitives.description import Description
 from ..primitives.ports import Port, Role, flag_fields, lane_fields, members
 from ..stages.layouts import STATUS
 from .unit import MacUnit
@@ -71,6 +72,10 @@ class MacTop(wiring.Component):
                 Out(STATUS.size), "its flags {NV, DZ, OF, UF, NX}, as RISC-V orders them", fields=flag_fields(STATUS)
             ),
         }
+
+    @property
+    def description(self) -> Description:
+        return Description("Top module: ports, latency and rate are described at the beginning of the file.")
 
     def elaborate(self, platform):
         m = Module()

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..accumulator import Plan, accumulator_plan
 from ..config import MacConfig
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit, queue_depth
+from ..primitives.description import Description
 from ..stages.layouts import beat_in_layout, result_layout
 from .datapath import Datapath, datapath_latency
 
@@ -80,6 +81,14 @@ class MacUnit(wiring.Component):
                 "i": In(stream.Signature(beat_in_layout(config))),
                 "o": Out(stream.Signature(result_layout(config.output))),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Stream of beats to stream of results: flow control around the datapath and the queue of results.",
+            (self.plan.latency_min, self.plan.latency),
+            "from the last beat of a dot product after a pause",
         )
 
     def elaborate(self, platform):

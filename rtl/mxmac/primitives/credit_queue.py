@@ -5,6 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .description import Description
+
 __all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_depth"]
 
 #: Latency of an empty queue, in cycles.
@@ -72,6 +74,15 @@ class CreditQueue(wiring.Component):
         self._shape = shape
         super().__init__(
             {"i": In(stream.Signature(shape, always_ready=True)), "o": Out(stream.Signature(shape))},
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Queue of {self.depth} entries, first in, first out. The writer takes a credit before it writes.",
+            QUEUE_CLOCKS,
+            "if it is empty",
+            {"write__data": "i__payload"},
         )
 
     def elaborate(self, platform):

@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bits import register, shift_left_stage
+from .description import Description
 
 __all__ = ["UpShifter", "float_layout", "ones_layout", "up_shifter_clocks"]
 
@@ -69,10 +70,16 @@ class UpShifter(wiring.Component):
         self._zeros, self._width, self._levels_per_clock = zeros, width, levels_per_clock
         self._fine = _fine_bits(sig_bits, exp_bits)
         self._coarse = exp_bits > self._fine
+        self._clocks = up_shifter_clocks(sig_bits, exp_bits, levels_per_clock)
         number = float_layout(sig_bits, exp_bits)
         if not signed:
             number = data.StructLayout({name: shape for name, shape in number.members.items() if name != "neg"})
         super().__init__({"i": In(number), "o": Out(ones_layout(width) if signed else width)})
+
+    @property
+    def description(self) -> Description:
+        result = "an integer, ones + neg" if self._signed else "an unsigned integer"
+        return Description(f"Left barrel shifter: significand and exponent to {result}.", self._clocks)
 
     def elaborate(self, platform):
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..formats import SCALE_NAN, SCALE_WIDTH, Specials
 from ..primitives.bits import add_with_carry, delay, register
+from ..primitives.description import Description
 from ..primitives.shared import shared
 from .config import QuantizerConfig
 from .rules import Overflow, ScaleRule
@@ -79,6 +80,13 @@ class ElementPreparer(wiring.Component):
         choice = {"rule": In(range(len(config.rules)))} if len(config.rules) > 1 else {}
         layout = prepared_layout(config)
         super().__init__({"code": In(config.source.width), **choice, "key": Out(key_layout(config)), "prepared": Out(layout)})
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"{self.config.source.name} code to a significand with its hidden bit set; its key for the scale after one cycle.",
+            self.config.prepare_clocks,
+        )
 
     def elaborate(self, platform):
         return shared(platform, self, self.config, self._elaborated)
@@ -203,6 +211,13 @@ class ElementEncoder(wiring.Component):
                 "nan": In(1),
                 "code": Out(config.to.width),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Prepared value and block scale to a code in {self.config.to.name}: rounds to nearest, ties to even.",
+            ENCODE_CLOCKS,
         )
 
     def elaborate(self, platform):

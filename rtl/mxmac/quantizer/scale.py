@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..formats import SCALE_NAN, SCALE_WIDTH
 from ..primitives.bits import delay, delay_valid, register
+from ..primitives.description import Description
 from .config import QuantizerConfig
 from .lane import GRID_BITS, key_layout
 
@@ -42,6 +43,10 @@ class BlockScale(wiring.Component):
                 "grid": Out(GRID_BITS),
             }
         )
+
+    @property
+    def description(self) -> Description:
+        return Description("Scale of a block: tree of maxima over the keys of its elements.", self.config.scale_clocks - 1)
 
     def elaborate(self, platform):
         m = Module()

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..formats import SCALE_WIDTH
+from ..primitives.description import Description
 from ..primitives.ports import Port, Role, lane_fields, members
 from .config import QuantizerConfig
 from .unit import Quantizer
@@ -66,6 +67,10 @@ class QuantizerTop(wiring.Component):
             "out_scale": Port(Out(SCALE_WIDTH), "UE8M0 scale of the block, on every beat of it"),
             "out_last": Port(Out(1), "the last beat of a block that ends a row"),
         }
+
+    @property
+    def description(self) -> Description:
+        return Description("Top module: ports, latency and rate are described at the beginning of the file.")
 
     def elaborate(self, platform):
         m = Module()

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..formats import SCALE_NAN, SCALE_WIDTH
 from ..primitives.bits import delay, delay_valid, register
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit
+from ..primitives.description import Description
 from .config import QuantizerConfig
 from .lane import ENCODE_CLOCKS, GRID_BITS, ElementEncoder, ElementPreparer
 from .scale import BlockScale
@@ -94,6 +95,14 @@ class Quantizer(wiring.Component):
     def __init__(self, config: QuantizerConfig):
         self.config = config
         super().__init__({"i": In(stream.Signature(floats_layout(config))), "o": Out(stream.Signature(mx_layout(config)))})
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Stream of floats to stream of MX blocks.",
+            quantizer_latency(self.config),
+            "from the last beat of a block to the first one of its elements",
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..primitives.bits import add_with_carry, register
+from ..primitives.description import Description
 from .multiplier import multiplier_latency, product_layout
 
 __all__ = ["AdderTree", "adder_tree_latency", "beat_latency", "beat_sum_layout"]
@@ -54,6 +55,10 @@ class AdderTree(wiring.Component):
     def __init__(self, config: MacConfig):
         self.config = config
         super().__init__({"products": In(product_layout(config)).array(config.lanes), "beat": Out(beat_sum_layout(config))})
+
+    @property
+    def description(self) -> Description:
+        return Description("Tree of adders: exact sum of the products of a beat, sum + carry.", adder_tree_latency(self.config))
 
     def elaborate(self, platform):
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..primitives.bits import add_with_carry, sign_extend
+from ..primitives.description import Description
 from .adder_tree import beat_sum_layout
 from .layouts import SPECIALS, block_layout
 
@@ -54,6 +55,10 @@ class BlockAdder(wiring.Component):
                 "o": Out(stream.Signature(block_layout(config), always_ready=True)),
             }
         )
+
+    @property
+    def description(self) -> Description:
+        return Description("Exact sum of the beats of a block.", 1, "from the end of the block")
 
     def elaborate(self, platform):
         m = Module()

@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..formats import Format, Operand, Specials
+from ..primitives.description import Description
 
 __all__ = ["Decoder", "decoded_layout"]
 
@@ -45,6 +46,11 @@ class Decoder(wiring.Component):
         self.operand = operand
         choice = {"format": In(range(len(operand.formats)))} if operand.selectable else {}
         super().__init__({"code": In(operand.width), **choice, "element": Out(decoded_layout(operand))})
+
+    @property
+    def description(self) -> Description:
+        formats = ", ".join(fmt.name for fmt in self.operand.formats)
+        return Description(f"Element code to sign, significand, exponent and class ({formats}).", 0)
 
     def elaborate(self, platform):
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Out
 
 from ..config import MacConfig, MultiplierKind
 from ..primitives.bits import delay, register
+from ..primitives.description import Description
 from ..primitives.shared import shared
 from ..primitives.up_shifter import UpShifter, ones_layout, up_shifter_clocks
 from .layouts import SPECIALS
@@ -68,6 +69,13 @@ class Multiplier(wiring.Component):
         self.config = config
         outputs = {"product": Out(product_layout(config)), "specials": Out(SPECIALS)}
         super().__init__({**element_ports(config), **outputs})
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Exact product of two elements as an integer, ones + neg; its specials after one cycle.",
+            multiplier_latency(self.config),
+        )
 
     def elaborate(self, platform):
         return shared(platform, self, self.config, self._elaborated)

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..primitives.bits import delay, register
+from ..primitives.description import Description
 from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
 from .layouts import SPECIALS
@@ -94,6 +95,12 @@ class ElementProduct(wiring.Component):
         self.config = config
         outputs = {"product": Out(float_layout(sig_bits(config), exp_bits(config))), "specials": Out(SPECIALS)}
         super().__init__({**element_ports(config), **outputs})
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Product of two elements as sign, significand and exponent; its specials after one cycle.", PRODUCT_CLOCKS
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ..config import MacConfig
 from ..formats import Format
 from ..primitives.bits import any_of_each, delay_valid
+from ..primitives.description import Description
 from .layouts import SPECIALS, result_layout, total_layout
 from .result import Classified, Rounded, classify, pack_result
 from .rounder_stages import Decided, Normalised, Normalising, Packable, Packed, registered
@@ -109,6 +110,10 @@ class Rounder(wiring.Component):
         More than the significand and its round bit are never needed: what lies lower is sticky wherever it stands.
         """
         return _headroom(self.output, self.width, self.exp_min)
+
+    @property
+    def description(self) -> Description:
+        return Description(f"Exact value to {self.output.name}: rounds to nearest, ties to even.", self.clocks)
 
     def elaborate(self, platform):
         m = Module()

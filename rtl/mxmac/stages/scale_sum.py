@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..formats import SCALE_NAN, SCALE_WIDTH
+from ..primitives.description import Description
 from .layouts import SPECIALS, scale_sum_layout
 
 __all__ = ["ScaleSum", "specials_of_block"]
@@ -23,6 +24,14 @@ class ScaleSum(wiring.Component):
     scale_a: In(SCALE_WIDTH)
     scale_b: In(SCALE_WIDTH)
     scale: Out(scale_sum_layout())
+
+    @property
+    def description(self) -> Description:
+        # Two neighbours in a beat are one port.
+        both = data.StructLayout({"scale_a": SCALE_WIDTH, "scale_b": SCALE_WIDTH})
+        return Description(
+            "Sum of the scale codes of two blocks, with both biases, and whether either is NaN.", 0, renamed={"port": both}
+        )
 
     def elaborate(self, platform):
         m = Module()

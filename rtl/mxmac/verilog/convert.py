@@ -4,17 +4,60 @@ import gc
 import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Fragment, Instance, ResetSignal
+from amaranth.hdl import ClockSignal, Elaboratable, Fragment, Instance, ResetSignal
 from amaranth.lib import wiring
 
 from ..primitives.shared import Library
 
-__all__ = ["converted"]
+__all__ = ["Conversion", "converted"]
 
 _PORT = re.compile(r"^  wire (?:width \d+ )?(?:signed )?(input|output) \d+ +\\(\S+)$", re.M)
 _MODULE = re.compile(r"^module \\(\S+)\n.*?^end\n", re.M | re.S)
+
+
+class Conversion(NamedTuple):
+    """A component as RTLIL.
+
+    Members
+    -------
+    text : str
+    components : dict of str to object
+        Component that each module is the elaboration of, by the name of the module: the instances from the top, with dots.
+    """
+
+    text: str
+    components: dict[str, object]
+
+
+class _Watched(Elaboratable):
+    """A component whose fragment stays at hand, with the components that it and those inside it come from."""
+
+    def __init__(self, component: wiring.Component) -> None:
+        self.component = component
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.component, name)
+
+    def elaborate(self, platform: object) -> Fragment:
+        self.fragment = Fragment.get(self.component, platform)
+        return self.fragment
+
+
+def _converted_alone(component: wiring.Component, name: str, platform: Library | None) -> Conversion:
+    watched = _Watched(component)
+    text = rtlil.convert(watched, name=name, platform=platform, emit_src=False)
+    return Conversion(text, dict(_components(watched.fragment, name)))
+
+
+def _components(fragment: Any, name: str) -> Iterator[tuple[str, object]]:
+    """Give what a fragment and those inside it are the elaborations of, by the names of their modules."""
+    if origin := next((origin for origin in fragment.origins or () if isinstance(origin, wiring.Component)), None):
+        yield name, origin
+    for inner, inner_name, _ in fragment.subfragments:
+        yield from _components(inner, f"{name}.{inner_name}")
 
 
 class _Shared(Library):
@@ -23,12 +66,14 @@ class _Shared(Library):
     def __init__(self) -> None:
         self.names: dict[tuple[type, Hashable], str] = {}
         self.texts: dict[str, str] = {}
+        self.components: dict[str, dict[str, object]] = {}
 
     def instance(self, component: wiring.Component, key: Hashable) -> Fragment:
         """Return an instance of the component, whose module is made if there is none yet."""
         name = self.names.setdefault((type(component), key), f"shared{len(self.names)}")
         if name not in self.texts:
-            self.texts[name] = rtlil.convert(component, name=name, emit_src=False).partition("attribute \\top 1\n")[2]
+            text, self.components[name] = _converted_alone(component, name, None)
+            self.texts[name] = text.partition("attribute \\top 1\n")[2]
         values: dict[str, object] = {"clk": ClockSignal(), "rst": ResetSignal()}
         values |= {"__".join(map(str, path)): value for path, _, value in component.signature.flatten(component)}
         ports = _PORT.findall(self.texts[name].partition("\nend\n")[0])
@@ -47,16 +92,17 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def converted(component: wiring.Component, name: str) -> str:
+def converted(component: wiring.Component, name: str) -> Conversion:
     """Return the RTLIL of a component, in which equal components share a module, named by the path of the first."""
     library = _Shared()
     with _no_collection():
-        text = rtlil.convert(component, name=name, platform=library, emit_src=False)
+        text, components = _converted_alone(component, name, library)
     for shared, own in library.texts.items():
         module = next(match[1] for match in _MODULE.finditer(text) if f"cell \\{shared} " in match[0])
         cell = re.search(rf"^  cell \\{shared} \\(\S+)$", text, re.M)
         assert cell is not None
-        path = rf"\g<1> \\{module}.{cell[1]}"
-        text = re.sub(rf"^(  cell) \\{shared}(?= )", path, text, flags=re.M)
-        text += re.sub(rf"^(  cell|module) \\{shared}(?=[.\s])", path, own, flags=re.M)
-    return text
+        path = f"{module}.{cell[1]}"
+        text = re.sub(rf"^(  cell) \\{shared}(?= )", rf"\g<1> \\{path}", text, flags=re.M)
+        text += re.sub(rf"^(  cell|module) \\{shared}(?=[.\s])", rf"\g<1> \\{path}", own, flags=re.M)
+        components |= {path + inner.removeprefix(shared): origin for inner, origin in library.components[shared].items()}
+    return Conversion(text, components)

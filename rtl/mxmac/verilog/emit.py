@@ -6,14 +6,18 @@ names lose what is no identifier, operands get the width of their result, and mo
 
 import re
 import sys
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from amaranth.lib import wiring
 
 from ..files import private_folder
 from ..processes import run_tool
+from .comments import module_comment
 from .convert import converted
+from .names import module_name
 from .statements import readable
 
 __all__ = ["component_verilog", "tidied"]
@@ -40,10 +44,28 @@ def component_verilog(component: wiring.Component, name: str, *, port_order: lis
     port_order : list of str, optional
         Order of the top module's ports, without the clock and reset, which come first.
     """
-    return tidied(_through_yosys(converted(component, name), name), name, port_order=port_order, fold=True)
+    text, components = converted(component, name)
+    named = {module_name(path): inner for path, inner in components.items()}
+    return tidied(_through_yosys(text, name), name, port_order=port_order, fold=True, components=named)
 
 
-def tidied(text: str, name: str, *, port_order: list[str] | None = None, fold: bool = False) -> str:
+class _Module(NamedTuple):
+    """A module of the text: its name, the list of its ports, the lines below that, and the comment above it."""
+
+    name: str
+    ports: str
+    body: str
+    comment: str
+
+
+def tidied(
+    text: str,
+    name: str,
+    *,
+    port_order: list[str] | None = None,
+    fold: bool = False,
+    components: Mapping[str, object] | None = None,
+) -> str:
     """Return what Yosys has written with the top module first, modules that are the same once, and ports in their headers.
 
     Parameters
@@ -56,11 +78,19 @@ def tidied(text: str, name: str, *, port_order: list[str] | None = None, fold: b
     fold : bool
         Whether to fold expressions into each other and to wrap long lines: see :func:`~mxmac.verilog.statements.readable`.
         Only for operands that have the width of their result.
+    components : mapping of str to object, optional
+        Components of modules, by the names of these: each has its description in a comment above it.
     """
-    modules = [(match["name"], match["ports"], _plain_words(match["body"])) for match in _MODULE.finditer(text)]
-    modules.sort(key=lambda module: module[0] != name)
+    modules = []
+    for match in _MODULE.finditer(text):
+        body = _plain_words(match["body"])
+        widths = {port["name"]: int(port["msb"] or 0) + 1 for port in _PORT.finditer(body)}
+        ports = {port: widths[port] for port in sorted(widths, key=_numerically)}
+        comment = module_comment((components or {}).get(match["name"]), ports)
+        modules.append(_Module(match["name"], match["ports"], body, comment))
+    modules.sort(key=lambda module: module.name != name)
     order = ["clk", "rst", *(port_order or [])]
-    return "\n".join(_ansi(*module, order, fold=fold) for module in _merged(modules, name))
+    return "\n".join(_ansi(module, order, fold=fold) for module in _merged(modules, name))
 
 
 def _through_yosys(source: str, top: str) -> str:
@@ -76,26 +106,28 @@ def _through_yosys(source: str, top: str) -> str:
         return verilog_file.read_text()
 
 
-def _merged(modules: list[tuple[str, str, str]], top: str) -> list[tuple[str, str, str]]:
+def _merged(modules: list[_Module], top: str) -> list[_Module]:
     """Write modules that only differ in their names once, under the name without its number."""
     while True:
-        first_with: dict[str, str] = {}
+        first_with: dict[tuple[str, str, str], str] = {}
         same = {}
-        for name, ports, body in modules:
-            first = first_with.setdefault(ports + body, name)
-            if first != name:
-                same[name] = first
+        for module in modules:
+            first = first_with.setdefault(module[1:], module.name)
+            if first != module.name:
+                same[module.name] = first
         if not same:
             break
-        modules = [module for module in modules if module[0] not in same]
-        modules = [(name, ports, _rename(body, same)) for name, ports, body in modules]
-    names = {name for name, _, _ in modules}
+        modules = [module for module in modules if module.name not in same]
+        modules = [module._replace(body=_rename(module.body, same)) for module in modules]
+    names = {module.name for module in modules}
     shorter: dict[str, str] = {}
     for name in sorted(names - {top}):
         base = top + re.sub(r"(?<=[a-z])0(?=_|$)", "", name.removeprefix(top))
         if base not in names and base not in shorter.values():
             shorter[name] = base
-    return [(shorter.get(name, name), ports, _rename(body, shorter)) for name, ports, body in modules]
+    return [
+        module._replace(name=shorter.get(module.name, module.name), body=_rename(module.body, shorter)) for module in modules
+    ]
 
 
 def _plain_words(body: str) -> str:
@@ -117,8 +149,9 @@ def _rename(body: str, names: dict[str, str]) -> str:
     return re.sub(r"^  (\w+) (?=\w+ \($)", lambda match: f"  {names.get(match[1], match[1])} ", body, flags=re.M)
 
 
-def _ansi(name: str, ports: str, body: str, order: list[str], *, fold: bool) -> str:
+def _ansi(module: _Module, order: list[str], *, fold: bool) -> str:
     """Write one module with its ports declared in its header, and initial values in statements of their own."""
+    body = module.body
     found = {match["name"]: match for match in _PORT.finditer(body)}
     names = sorted(found, key=lambda port: (order.index(port) if port in order else len(order), _numerically(port)))
     header, initial = [], []
@@ -136,7 +169,7 @@ def _ansi(name: str, ports: str, body: str, order: list[str], *, fold: bool) -> 
     body = _INSTANCE.sub(lambda match: match[0].replace(match["connections"], _in_order(match["connections"])), body)
     body = _INITIAL.sub(lambda match: f"{match[1]}{match[2]};\n  initial {match[2]} = {match[3]};\n", body)
     return (
-        f"module {name} (\n"
+        f"{module.comment}module {module.name} (\n"
         + ",\n".join(header)
         + "\n);\n"
         + "".join(initial)

@@ -4,7 +4,7 @@ import re
 
 from ..errors import UserError
 
-__all__ = ["VERILOG_SUFFIXES", "check_top_name"]
+__all__ = ["VERILOG_SUFFIXES", "check_top_name", "module_name"]
 
 #: Suffixes of Verilog files.
 VERILOG_SUFFIXES = (".v", ".sv")
@@ -62,3 +62,15 @@ def check_top_name(top: str) -> None:
     for language, keyword in (("Verilog", top in _VERILOG_KEYWORDS), ("VHDL", top.lower() in _VHDL_KEYWORDS)):
         if keyword:
             raise UserError("top", f"must not be {top!r}, a keyword of {language}; choose another name")
+
+
+def module_name(path: str) -> str:
+    """Return the name of a module in Verilog, as the pass through Yosys gives it.
+
+    Parameters
+    ----------
+    path : str
+        Top module and instances, with dots: ``unit.mac.datapath`` gives ``unit__mac_datapath``.
+    """
+    top, *instances = path.split(".")
+    return top + ("__" + "_".join(instances) if instances else "")

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig
 from ...primitives.bits import any_later, delay, delay_valid, register
+from ...primitives.description import Description
 from ...stages.layouts import SPECIALS
 from .words import GROWTH, below_bits, exact_total_layout, exact_words, word_bits
 
@@ -86,6 +87,14 @@ class CarryOut(wiring.Component):
                 "specials": In(SPECIALS.size),
                 "o": Out(stream.Signature(exact_total_layout(config), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Carry propagation through the words of a sum, lowest first, to the highest that is not all sign.",
+            CARRY_OUT_CLOCKS,
+            "from the last word",
         )
 
     def elaborate(self, platform):

@@ -16,10 +16,11 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig, Storage
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
+from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.rounder import rounder_of
 from ...stages.scale_sum import specials_of_block
-from ..addend import Term, addend_port, addend_queue, addend_term
+from ..addend import Term, addend_port, addend_queue, addend_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
@@ -174,6 +175,15 @@ class ExactAccumulator(wiring.Component):
                 "taken": Out(1),
                 "o": Out(stream.Signature(exact_total_layout(config), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Exact accumulator over the full range of scales. Each block is added to an even and an odd word of its sum.",
+            exact_latency(self.config),
+            "from the last block of a dot product if none waits",
+            renamed_ports(self.config),
         )
 
     def elaborate(self, platform):

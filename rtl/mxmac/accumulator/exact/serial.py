@@ -16,9 +16,10 @@ from amaranth.lib.wiring import In, Out
 from ...config import EXACT_BLOCKS, MacConfig
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register, sign_extend
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
+from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
-from ..addend import Term, addend_port, addend_queue, addend_term
+from ..addend import Term, addend_port, addend_queue, addend_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
 from .words import exact_limits, exact_range
@@ -129,6 +130,15 @@ class SerialExact(wiring.Component):
                 "taken": Out(1),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Exact accumulator over the full range of scales, one word of {SERIAL_WORD_BITS} bits a cycle.",
+            serial_exact_latency(self.config, queue=self.queue),
+            "from the last block of a dot product",
+            renamed_ports(self.config),
         )
 
     def elaborate(self, platform):

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...config import Storage
 from ...primitives.bits import delay_valid, register
+from ...primitives.description import Description
 
 __all__ = ["WordMemory"]
 
@@ -64,6 +65,14 @@ class WordMemory(wiring.Component):
                 "drain_index": In(range(words)),
                 "drain_data": Out(width),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Storage of {self._slots} sums, {self._words} words each: one port adds to a word, and one drains another.",
+            1,
+            "from the index of a word to its lowest part, and one more to each part above",
         )
 
     def elaborate(self, platform):

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig, Storage
 from ...primitives.bits import add_with_carry, delay, delay_valid, register
+from ...primitives.description import Description
 from ...stages.layouts import SPECIALS
 from ...stages.rounder import rounder_of
 from ..plan import Kind, Plan
@@ -96,6 +97,14 @@ class WindowAccumulator(wiring.Component):
                 "i": In(stream.Signature(aligned_layout(config), always_ready=True)),
                 "o": Out(stream.Signature(window_total_layout(config), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Saturating accumulator in a window of {self.config.window_bits} bits, in two's complement.",
+            WINDOW_CLOCKS,
+            "from the last block of a dot product",
         )
 
     def elaborate(self, platform):

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig
 from ...formats import SCALE_WIDTH
 from ...primitives.bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
+from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
 
@@ -84,6 +85,12 @@ class ScaleApplier(wiring.Component):
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "o": Out(stream.Signature(aligned_layout(config), always_ready=True)),
             }
+        )
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            "Barrel shifter: sum of a block to its place in the window, by its scale.", scale_applier_latency(self.config)
         )
 
     def elaborate(self, platform):

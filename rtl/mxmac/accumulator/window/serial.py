@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ...config import MacConfig
 from ...formats import SCALE_WIDTH
 from ...primitives.bits import delay, delay_valid, exceeds, funnel_up, register
+from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, block_layout, result_layout, scale_sum_layout
 from ...stages.scale_sum import specials_of_block
 from ..plan import Kind, Plan
@@ -78,6 +79,15 @@ class SerialWindow(wiring.Component):
         self._width = chunk_bits
         self._window_chunks = chunk_count(config.window_bits, chunk_bits)
         self._block_chunks = chunk_count(config.block_sum_bits, chunk_bits)
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            f"Saturating accumulator in a window of {self.config.window_bits} bits, in two's complement, "
+            f"{self._width} bits a cycle.",
+            serial_window_latency(self.config, self._width),
+            "from the last block of a dot product",
+        )
 
     def elaborate(self, platform):
         m = Module()
