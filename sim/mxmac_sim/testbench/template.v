@@ -11,12 +11,12 @@
 // verilator lint_off DECLFILENAME
 module ~~{top}_tb;
 
-  localparam BEATS = ~~{beats};
-  localparam RESULTS = ~~{results};
+  localparam integer BEATS = ~~{beats};
+  localparam integer RESULTS = ~~{results};
   // Cycles of work before the reset in mid-stream, and without a result before a run ends, or before it is stuck.
-  localparam RESET_AFTER = 150 + ~~{latency};
-  localparam QUIET = 100 + ~~{latency};
-  localparam STUCK = 10000 + 10 * ~~{latency};
+  localparam integer RESET_AFTER = 150 + ~~{latency};
+  localparam integer QUIET = 100 + ~~{latency};
+  localparam integer STUCK = 10000 + 10 * ~~{latency};
 
   reg [~~{beat_bits}-1:0] beats [0:BEATS-1];
   reg [~~{result_bits}-1:0] results [0:RESULTS-1];

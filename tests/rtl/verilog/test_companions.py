@@ -15,6 +15,7 @@ import yaml
 from lxml import etree
 from pyslang.driver import Driver
 
+from linters import needs_verible, verible_says
 from mxmac.cli import app as cli
 from mxmac.config import MacConfig
 from mxmac.errors import UserError
@@ -133,6 +134,12 @@ def without_black_box(text, top):
 
 
 # SystemVerilog, list of files.
+
+
+@needs_verible
+@each_unit
+def test_verible_has_nothing_to_say_about_package_wrapper_and_testbench(folder, top):
+    assert verible_says(folder / f"{top}_wrapper.sv", folder / f"{top}_tb.v", folder / f"{top}.v") == ""
 
 
 @each_unit
