@@ -92,10 +92,11 @@ def test_a_mismatch_of_verify_is_in_json_and_junit(capsys, shared, tmp_path, mon
     assert f"waveform: {bench['waves']}" in rounder.find("system-out").text
 
 
-def test_verilog_that_verilator_rejects_is_a_failure_in_json_and_junit(capsys, shared, tmp_path, monkeypatch):
+def test_verilog_that_verilator_rejects_is_a_failure_in_json_and_junit(capsys, tmp_path, monkeypatch):
     real = catalogue.component_verilog
     monkeypatch.setattr(catalogue, "component_verilog", lambda *given: real(*given).replace("endmodule", "endmodul"))
-    options = ("--effort", "quick", "--bench", "rounder", "--work", "work", "--junit", tmp_path / "x.xml")
+    # A folder of its own: designs are kept, and other tests want a right one of this configuration.
+    options = ("--effort", "quick", "--bench", "rounder", "--work", tmp_path / "work", "--junit", tmp_path / "x.xml")
     status, found, _ = run(capsys, "verify", *TINY, *options)
     assert (status, found["passed"]) == (1, False)
     assert "Verilator rejects the Verilog" in found["benches"][0]["problem"]
