@@ -52,6 +52,7 @@ async def _pulse(bench: Testbench):
     if (start + length) % PERIOD == 0:
         length += 1
     await Timer(start, "ns")
+    bench.annotate_nothing()
     ports.reset(True)
     await Timer(100, "ps")
     _check(bench, False, "at once")

@@ -7,6 +7,7 @@ import cocotb
 from mxmac.quantizer.config import QuantizerConfig
 
 from ..stimulus.quantizer_beats import QuantizerBeats
+from .kit.annotations import block_texts, value_texts
 from .kit.report import shown_beat
 from .kit.streams import IDLE, STALL
 from .kit.testbench import Agent, Testbench
@@ -81,6 +82,8 @@ class QuantizerRun:
         self._source = bench.source("in", self._blocks.fields, idle=IDLE[idle](bench.rng))
         self._source.queue(self._blocks.beats(bench.rng))
         self._sink = bench.sink("out", QuantizerBeats.RESULT, self._on_result, stall=STALL[stall](bench.rng))
+        if bench.annotator is not None:
+            bench.annotator.follow(self._texts)
 
     async def run(self, *, clocks: int | None = None):
         """Let all of them pass, and a while longer; or only some cycles."""
@@ -142,3 +145,14 @@ class QuantizerRun:
                 {"latency": "before the end of its block" if early else f"{latency} cycles"},
             ),
         )
+
+    def _texts(self) -> dict[str, str]:
+        """Annotate the beats that are offered on both sides in this cycle."""
+        texts: dict[str, str] = {}
+        fed, given = len(self._source.taken), len(self._sink.taken)
+        if self._source.waiting:
+            texts |= value_texts(self._blocks, fed)
+        result = self._sink.offered()
+        if result is not None and given < len(self._results):
+            texts |= block_texts(given, self._results[given], result, self._config)
+        return texts

@@ -25,7 +25,7 @@ from mxmac.files import check_folder, check_writable, written_whole
 from ..golden import model as golden
 from ..simulators.bulk import BulkUnit
 from ..simulators.products import ProductRun, simulate_product
-from ..simulators.waves import write_save_file
+from ..simulators.waves import inner_traces, port_traces, write_save_file
 from ..tensors.archives import MAX_SIZE, file_and_name
 from ..tensors.deepseek import padded
 from ..tensors.files import load_floats
@@ -174,4 +174,5 @@ def _write_waves(config: MacConfig, a: MxTensor, b: MxTensor, row: int, column: 
     a_codes, b_codes = (x.elements[i].reshape(1, -1, config.block) for x, i in ((a, row), (b, column)))
     with written_whole(path) as temporary:
         unit.run(a_codes, a.scales[row : row + 1], b_codes, b.scales[column : column + 1], waves=temporary)
-    write_save_file(path)
+    text, scope = unit.design.text, "TOP.unit"
+    write_save_file(path, [*port_traces(text, "unit", scope), *inner_traces(text, "unit", scope)])

@@ -23,6 +23,7 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac.verilog import manifest_path
 
 from ..benches.kit.settings import Effort
+from ..simulators.builds import check_fst
 from ..simulators.sources import read_source
 from ..simulators.toolchain import has_icarus
 from ..verify.catalogue import Subject, quantizer_subject, unit_subject
@@ -36,7 +37,7 @@ from .verify_results import record, suites
 
 __all__ = ["verify_app"]
 
-_WAVE_SUFFIXES = {"verilator": ".vcd", "icarus": ".fst"}
+_WAVE_SUFFIXES = {"verilator": (".vcd", ".fst"), "icarus": (".fst",)}
 _EFFORTS = {effort.value: effort for effort in Effort}
 
 _SeedOption = Annotated[int | None, typer.Option(help="Seed for operands and stalls.", show_default="random")]
@@ -44,7 +45,7 @@ _EffortOption = Annotated[
     str, typer.Option(help=f"Length of the benches: {', '.join(_EFFORTS)}.", autocompletion=one_of(_EFFORTS))
 ]
 _SimulatorOption = Annotated[str, typer.Option(help=f"Simulator: {', '.join(SIMULATORS)}.", autocompletion=one_of(SIMULATORS))]
-_WavesOption = Annotated[Path | None, typer.Option(metavar="FILE.vcd", help="Waveform of the bench of the whole unit.")]
+_WavesOption = Annotated[Path | None, typer.Option(metavar="FILE.(vcd|fst)", help="Waveform of the bench of the whole unit.")]
 _WorkOption = Annotated[Path, typer.Option(help="Folder to generate, build and run in.")]
 _WORK = Path("build/verify")
 
@@ -163,8 +164,11 @@ def _check(effort: str, simulator: str, seed: int | None, waves: Path | None, wo
     if seed is not None and seed < 0:
         raise UserError("seed", f"{seed} is negative; seeds start from 0")
     if waves is not None:
-        if waves.suffix != _WAVE_SUFFIXES[simulator]:
-            raise UserError("waves", f"Waveforms of {simulator} are {_WAVE_SUFFIXES[simulator]}, not {waves.suffix!r}")
+        suffixes = _WAVE_SUFFIXES[simulator]
+        if waves.suffix not in suffixes:
+            raise UserError("waves", f"Waveforms of {simulator} are {' or '.join(suffixes)}, not {waves.suffix!r}")
+        if simulator == "verilator" and waves.suffix == ".fst":
+            check_fst()
         check_writable(waves)
         check_folder("waves", waves.parent)
     # The last, for it makes the folder.

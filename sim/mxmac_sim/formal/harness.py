@@ -1,36 +1,12 @@
 """Pieces of Verilog that harnesses are made of."""
 
 import re
-from dataclasses import dataclass
 
 import jinja2
 
+from ..simulators.headers import Port, ports
+
 __all__ = ["Port", "constant", "delayed", "found", "inner", "instance", "module_of", "ports", "rendered"]
-
-_MODULE = r"^module {name} \(\n(?P<ports>.*?)\n\);\n"
-_PORT = re.compile(r"^  (input|output) +(?:wire|reg) +(?:\[(\d+):0\] )?(\w+),?$", re.M)
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port of a generated module: ``input`` or ``output``, and its width."""
-
-    direction: str
-    width: int
-
-
-def ports(text: str, module: str) -> dict[str, Port]:
-    """Return the ports of a module by name, in order.
-
-    Raises
-    ------
-    ValueError
-        If there is no such module in the text.
-    """
-    header = re.search(_MODULE.format(name=module), text, re.M | re.S)
-    if header is None:
-        raise ValueError(f"There is no module {module} in the text")
-    return {name: Port(direction, int(msb or 0) + 1) for direction, msb, name in _PORT.findall(header["ports"])}
 
 
 def found(pattern: str, text: str) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from mxmac.errors import HardwareError, ToolError
 from mxmac.files import private_folder, written_whole
-from mxmac.processes import Finished, failure
+from mxmac.processes import Finished, failure, run_tool
 
 from .toolchain import environment
 
-__all__ = ["LOG", "build_failure", "built", "check_compiler"]
+__all__ = ["LOG", "build_failure", "built", "check_compiler", "check_fst"]
 
 #: Name of the output of a build that failed.
 LOG = "build.log"
@@ -27,6 +27,11 @@ _COMPILER = {
     "make": "GNU make (Debian and Ubuntu: apt install make; macOS: xcode-select --install)",
     "c++": "a C++ compiler (Debian and Ubuntu: apt install g++; macOS: xcode-select --install)",
 }
+#: Program that uses the libraries of Verilator's FST writer.
+_FST_LIBRARIES = """#include <lz4.h>
+#include <zlib.h>
+int main() { return LZ4_versionNumber() == 0 || zlibVersion() == nullptr; }
+"""
 #: The tool that failed, by the last complaint in the output of a build.
 _FAILED_TOOLS = (
     (re.compile(r"\*\*\* \[.*\] "), "the C++ compiler"),
@@ -78,6 +83,25 @@ def check_compiler():
     for program, package in _COMPILER.items():
         if shutil.which(program, path=path) is None:
             raise ToolError(f"{program} is not installed, which Verilator needs to build a simulation; install {package}")
+
+
+def check_fst():
+    """Check that the libraries are installed with which Verilator's own C++ writes FST.
+
+    Raises
+    ------
+    ToolError
+        If one of them, or a compiler, is missing.
+    """
+    check_compiler()
+    command = ["c++", "-x", "c++", "-", "-o", "program", "-llz4", "-lz"]
+    with private_folder(purpose="compiling") as place:
+        done = run_tool("The C++ compiler", command, cwd=place, env=environment(), stdin=_FST_LIBRARIES, check=False)
+    if done.status:
+        install = "Debian and Ubuntu: apt install liblz4-dev zlib1g-dev; macOS: brew install lz4"
+        raise ToolError(
+            f"lz4 and zlib are not installed, which Verilator needs to write FST; install them ({install}), or use .vcd"
+        )
 
 
 def build_failure(tool: str, done: Finished, text: str, log: Path) -> Exception:

@@ -57,6 +57,8 @@ class Design:
         Names of signals of the top module that they reach, with ``*`` for any.
     options : tuple of str
         More options of Verilator.
+    whole : bool
+        Whether it is a whole unit or quantizer: waveforms have annotations.
     """
 
     top: str
@@ -65,6 +67,7 @@ class Design:
     parameters: dict[str, Any] = field(default_factory=dict)
     ports: tuple[str, ...] = ("*",)
     options: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,12 +217,12 @@ def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
         "latency_reached": unit.accumulator.latency_reached,
         "results_queued": unit.results_queued,
     }
-    return Design(top, text, _of_ports(config, "mac", "mac_ports"), parameters, **more)
+    return Design(top, text, _of_ports(config, "mac", "mac_ports"), parameters, whole=True, **more)
 
 
 def quantizer_design(config: QuantizerConfig, top: str, text: str, **more: Any) -> Design:
     """Return a whole quantizer for its bench; ``more`` are members of the design."""
-    return Design(top, text, _of_ports(config, "quantizer"), {"latency": quantizer_latency(config)}, **more)
+    return Design(top, text, _of_ports(config, "quantizer"), {"latency": quantizer_latency(config)}, whole=True, **more)
 
 
 def unit_subject(config: MacConfig) -> Subject:

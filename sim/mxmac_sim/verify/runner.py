@@ -22,10 +22,10 @@ from ..benches.kit.settings import Effort, Settings
 from ..simulators.builds import LOG, build_failure, built
 from ..simulators.runtime import linked_runtime
 from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
-from ..simulators.waves import write_save_file
+from .annotated import annotated, write_design_save_file
 from .catalogue import Design
 
-__all__ = ["SIMULATORS", "WAVES", "BenchRun", "Runner", "config_slug"]
+__all__ = ["SIMULATORS", "BenchRun", "Runner", "config_slug", "dump_name"]
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -33,13 +33,15 @@ SIMULATORS = ("verilator", "icarus")
 _VERILATOR_BUILD = (*VERILATOR_BUILD_ARGUMENTS, "--x-initial", "unique")
 #: All signals but ports stay private: that makes Verilator's code several times smaller.
 _PORT_IS_PUBLIC = 'public_flat_rw -module "{top}" -var "{port}"\n'
+_TRACE_FST = "--trace-fst"
+#: The library that is linked writes VCD only.
+_FST_WRITER = "VM_GLOBAL_FAST=verilated_fst_c"
 _BENCHES = "mxmac_sim.benches"
 #: Where pytest is installed, cocotb has it rewrite every module for the sake of assertions, which takes a second.
 _AS_THEY_ARE = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 _TIMESCALE = ("1ns", "1ps")
-#: Names of the output of a bench, and of its waveform.
+#: Name of the output of a bench.
 _RUN_LOG = "log"
-WAVES = {"verilator": "dump.vcd", "icarus": "dump.fst"}
 #: Compilers take more than twice as long for what Verilator's makefile asks for, and the simulation is no faster.
 _OPTIMIZATION = "OPT_FAST=-O1"
 
@@ -132,6 +134,11 @@ class _Icarus(_Hooks, cocotb_runner.Icarus):
     pass
 
 
+def dump_name(simulator: str, *, fst: bool = False) -> str:
+    """Return the name of the waveform of a bench: that of Icarus is always FST."""
+    return "dump.fst" if fst or simulator == "icarus" else "dump.vcd"
+
+
 def config_slug(config: MacConfig | QuantizerConfig) -> str:
     """Name a folder after a configuration."""
     parts = [value if isinstance(value, list) else [str(value)] for value in config.as_dict().values()]
@@ -171,6 +178,7 @@ class Runner:
         seed: int,
         effort: Effort = Effort.NORMAL,
         waves: bool = False,
+        fst: bool = False,
         stop_after: int = 20,
         on_start: Callable[[Path], None] = lambda _folder: None,
         on_end: Callable[[Path], None] = lambda _folder: None,
@@ -187,7 +195,9 @@ class Runner:
         seed : int
         effort : Effort
         waves : bool
-            Whether to write a waveform; VCD with Verilator, FST with Icarus.
+            Whether to write a waveform, with a save file of GTKWave beside it.
+        fst : bool
+            Whether that is FST with Verilator too, instead of VCD.
         stop_after : int
             Mismatches after which to give up.
         on_start : callable
@@ -205,10 +215,12 @@ class Runner:
         ToolError
             If a tool is missing or fails.
         """
+        if waves:
+            design = annotated(design, config)
         folder = self.folder(bench, config, waves=waves)
         shown = folder / "run"
         try:
-            program = self._build(design, folder, waves)
+            program = self._build(design, folder, waves, fst)
         except HardwareError as error:
             return BenchRun(Report(), str(error), folder / LOG, None)
         with private_folder(folder, "running") as place:
@@ -217,9 +229,9 @@ class Runner:
             try:
                 problem = self._simulate(design, settings, program, shown / _RUN_LOG, waves)
                 report = Report.read(place) if report_file(place).exists() else Report()
-                dump = place / WAVES[self.simulator]
-                if dump.suffix == ".vcd" and dump.exists():
-                    write_save_file(dump)
+                dump = place / dump_name(self.simulator, fst=fst)
+                if dump.exists():
+                    write_design_save_file(dump, design, config)
                 on_end(place)
                 return BenchRun(report, problem, shown / _RUN_LOG, shown / dump.name if waves and dump.exists() else None)
             finally:
@@ -228,9 +240,11 @@ class Runner:
     def _runner(self) -> _Hooks:
         return {"verilator": _Verilator, "icarus": _Icarus}[self.simulator](self.processes)
 
-    def _build(self, design: Design, folder: Path, waves: bool) -> Path:
+    def _build(self, design: Design, folder: Path, waves: bool, fst: bool = False) -> Path:
         """Return the folder of a build, and make it unless it exists."""
-        arguments = [*_VERILATOR_BUILD, *design.options] if self.simulator == "verilator" else []
+        arguments = []
+        if self.simulator == "verilator":
+            arguments = [*_VERILATOR_BUILD, *design.options, *([_TRACE_FST] if fst else [])]
         ingredients = repr((design.text, design.top, design.ports, arguments, waves))
         return built(folder, ingredients, lambda place: self._compile(design, place, arguments, waves, folder / LOG))
 
@@ -241,6 +255,7 @@ class Runner:
         runner = self._runner()
         if self.simulator == "verilator":
             runner.linked = linked_runtime(place, self.work / "verilator", self.processes)
+            runner.linked += [_FST_WRITER] if _TRACE_FST in arguments else []
             ports = place / "ports.vlt"
             lines = [_PORT_IS_PUBLIC.format(top=design.top, port=port) for port in design.ports]
             ports.write_text("`verilator_config\n" + "".join(lines))
@@ -274,7 +289,7 @@ class Runner:
                 test_dir=place,
                 results_xml=str(results),
                 seed=settings.seed,
-                plusargs=plusargs if self.simulator == "verilator" else [f"+dumpfile_path={WAVES['icarus']}"],
+                plusargs=plusargs if self.simulator == "verilator" else [f"+dumpfile_path={dump_name('icarus')}"],
                 extra_env=settings.environment() | _AS_THEY_ARE,
                 waves=waves,
                 log_file=log,

@@ -15,10 +15,10 @@ from mxmac.processes import Processes, failure
 from ..benches.kit.report import progress_file
 from ..benches.kit.settings import Effort
 from ..simulators.toolchain import VERILATOR, environment
-from ..simulators.waves import write_save_file
+from .annotated import annotated, write_design_save_file
 from .catalogue import Design, Subject
 from .designs import kept_design
-from .runner import WAVES, BenchRun, Runner, config_slug
+from .runner import BenchRun, Runner, config_slug, dump_name
 
 __all__ = ["Outcome", "Verdict", "Verification"]
 
@@ -174,20 +174,21 @@ class Verification:
             executor.shutdown(cancel_futures=True)
 
     def waves(self, path: Path) -> BenchRun:
-        """Run the bench of the whole in quick effort, and write its waveform."""
+        """Run the bench of the whole in quick effort, and write its waveform, whose suffix is ``.vcd`` or ``.fst``."""
         name, config = self.subject.whole, self.subject.config
-        dump = WAVES[self._runner.simulator]
+        fst = path.suffix == ".fst"
+        dump = dump_name(self._runner.simulator, fst=fst)
 
         def copy(folder: Path):
             # Before another run in this folder can replace it.
             if (folder / dump).exists():
                 with written_whole(path) as temporary:
                     shutil.copyfile(folder / dump, temporary)
-                if path.suffix == ".vcd" and not path.with_suffix(".gtkw").exists():
-                    write_save_file(path)
+                if not path.with_suffix(".gtkw").exists():
+                    write_design_save_file(path, design, config)
 
-        design = self._design(name)
-        return self._runner.run(name, design, config, seed=self.seed, effort=Effort.QUICK, waves=True, on_end=copy)
+        design = annotated(self._design(name), config)
+        return self._runner.run(name, design, config, seed=self.seed, effort=Effort.QUICK, waves=True, fst=fst, on_end=copy)
 
     def stop(self):
         """End all child processes; from now on none starts."""

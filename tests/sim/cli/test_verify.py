@@ -99,8 +99,8 @@ MISTAKES = {
     "unknown simulator": (("--simulator", "vcs"), "--simulator", "choose one of verilator, icarus$"),
     "negative seed": (("--seed", "-1"), "--seed", "seeds start from 0$"),
     "seed no number": (("--seed", "x"), "--seed", "integer"),
-    "waves of another simulator": (("--waves", "x.fst"), "--waves", r"\.vcd, not '\.fst'$"),
-    "waves without a suffix": (("--waves", "x"), "--waves", r"\.vcd, not ''$"),
+    "waves of an unknown kind": (("--waves", "x.ghw"), "--waves", r"\.vcd or \.fst, not '\.ghw'$"),
+    "waves without a suffix": (("--waves", "x"), "--waves", r"\.vcd or \.fst, not ''$"),
     "waves into a missing folder": (("--waves", "none/x.vcd"), "none/x.vcd", "'none' does not exist"),
     "waves into a folder that takes no files": (("--waves", "/proc/x.vcd"), "--waves", "cannot be written to '/proc'"),
     "work in a folder that takes no files": (("--work", "/proc/x"), "--work", "cannot be written to '/proc/x'"),
@@ -137,6 +137,25 @@ def test_options_before_the_name_of_the_quantizer_are_refused(capsys, folder):
     assert (status, out) == (2, "")
     assert err == "mxmac: --lanes: Options of quantizer are written after its name, and this one stands before it\n"
     assert list(folder.iterdir()) == []
+
+
+@needs_icarus
+def test_waves_of_icarus_are_fst(capsys, folder):
+    status, out, err = run(capsys, *SMALL, "--simulator", "icarus", "--waves", "x.vcd")
+    assert (status, out, err) == (2, "", "mxmac: --waves: Waveforms of icarus are .fst, not '.vcd'\n")
+    assert list(folder.iterdir()) == []
+
+
+def test_fst_without_its_libraries_is_refused_before_anything_is_run(capsys, folder, monkeypatch):
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "c++").write_text("#!/bin/sh\necho 'lz4.h: No such file or directory' >&2; exit 1\n")
+    (tools / "c++").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    status, out, err = run(capsys, *SMALL, "--waves", "x.fst")
+    assert (status, out) == (3, "")
+    assert re.fullmatch(r"mxmac: lz4 and zlib are not installed, .* apt install liblz4-dev zlib1g-dev; .* use \.vcd\n", err)
+    assert list(folder.iterdir()) == [tools]
 
 
 # Ctrl-C.

@@ -11,7 +11,17 @@ from mxmac.formats import Format
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF
 
-__all__ = ["Miss", "Report", "Test", "progress_file", "report_file", "shown", "shown_beat", "shown_result"]
+__all__ = [
+    "Miss",
+    "Report",
+    "Test",
+    "flag_names",
+    "progress_file",
+    "report_file",
+    "shown",
+    "shown_beat",
+    "shown_result",
+]
 
 _FLAGS = {"NV": NV, "DZ": DZ, "OF": OF, "UF": UF, "NX": NX}
 #: Mismatches of a bench that are described, besides the first one of each test; all are counted.
@@ -133,11 +143,10 @@ def shown(value: int, bits: int) -> str:
 
 def shown_result(code: int, status: int, output: Format) -> dict[str, str]:
     """Write a result of a unit: its code in hexadecimal, what it means in decimal, and the names of its flags."""
-    names = [name for name, flag in _FLAGS.items() if status & flag]
     value = _value(code, output)
     return {
         "data": f"0x{code:0{output.width // 4}x} ({value!r})",
-        "status": f"0x{status:02x} ({' '.join(names) or 'no flags'})",
+        "status": f"0x{status:02x} ({flag_names(status) or 'no flags'})",
     }
 
 
@@ -146,6 +155,11 @@ def shown_beat(config: QuantizerConfig, beat: Sequence[int]) -> dict[str, str]:
     data, scale, last = beat
     digits = -(-config.lanes * config.to.width // 4)
     return {"data": f"0x{data:0{digits}x}", "scale": shown(scale, 8), "last": shown(last, 1)}
+
+
+def flag_names(status: int) -> str:
+    """Return the names of the flags that are set."""
+    return " ".join(name for name, flag in _FLAGS.items() if status & flag)
 
 
 def _value(code: int, output: Format) -> float:

@@ -11,9 +11,11 @@ from typing import Any
 from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
-__all__ = ["Effort", "Settings", "config_from_dict"]
+__all__ = ["ANNOTATED", "Effort", "Settings", "config_from_dict"]
 
 _VARIABLE = "MXMAC_BENCH"
+#: Parameter of a bench whose top module has signals for annotations.
+ANNOTATED = "annotated"
 
 
 class Effort(Enum):

@@ -1,10 +1,12 @@
 """Dot products streamed through the unit, with everything about them checked that the port contract says."""
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Callable
 
 from ...stimulus.addends import with_addends
 from ...stimulus.dots import Dot, beat_fields, beats_of, expected_results
+from .annotations import beat_texts, result_texts
 from .report import shown_result
 from .streams import Pause, never
 from .testbench import Agent, Testbench
@@ -61,6 +63,8 @@ class StreamRun:
         self.latencies: list[int] = []
         # A result waits for the one before it, if that is not taken at once.
         self._latency = range(least, most + 1 if alone or (least == most and stall is never) else 1 << 62)
+        if bench.annotator is not None:
+            bench.annotator.follow(self._texts)
 
     def agents(self) -> list[Agent]:
         """Return who takes part in every cycle, in order."""
@@ -146,3 +150,16 @@ class StreamRun:
                 {"latency": "before its last beat" if early else f"{latency} cycles"},
             ),
         )
+
+    def _texts(self) -> dict[str, str]:
+        """Annotate the beat and the result that are offered in this cycle."""
+        texts: dict[str, str] = {}
+        config, fed, given = self.bench.config, len(self.source.taken), len(self.sink.taken)
+        if self.source.waiting:
+            index = bisect_left(self.last_beats, fed)
+            first = self.last_beats[index - 1] + 1 if index else 0
+            texts |= {"fed_dot": f"{index}"} | beat_texts(self.dots[index], fed - first, config)
+        result = self.sink.offered()
+        if result is not None and given < len(self.dots):
+            texts |= {"result_dot": f"{given}"} | result_texts(self.expected[given], result, config.output)
+        return texts

@@ -165,15 +165,27 @@ class Sink:
             self._ready.value = int(taking)
             self._taking = taking
 
-    def sample(self, clock: int):
-        """Look at what is offered in this cycle."""
+    def offered(self) -> _Item | None:
+        """Return the item that is offered at this moment; None if there is none.
+
+        Raises
+        ------
+        AssertionError
+            If bits that belong to no field are not as they must be.
+        """
         if not int(self._valid.value):
-            assert self._held is None, f"an item went away at clock {clock} before it was taken"
-            return
+            return None
         fields = [0] * self._fields
         for packed in self._payload:
             packed.unpack(fields)
-        item = tuple(fields)
+        return tuple(fields)
+
+    def sample(self, clock: int):
+        """Look at what is offered in this cycle."""
+        item = self.offered()
+        if item is None:
+            assert self._held is None, f"an item went away at clock {clock} before it was taken"
+            return
         if self._held is None:
             self._held = item, clock
         first, since = self._held

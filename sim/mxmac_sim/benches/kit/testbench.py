@@ -13,9 +13,10 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from mxmac.config import MacConfig
 
+from .annotator import Annotator
 from .ports import TopPorts, payload_widths
 from .report import Miss, Report, Test, progress_file
-from .settings import Settings
+from .settings import ANNOTATED, Settings
 from .streams import Pause, Sink, Source, never
 
 __all__ = ["PERIOD", "Agent", "Testbench"]
@@ -83,6 +84,8 @@ class Testbench:
         self._clocked = self.ports.clock is not None
         if self._clocked:
             self._rising, self._falling = RisingEdge(self.ports.clock), FallingEdge(self.ports.clock)
+        #: None unless a waveform with annotations is written.
+        self.annotator = Annotator(dut, self.settings.config, test) if self.settings.parameters.get(ANNOTATED) else None
 
     @property
     def config(self) -> MacConfig:
@@ -101,6 +104,7 @@ class Testbench:
         if isinstance(error, _TooManyMissesError) and self._clocked:
             for _ in range(_AFTERMATH):
                 await self._rising
+                self.annotate_nothing()
         self.report.clocks += self.clock
         seconds, misses = time.perf_counter() - self._started, self.report.misses - self._misses_before
         self.report.seconds += seconds
@@ -113,10 +117,16 @@ class Testbench:
 
     async def reset(self, clocks: int = 2):
         """Hold the reset for that many rising edges."""
+        self.annotate_nothing()
         self.ports.reset(True)
         for _ in range(clocks):
             await self._rising
         self.ports.reset(False)
+
+    def annotate_nothing(self):
+        """Leave signals of annotations without texts until the next cycle with agents: streams are reset, or not checked."""
+        if self.annotator is not None:
+            self.annotator.clear()
 
     async def falling(self):
         """Wait for the middle of a cycle."""
@@ -132,6 +142,8 @@ class Testbench:
         clock = self.clock
         for agent in agents:
             agent.drive(clock)
+        if self.annotator is not None:
+            await self.annotator.show()
         await self._falling
         for agent in agents:
             agent.sample(clock)
