@@ -109,7 +109,8 @@ class Prover:
             outcomes = self._run(makers, on_progress)
             for name in makers:
                 # Of an earlier run: this one may have none.
-                (self._folder / f"{name}.vcd").unlink(missing_ok=True)
+                for suffix in (".vcd", ".gtkw"):
+                    (self._folder / f"{name}{suffix}").unlink(missing_ok=True)
             publish(self._place, self._folder)
         return outcomes
 

@@ -1,7 +1,7 @@
 """One proof in a process of its own: ``python -m mxmac_sim.formal.worker FILE.v METHOD DEPTH SEEN_WITHIN SECONDS``.
 
 Beside the file it leaves what it is doing (``.progress``), the verdict (``.json``), and a counterexample's waveform
-(``.vcd``).
+(``.vcd``) with a save file of GTKWave (``.gtkw``).
 """
 
 import json
@@ -10,10 +10,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from ..simulators.waves import write_save_file
 from . import netlist
 from .btor import Circuit
 from .engine import Method, check
-from .waveform import waveform
+from .waveform import traces, waveform
 
 __all__ = ["main"]
 
@@ -36,7 +37,9 @@ def main(file: str, method: str, depth: str, seen_within: str, seconds: str) -> 
     verdict = check(Circuit.read(btor.read_text()), Method(method), int(depth), seen_within=int(seen_within), tell=tell)
     result = asdict(verdict)
     if verdict.counterexample is not None:
-        verilog.with_suffix(".vcd").write_text(waveform(verdict.counterexample, TOP))
+        waves = verilog.with_suffix(".vcd")
+        waves.write_text(waveform(verdict.counterexample, TOP))
+        write_save_file(waves, traces(verdict.counterexample, TOP))
         del result["counterexample"]["trace"]
     verilog.with_suffix(".json").write_text(json.dumps(result))
     return 0

@@ -15,6 +15,7 @@ from mxmac_sim.formal.methods import Method
 from mxmac_sim.formal.netlist import main as to_btor
 from mxmac_sim.formal.properties import unit_properties
 from prove_checks import CONFIG, SMALL, WRONG_WINDOW, prove, wrong
+from wave_checks import Dump, saved_names
 
 E2M1 = {"a": (ELEMENT_FORMATS["E2M1"],), "b": (ELEMENT_FORMATS["E2M1"],)}
 #: A unit of each kind of accumulator.
@@ -68,7 +69,13 @@ def test_a_part_that_is_wrong_is_refuted_with_operands_and_a_waveform(capsys, fo
     assert expected.keys() == hardware.keys()
     assert expected != hardware
     waves = folder / re.search(r"^  waveform  (\S+)$", out, re.M)[1]
-    assert waves.read_text().count("$scope") == waves.read_text().count("$upscope") > 0
+    dump, saved = Dump(waves, "prove"), saved_names(waves.with_suffix(".gtkw"))
+    assert saved == dump.widths
+    last = list(dump.last().items())
+    for word, shown in (("want", expected), ("got", hardware)):
+        assert {name: value for name, value in last if name.startswith(f"{word}_")} == {
+            f"{word}_{name}": int(value.partition("'h")[2], 16) for name, value in shown.items()
+        }
     assert out.endswith("0 proved, 0 bounded, 1 not proved\n")
 
 

@@ -5,7 +5,11 @@ import io
 from vcd.reader import TokenKind, tokenize
 
 from mxmac_sim.formal.engine import Counterexample
-from mxmac_sim.formal.waveform import waveform
+from mxmac_sim.formal.waveform import traces, waveform
+
+
+def _known(level):
+    return int(level) if level in "01" else level
 
 
 def read(text):
@@ -25,7 +29,7 @@ def read(text):
             case TokenKind.CHANGE_VECTOR:
                 now[names[token.vector_change.id_code][0]] = token.vector_change.value
             case TokenKind.CHANGE_SCALAR:
-                now[names[token.scalar_change.id_code][0]] = int(token.scalar_change.value)
+                now[names[token.scalar_change.id_code][0]] = _known(token.scalar_change.value)
     return shown, dict(names.values())
 
 
@@ -36,3 +40,22 @@ def test_a_waveform_shows_the_trace_clock_by_clock():
     shown, sizes = read(waveform(example, "prove"))
     assert sizes == {f"prove.{name}": width for name, width in widths.items()}
     assert shown == {10 * (clock + 1): {f"prove.{name}": values[clock] for name, values in trace.items()} for clock in range(3)}
+
+
+def test_signals_of_a_counterexample_are_grouped_by_their_meaning():
+    trace = {"rst": [1, 0], "total": [7, 7], "unit.data": [1, 2], "want_flag": [0, 1]}
+    values = {"in_a": 5, "want_flag": 1, "got_flag": 0}
+    widths = {"rst": 1, "total": 3, "unit.data": 2, "want_flag": 1, "in_a": 4, "got_flag": 1}
+    example = Counterexample([], "", [{}, {}], values, trace, widths)
+    assert [(trace.group, trace.name, trace.width) for trace in traces(example, "prove")] == [
+        (("clock and reset",), "prove.rst", 1),
+        (("operands",), "prove.in_a", 4),
+        (("expected",), "prove.want_flag", 1),
+        (("hardware",), "prove.got_flag", 1),
+        (("harness",), "prove.total", 3),
+        (("inside", "unit"), "prove.unit.data", 2),
+    ]
+    shown, sizes = read(waveform(example, "prove"))
+    assert sizes == {f"prove.{name}": width for name, width in widths.items()}
+    assert shown[20] == {f"prove.{name}": values[-1] for name, values in trace.items()} | {"prove.in_a": 5, "prove.got_flag": 0}
+    assert shown[10]["prove.in_a"] == "x"
