@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mxmac_sim.simulators.toolchain import environment
 
-__all__ = ["EXAMPLES", "check_cocotb", "check_fusesoc", "check_verilog", "copied", "run_python"]
+__all__ = ["EXAMPLES", "check_cocotb", "check_fusesoc", "check_verilog", "copied", "run_litex", "run_python"]
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
@@ -47,6 +47,24 @@ def check_fusesoc(cores, work, target):
     environ = environment() | own
     environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
     done = subprocess.run([sys.executable, *command], cwd=work, env=environ, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def run_litex(folder, *options, bench="", **variables):
+    """Run the example with LiteX; or, with a wrong unit, the testbench again in Icarus Verilog; exit status and output."""
+    if not bench:
+        done = run_python(folder / "run.py", *options, **variables)
+        return done.returncode, done.stdout + done.stderr
+    build = folder / "build"
+    unit = build / "unit.v"
+    text = unit.read_text()
+    # The flag NX is stuck at zero.
+    wrong = text.replace("assign out_status = o__payload[", "assign out_status = 5'h1e & o__payload[")
+    assert wrong != text
+    unit.write_text(wrong)
+    sources = ["soc.v", "unit.v", f"../{bench}.v", *options]
+    subprocess.run(["iverilog", "-g2005", "-s", bench, "-o", "wrong.vvp", *sources], cwd=build, check=True)
+    done = subprocess.run(["vvp", "-n", "wrong.vvp"], cwd=build, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,8 +1,10 @@
 """The examples of docs/examples, run as their readers run them."""
 
+import re
+
 import pytest
 
-from example_runs import EXAMPLES, check_cocotb, check_fusesoc, check_verilog, copied, run_python
+from example_runs import EXAMPLES, check_cocotb, check_fusesoc, check_verilog, copied, run_litex, run_python
 from linters import yosys_says
 from mxmac_sim.simulators.toolchain import has_icarus
 from tops import mistaken
@@ -68,6 +70,37 @@ def test_the_generator_passes_a_mistake_on(place, tmp_path):
     status, said = check_fusesoc(place / "fusesoc", tmp_path, "lint")
     assert status != 0
     assert "mxmac: --lanes: must divide the block of 32 elements, which 7 does not" in said
+
+
+@pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog is not installed")
+def test_litex_without_a_processor_and_a_wrong_unit_is_found(tmp_path):
+    folder = copied(tmp_path / "with space") / "litex"
+    # Registers of several words, and of a format.
+    options = ("--a", "E2M1,E3M2", "--lanes", "16", "--accumulator", "window", "--reset", "async-low")
+    status, said = run_litex(folder, "--no-cpu", *options)
+    assert status == 0, said
+    assert re.fullmatch(r"PASS: 80 words in \d+ cycles\n", said)
+    header = (folder / "build" / "generated" / "csr.h").read_text()
+    assert "#define CSR_UNIT_A_SIZE 3\n" in header
+    assert "#define CSR_UNIT_FORMAT_A_SIZE 1\n" in header
+    status, said = run_litex(folder, bench="bus_tb")
+    assert status != 0
+    assert " words are wrong" in said
+
+
+LITEX_MISTAKES = {
+    "an option": (("--lanes", "3"), 2, "mxmac: --lanes: must divide the block of 32 elements, which 3 does not"),
+    "a bus": (("--bus", "axis", "--lanes", "1"), 2, "the unit must be one of dot products with plain ports"),
+    "no compiler": (("--lanes", "1"), 3, "the RISC-V compiler cannot be started: .*'riscv64-unknown-elf-gcc'"),
+}
+
+
+@pytest.mark.parametrize("mistake", LITEX_MISTAKES)
+def test_a_mistake_with_litex_is_one_line(place, mistake):
+    options, status, line = LITEX_MISTAKES[mistake]
+    found, said = run_litex(place / "litex", *options, "--accumulator", "window", PATH="/nowhere")
+    assert found == status
+    assert re.fullmatch(f"run.py: {line}\n", said)
 
 
 def test_two_units_lint(place):
