@@ -252,7 +252,7 @@ def check_results_in_all_traffic(simulation, maker):
 
 def check_rate_and_latency(simulation, maker, kind, dots):
     """Nothing is offered late or taken late: what clocks are used beyond one a beat are those that the manifest states."""
-    manifest, config = simulation.design.manifest, maker.config
+    manifest, config = simulation.manifest, maker.config
     least, most = manifest["latency_min"], manifest["latency"]
     found = simulation.run_beats(maker.beats(dots), len(dots))
     assert_as_expected(found, dots, [maker.expected(dot) for dot in dots], f"{kind}, back to back")
@@ -273,7 +273,7 @@ def check_rate_and_latency(simulation, maker, kind, dots):
 
 
 def check_latency_of_one_alone(simulation, maker):
-    manifest = simulation.design.manifest
+    manifest = simulation.manifest
     fixed = accumulator_plan(maker.config).kind is Kind.PARALLEL_WINDOW
     assert manifest["latency_min"] == manifest["latency"] or not fixed
     # A second block might have to wait for the first, if blocks have an interval.

@@ -63,7 +63,7 @@ def sustains(config, tmp_path):
     """Run a unit with dot products of many lengths and scales."""
     lanes = config.lanes
     unit, rng = BulkUnit(config, tmp_path / "unit"), np.random.default_rng(lanes)
-    interval = unit.design.manifest["initiation_interval"]
+    interval = unit.manifest["initiation_interval"]
     assert interval["clocks_per_beat"] == 1
     assert interval["clocks_per_block"] == interval["beats_per_block"] == BLOCK // lanes
     shortest = interval["clocks_per_dot"]
@@ -86,7 +86,7 @@ def sustains(config, tmp_path):
 def test_blocks_that_are_cut_short_take_the_clocks_of_an_addition_in_fp32(tmp_path):
     config = MacConfig(block=BLOCK, lanes=2, accumulator=Accumulator.FP32)
     unit, rng = BulkUnit(config, tmp_path / "unit"), np.random.default_rng(3)
-    shortest = unit.design.manifest["initiation_interval"]["clocks_per_dot"]
+    shortest = unit.manifest["initiation_interval"]["clocks_per_dot"]
     for beats in (shortest, shortest + 1, config.beats, 3 * config.beats + shortest):
         check(unit, rng, beats, 100, 127)
     check(unit, rng, 1, 300, 127, clocks=shortest * 300)

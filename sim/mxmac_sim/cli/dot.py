@@ -174,5 +174,5 @@ def _write_waves(config: MacConfig, a: MxTensor, b: MxTensor, row: int, column: 
     a_codes, b_codes = (x.elements[i].reshape(1, -1, config.block) for x, i in ((a, row), (b, column)))
     with written_whole(path) as temporary:
         unit.run(a_codes, a.scales[row : row + 1], b_codes, b.scales[column : column + 1], waves=temporary)
-    text, scope = unit.design.text, "TOP.unit"
+    text, scope = unit.generated, "TOP.unit"
     write_save_file(path, [*port_traces(text, "unit", scope), *inner_traces(text, "unit", scope)])

@@ -3,8 +3,9 @@
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from mxmac.config import MacConfig, with_plain_ports
 from mxmac.errors import HardwareError
 from mxmac.files import private_folder
 from mxmac.processes import Finished, failure, run_tool
-from mxmac.verilog import Design, generate
 
+from .kept import kept, sources_digest
 from .verilated import verilated
 
 __all__ = ["BulkRun", "BulkUnit"]
@@ -85,8 +86,12 @@ class BulkUnit:
         text: str | None = None,
     ):
         self.config = config
-        self.design: Design = generate(with_plain_ports(config), "unit")
-        text = self.design.text if text is None else text
+        ingredients = (sources_digest(), config.as_dict())
+        design = kept(folder, ingredients, lambda: _generated(config))
+        #: The text that is generated for the configuration, and its manifest.
+        self.generated: str = design["text"]
+        self.manifest: dict[str, Any] = design["manifest"]
+        text = self.generated if text is None else text
         defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
             if operand.selectable:
@@ -98,7 +103,7 @@ class BulkUnit:
         if waves:
             options += ["--trace-vcd", "-CFLAGS", "-DVM_TRACE_VCD_ENABLED"]
             options += ["--trace-depth", str(trace_depth)] if trace_depth else []
-        if text != self.design.text:
+        if text != self.generated:
             # Compilers take very long for functions as long as those of a netlist.
             options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "--output-split-ctrace", "1000"]
             options += ["-CFLAGS", "-O1"]
@@ -192,6 +197,14 @@ class BulkUnit:
             results = np.fromfile(results_file, _RESULT)
         clocks, drain, when = map(int, done.output.split())
         return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, when, seconds)
+
+
+def _generated(config: MacConfig) -> dict[str, Any]:
+    """Generate the text and the manifest of a unit, with plain ports."""
+    # Amaranth takes half a second, and a unit that was generated before does not need it.
+    from mxmac.verilog import generate
+
+    return asdict(generate(with_plain_ports(config), "unit"))
 
 
 def _check_end(done: Finished):

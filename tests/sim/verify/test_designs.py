@@ -1,6 +1,7 @@
 """Designs that are kept from run to run."""
 
 from mxmac.config import MacConfig
+from mxmac_sim.simulators import kept
 from mxmac_sim.verify import designs
 from mxmac_sim.verify.catalogue import Design, unit_subject
 from mxmac_sim.verify.designs import generator_digest, kept_design
@@ -32,11 +33,11 @@ def test_a_design_is_elaborated_once_for_each_generator(tmp_path, monkeypatch):
 def test_a_changed_source_is_another_generator(tmp_path, monkeypatch):
     package = tmp_path / "mxmac"
     package.mkdir()
-    monkeypatch.setattr(designs.mxmac, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(kept.mxmac, "__file__", str(package / "__init__.py"))
     digests = set()
     for text in ("", "WIDTH = 1", "WIDTH = 2"):
         (package / "part.py").write_text(text)
-        generator_digest.cache_clear()
+        kept.sources_digest.cache_clear()
         digests.add(generator_digest())
-    generator_digest.cache_clear()
+    kept.sources_digest.cache_clear()
     assert len(digests) == 3
