@@ -71,6 +71,6 @@ int main(void) {
   print_number(wrong ? wrong : DOTS);
   print(wrong ? " dot products are wrong\n" : " dot products\n");
   verdict_code_write(wrong ? 3 : 1);
-  for (;;) {
-  }
+  // A loop without accesses to data would fetch without a pause, and the bus would never come to the write.
+  for (;;) verdict_code_read();
 }
