@@ -14,6 +14,7 @@ from mxmac.errors import HardwareError
 from mxmac.verilog import Design
 
 from ..simulators.bulk import BulkRun, BulkUnit
+from ..stimulus.addends import with_addends
 from ..stimulus.batches import random_batch
 from ..stimulus.close_dots import far_apart, long_sum, near_ties, remainders
 from ..stimulus.directed_dots import directed_dots, sums_of_powers
@@ -88,6 +89,7 @@ def packed(dots: Iterable[Dot], config: MacConfig, rng: np.random.Generator) -> 
             for side, size in zip(("a", "b"), sides, strict=True):
                 found += beat[side].to_bytes(size, "little")
             found += bytes(beat.get(name, 0) for name in ("scale_a", "scale_b", "format_a", "format_b", "last"))
+            found += beat["addend"].to_bytes(4, "little") if "addend" in beat else b""
     return np.frombuffer(bytes(found), np.uint8)
 
 
@@ -108,6 +110,7 @@ def make_vectors(config: MacConfig, *, randoms: int, seed: int) -> Vectors:
     short = [min(int(beats), config.beats) for beats in rng.integers(1, 3, randoms)]
     dots += [random_dot(config, rng, blocks=1, last_beats=beats) for beats in short]
     dots += far_apart(config, rng, _FAR_APART)
+    dots = with_addends(dots, config, rng)
     expected = expected_results(dots, config)
     data, status = (np.array(column) for column in zip(*expected, strict=True))
     return Vectors(dots, packed(dots, config, rng), data.astype(np.uint32), status.astype(np.uint8))

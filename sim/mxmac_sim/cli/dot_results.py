@@ -70,6 +70,8 @@ class Outcome:
         Codes and flags by the golden model.
     originals : pair of ndarray or None
         Floats that ``a`` and ``b`` were quantized from.
+    addend : ndarray of uint32, shape (M, N), optional
+        Codes in binary32 that were added.
     """
 
     config: MacConfig
@@ -79,6 +81,7 @@ class Outcome:
     data: NDArray[np.uint32]
     status: NDArray[np.uint8]
     originals: tuple[NDArray[np.floating] | None, NDArray[np.floating] | None]
+    addend: NDArray[np.uint32] | None = None
 
     @cached_property
     def wrong(self) -> NDArray[np.intp]:
@@ -98,7 +101,11 @@ class Outcome:
     @cached_property
     def _exact(self) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore"):  # infinities and NaN
-            return dequantize(self.a) @ dequantize(self.b).T
+            return dequantize(self.a) @ dequantize(self.b).T + self._added
+
+    @property
+    def _added(self) -> NDArray[np.float64] | float:
+        return 0.0 if self.addend is None else self.addend.view(np.float32).astype(np.float64)
 
     @cached_property
     def error(self) -> Error:
@@ -112,7 +119,7 @@ class Outcome:
         if a is None or b is None:
             return None
         with np.errstate(invalid="ignore", over="ignore"):
-            ideal = widened(a) @ widened(b).T
+            ideal = widened(a) @ widened(b).T + self._added
         return Error.between(ideal, self._exact)
 
 
@@ -167,6 +174,9 @@ def _mismatch(outcome: Outcome, row: int, column: int) -> dict[str, Any]:
         operands[f"{side}[{index}]"] = f"{tensor.format.name} {elements.tobytes().hex(' ')}"
         operands[f"{side}[{index}] values"] = " ".join(f"{value:g}" for value in element_values(elements, tensor.format))
         operands[f"{side}[{index}] scales"] = " ".join(f"0x{scale:02x}" for scale in tensor.scales[index])
+    if outcome.addend is not None:
+        code = outcome.addend[place]
+        operands["addend"] = f"0x{code:08x} ({code.view(np.float32)!s})"
     return {
         "row": row,
         "column": column,

@@ -1,9 +1,11 @@
-"""Options and readers of the two matrices that ``mxmac dot`` and ``mxmac fpga run`` multiply."""
+"""Options and readers of the matrices that ``mxmac dot`` and ``mxmac fpga run`` multiply and add."""
 
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from mxmac.cli.choices import ELEMENT_NAMES, one_of
 from mxmac.errors import UserError
@@ -11,7 +13,7 @@ from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac.parameters import checked_format, mx_block
 
 from ..tensors.archives import MAX_SIZE, file_and_name
-from ..tensors.files import load_mx
+from ..tensors.files import load_floats, load_mx
 from ..tensors.mx_tensor import MxTensor, check_matrix
 from ..tensors.stated import Stated
 
@@ -21,6 +23,7 @@ __all__ = [
     "FormatBOption",
     "MaxSizeOption",
     "check_pair",
+    "load_addends",
     "load_pair",
     "stated_format",
 ]
@@ -122,3 +125,31 @@ def check_pair(a: MxTensor, b: MxTensor, a_file: Path, b_file: Path) -> None:
     for tensor, file in ((a, a_file), (b, b_file)):
         if not tensor.elements.size:
             raise UserError(str(file), f"The matrix of shape {tensor.elements.shape} has no elements")
+
+
+def load_addends(argument: str, shape: tuple[int, int], max_size: float = MAX_SIZE) -> NDArray[np.uint32]:
+    """Read numbers that are added to dot products, and return their codes in binary32, shape (M, N).
+
+    Parameters
+    ----------
+    argument : str
+        ``FILE`` or ``FILE:NAME``.
+    shape : (int, int)
+        Of the dot products.
+    max_size : float
+        Largest size, in GiB of memory.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or the array is not of float32 or has another shape.
+    """
+    file, name = file_and_name(argument)
+    array = load_floats(file, name, max_size)
+    if array.dtype.newbyteorder("=") != np.float32:
+        raise UserError("addend", f"The array in {str(file)!r} has dtype {array.dtype}; accepted: float32")
+    if array.shape != shape:
+        message = f"The array in {str(file)!r} has shape {array.shape}; accepted: {shape}, a number for each dot product"
+        raise UserError("addend", message)
+    # As integers, so that a signalling NaN stays one.
+    return array.view(array.dtype.str.replace("f", "u")).astype(np.uint32)

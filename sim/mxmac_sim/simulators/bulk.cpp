@@ -2,8 +2,8 @@
 //
 //   bulk BEATS RESULTS DOTS IDLE STALL SEED [WAVES.vcd]
 //
-// A beat is the bytes of in_a and in_b, then in_scale_a, in_scale_b, in_format_a, in_format_b and in_last, a byte each. A
-// result is out_data in four bytes and out_status in one. IDLE and STALL are the chances, in 256ths, that a clock offers no
+// A beat is the bytes of in_a and in_b, then in_scale_a, in_scale_b, in_format_a, in_format_b and in_last, a byte each, and
+// with ADDEND in_addend in four bytes. A result is out_data in four bytes and out_status in one. IDLE and STALL are the chances, in 256ths, that a clock offers no
 // beat or takes no result. Standard output gets the number of clocks, of clocks from the last beat to the last result,
 // and the sum of the numbers of all clocks in which results were taken.
 
@@ -24,7 +24,11 @@ static_assert(A_BYTES <= sizeof(Vunit::in_a) && B_BYTES <= sizeof(Vunit::in_b), 
 
 // Clocks without any transfer after which the unit counts as stuck.
 constexpr uint64_t PATIENCE = 100000;
+#ifdef ADDEND
+constexpr size_t BEAT_BYTES = A_BYTES + B_BYTES + 9;
+#else
 constexpr size_t BEAT_BYTES = A_BYTES + B_BYTES + 5;
+#endif
 
 // Ports are little-endian integers or arrays of words on every host that Verilator supports.
 template <class Port>
@@ -84,10 +88,6 @@ int main(int argc, char** argv) {
     unit->clk = 0;
     unit->rst = 1;
     unit->in_valid = 0;
-#ifdef ADDEND
-    // Nothing is added.
-    unit->in_addend = 0;
-#endif
     unit->out_ready = 0;
     for (int i = 0; i < 2; i++) {
         eval();
@@ -115,6 +115,9 @@ int main(int argc, char** argv) {
             unit->in_format_b = beat[3];
 #endif
             unit->in_last = beat[4];
+#ifdef ADDEND
+            load(unit->in_addend, beat + 5, 4);
+#endif
             offered = true;
         }
         unit->in_valid = offered;

@@ -123,6 +123,7 @@ class BulkUnit:
         format_a: NDArray[np.uint8] | None = None,
         format_b: NDArray[np.uint8] | None = None,
         last_beats: NDArray[np.integer] | None = None,
+        addend: NDArray[np.uint32] | None = None,
         idle: float = 0,
         stall: float = 0,
         seed: int = 1,
@@ -140,6 +141,8 @@ class BulkUnit:
             Indices of the formats, where there are several.
         last_beats : ndarray of integers, shape (dots,), optional
             Beats of the last block of each, from 1 up; what lies beyond is not sent. By default all blocks are whole.
+        addend : ndarray of uint32, shape (dots,), optional
+            Codes that are added, if the unit has addends; by default zeros.
         idle, stall : float
             Chance that a cycle offers no beat, or takes no result.
         seed : int
@@ -165,7 +168,11 @@ class BulkUnit:
         number = np.arange(blocks * config.beats).reshape(shape[1:])
         final = ((blocks - 1) * config.beats + ends - 1)[:, None, None]
         last = (number == final).astype(np.uint8)[..., None]
-        beats = np.concatenate([*sides, per_block, last], axis=-1)[number <= final]
+        parts = [*sides, per_block, last]
+        if config.addend is not None:
+            codes = np.zeros(dots, np.uint32) if addend is None else addend
+            parts.append(np.broadcast_to(codes.astype("<u4").view(np.uint8).reshape(dots, 1, 1, 4), (*shape, 4)))
+        beats = np.concatenate(parts, axis=-1)[number <= final]
         return self.run_beats(beats, dots, idle=idle, stall=stall, seed=seed, waves=waves)
 
     def run_beats(

@@ -39,9 +39,14 @@ class ProductRun:
 
 
 def simulate_product(
-    simulation: BulkUnit, a: MxTensor, b: MxTensor, advance: Callable[[int], object] = lambda rows: None
+    simulation: BulkUnit,
+    a: MxTensor,
+    b: MxTensor,
+    advance: Callable[[int], object] = lambda rows: None,
+    *,
+    addend: NDArray[np.uint32] | None = None,
 ) -> ProductRun:
-    """Multiply ``a`` by the transpose of ``b`` on a simulated unit.
+    """Multiply ``a`` by the transpose of ``b`` on a simulated unit, and add to the products.
 
     Parameters
     ----------
@@ -51,6 +56,8 @@ def simulate_product(
         Of shapes (M, K) and (N, K).
     advance : callable
         Called with the number of rows of ``a`` that are done, each time that some are.
+    addend : ndarray of uint32, shape (M, N), optional
+        Codes that are added, if the unit has addends; by default zeros.
 
     Raises
     ------
@@ -70,7 +77,11 @@ def simulate_product(
             return np.broadcast_to(array, (rows, columns, *array.shape[2:])).reshape(rows * columns, *array.shape[2:])
 
         run = simulation.run(
-            every_pair(a_codes), every_pair(a.scales[part][:, None]), every_pair(b_codes[None]), every_pair(b.scales[None])
+            every_pair(a_codes),
+            every_pair(a.scales[part][:, None]),
+            every_pair(b_codes[None]),
+            every_pair(b.scales[None]),
+            addend=None if addend is None else addend[part].ravel(),
         )
         data.append(run.data.reshape(rows, columns))
         status.append(run.status.reshape(rows, columns))

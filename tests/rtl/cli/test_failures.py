@@ -175,7 +175,7 @@ def test_a_killed_yosys_is_named(capsys, folder, monkeypatch, name):
     ],
 )
 def test_results_are_written_although_standard_output_is_full(capsys, folder, monkeypatch, name, results):
-    def product(_simulation, a, b):
+    def product(_simulation, a, b, **_options):
         data, status = golden.matmul(a, b, MacConfig(lanes=1))
         return ProductRun(data, status, 1, 1.0)
 

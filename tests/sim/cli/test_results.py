@@ -126,7 +126,8 @@ def test_a_mismatch_of_dot_is_in_json_and_junit(capsys, tmp_path, monkeypatch, b
     codes = np.array([[0x38] * 32, [0xB4] * 32], np.uint8)  # 1 and -0.75
     np.savez("a.npz", elements=codes, scales=np.full((2, 1), 128, np.uint8), format="E4M3", block=32)
 
-    def product(_simulation, a, b):
+    def product(_simulation, a, b, addend):
+        assert addend is None
         data, status = golden.matmul(a, b, MacConfig(lanes=1))
         status[1, 0] ^= bit == 0
         data[1, 0] ^= bit or 0

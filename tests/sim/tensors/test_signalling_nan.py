@@ -79,7 +79,7 @@ def test_a_scale_that_is_one_is_refused_and_multiplied_as_nan(tmp_path, dtype):
 
 @each_type
 def test_dot_compares_with_originals_and_elements_that_are_not_numbers(tmp_path, capsys, monkeypatch, dtype):
-    def simulated(_, a, b, console):
+    def simulated(_, a, b, addend, console):
         return ProductRun(*golden.matmul(a, b, MacConfig(a=[a.format], b=[b.format])), clocks=1, seconds=1.0)
 
     monkeypatch.setattr(dot_command, "BulkUnit", lambda *_, **__: None)
