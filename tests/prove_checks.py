@@ -8,7 +8,7 @@ from mxmac.cli import app as cli
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
-__all__ = ["CONFIG", "EXACT", "SMALL", "WRONG", "WRONG_WINDOW", "WRONG_WORDS", "prove", "wrong"]
+__all__ = ["CONFIG", "EXACT", "SMALL", "WRONG", "WRONG_ADDENDS", "WRONG_WINDOW", "WRONG_WORDS", "prove", "wrong"]
 
 #: A unit that is proved fast, and its options.
 CONFIG = MacConfig(
@@ -93,6 +93,14 @@ WRONG_WORDS = {
         r"else if \([^;]+\) waiting_count <=",
         "else if (drain_begins) waiting_count <=",
     ),
+}
+
+#: Mistakes with addends in the same unit, likewise.
+WRONG_ADDENDS = {
+    "where an addend goes": ("accumulator", r"\+ 6'h2b\)", "+ 6'h2a)"),
+    "which addends are zero": ("accumulator", r"\|o__payload_2\[30:0\]", "|o__payload_2[30:23]"),
+    "when an addend comes": ("accumulator", r"(assign o__ready = room) & addend_pending;", r"\1;"),
+    "whether an addend is the first term": ("accumulator", r"first <= first_next;", "first <= o__payload_3[15];"),
 }
 
 

@@ -5,13 +5,12 @@ import re
 
 import pytest
 
-from mxmac.cli.mac_options import config_from
-from mxmac.config import Accumulator
+from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim.campaigns import proofs as campaign
 from mxmac_sim.formal import properties
-from prove_checks import CONFIG, EXACT, SMALL, WRONG, WRONG_WORDS, prove, wrong
+from prove_checks import CONFIG, EXACT, SMALL, WRONG, WRONG_ADDENDS, WRONG_WORDS, prove, wrong
 
 
 @pytest.fixture(autouse=True)
@@ -33,15 +32,19 @@ def test_every_property_finds_a_mistake(capsys, folder, text, name):
     assert re.search(rf"^Counterexample to {name}: (ok_|unit\.mac\.results\.)", out, re.M)
 
 
-def test_words_of_an_exact_sum_are_proved(capsys):
-    assert prove(capsys, *EXACT, "--property", "exact_words")[0] == 0
+@pytest.mark.parametrize("options", [(), ("--addend", "fp32"), ("--addend", "fp32", "--lanes", "4")], ids=" ".join)
+def test_words_of_an_exact_sum_are_proved(capsys, options):
+    assert prove(capsys, *EXACT, *options, "--property", "exact_words")[0] == 0
 
 
-@pytest.mark.parametrize("name", WRONG_WORDS)
+@pytest.mark.parametrize("name", [*WRONG_WORDS, *WRONG_ADDENDS])
 def test_mistakes_in_the_words_of_an_exact_sum_are_found(capsys, folder, name):
-    exact = generate(config_from(["E2M1"], ["E2M1"], 4, 2, "exact", "fp32", 80, 16, None), "mine").text
-    (folder / "wrong.v").write_text(wrong(exact, name, WRONG_WORDS))
-    status, out, err = prove(capsys, *EXACT, "--verilog", "wrong.v", "--property", "exact_words")
+    addend = name in WRONG_ADDENDS
+    config = MacConfig(a="E2M1", b="E2M1", block=4, lanes=2, addend="fp32" if addend else None)
+    text = wrong(generate(config, "mine").text, name, WRONG_ADDENDS if addend else WRONG_WORDS)
+    (folder / "wrong.v").write_text(text)
+    options = ("--addend", "fp32") if addend else ()
+    status, out, err = prove(capsys, *EXACT, *options, "--verilog", "wrong.v", "--property", "exact_words")
     assert (status, err) == (1, "")
     assert "Counterexample to exact_words: ok_" in out
 

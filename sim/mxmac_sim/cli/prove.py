@@ -20,7 +20,7 @@ from mxmac.errors import UserError
 from mxmac.files import check_folder, check_writable, written_whole
 
 from ..formal.console import prove_and_show, result_of, rows
-from ..formal.properties import all_pairings, left_out, unit_properties, unit_text
+from ..formal.properties import all_pairings, unit_properties, unit_text
 from ..formal.prover import Outcome, Prover, all_hold
 from ..verify.runner import config_slug
 from .given import config_of_file
@@ -86,8 +86,6 @@ def prove(
         results.put_out(passed, {"properties": rows(outcomes)}, [suite(outcomes)], as_json=as_json, junit=junit)
 
     console = Console(stderr=as_json, highlight=False)
-    for line in [] if pairings else left_out(config):
-        console.print(line)
     return 0 if all_hold(prove_and_show(prover, makers, title, console, put_out, tables=not as_json)) else 1
 
 

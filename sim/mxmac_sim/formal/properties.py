@@ -31,7 +31,7 @@ from .specs.streams import (
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
 from .specs.window_sum import window_accumulator_harness
 
-__all__ = ["TOP", "Property", "all_pairings", "left_out", "specified_by", "unit_properties", "unit_text"]
+__all__ = ["TOP", "Property", "all_pairings", "specified_by", "unit_properties", "unit_text"]
 
 #: Name of the unit's top module.
 TOP = "unit"
@@ -104,7 +104,7 @@ def _window(config: MacConfig, text: str, name: str) -> Property:
 
 def _exact_words(config: MacConfig, text: str, name: str) -> Property:
     looked, harness, depth = exact_words_harness(config, text)
-    return Property(name, "exact: words are the sum of all blocks, always", Method.INDUCTION, depth, looked + harness, 30)
+    return Property(name, "exact: words are the sum of all terms, always", Method.INDUCTION, depth, looked + harness, 30)
 
 
 def _rounder(config: MacConfig, text: str, name: str) -> Property:
@@ -153,9 +153,7 @@ def _reset(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _exact_makers(config: MacConfig) -> dict[str, _Maker]:
-    # Its harness follows blocks from their queue, the only terms of a sum without addends.
-    proved = config.storage is Storage.LUTRAM and config.addend is None
-    words: dict[str, _Maker] = {"exact_words": _exact_words} if proved else {}
+    words: dict[str, _Maker] = {"exact_words": _exact_words} if config.storage is Storage.LUTRAM else {}
     return {**words, "rounder": _rounder}
 
 
@@ -272,13 +270,6 @@ def unit_properties(
         return make
 
     return {name: maker(name) for name in makers if not names or name in names}
-
-
-def left_out(config: MacConfig) -> list[str]:
-    """Return properties that are not proved of a unit because of its addends, each in a line that says why."""
-    if config.addend is None or "exact_words" not in _makers(MacConfig.from_dict({**config.parameters(), "addend": None})):
-        return []
-    return ["exact_words does not apply: its harness takes blocks for the only terms of a sum, and this unit adds addends, too"]
 
 
 def all_pairings(like: MacConfig) -> Iterator[tuple[str, Callable[[], Property]]]:

@@ -18,6 +18,20 @@ from .word_parts import inner_words, part_bits, pending_content, with_look
 __all__ = ["exact_words_harness"]
 
 
+def _inputs(config: MacConfig) -> dict[str, str]:
+    """Names of the accumulator's payloads: that of addends comes first."""
+    return {"block": "i__payload"} if config.addend is None else {"addend": "i__payload", "block": "i__payload_2"}
+
+
+def _streams(config: MacConfig) -> dict[str, str]:
+    """Connections of the accumulator's inputs."""
+    names = _inputs(config)
+    valid = {name: payload.replace("payload", "valid") for name, payload in names.items()}
+    return {names[name]: name for name in names} | {
+        valid[name]: "valid" if name == "block" else "addend_valid" for name in names
+    }
+
+
 @dataclass(frozen=True)
 class _Sizes:
     """Sizes of an accumulator of words, as its Verilog has them.
@@ -34,10 +48,10 @@ class _Sizes:
         Words of a sum.
     word : int
         Bits from one word to the next.
-    sum_bits : int
-        Bits of the sum of a block.
+    block_bits, sum_bits : int
+        Bits of the sum of a block, and of a term: a block or an addend.
     clocks : int
-        Cycles from a block's leaving the queue to its addition to the words.
+        Cycles from a term's leaving the queue to its addition to the words.
     slots : int
         Sums that are held at a time.
     touched, edge, count, drained, add, payload : int
@@ -49,6 +63,7 @@ class _Sizes:
     parts: list[int]
     words: int
     word: int
+    block_bits: int
     sum_bits: int
     clocks: int
     slots: int
@@ -73,10 +88,11 @@ class _Sizes:
             parts=part_bits(body),
             words=exact_words(config),
             word=word_bits(config),
-            sum_bits=config.block_sum_bits,
+            block_bits=config.block_sum_bits,
+            sum_bits=config.term_bits,
             clocks=len(re.findall(r"^  reg add_valid_d\d+;", body, re.M)),
             slots=len(re.findall(r"^  reg .*\btouched\d+;", body, re.M)),
-            payload=ports(text, module)["i__payload"].width,
+            payload=ports(text, module)[_inputs(config)["block"]].width,
             **widths,
         )
 
@@ -134,7 +150,7 @@ def _memories(sizes: _Sizes, text: str) -> tuple[str, str, str]:
     return text, looks, pending
 
 
-def _registers(sizes: _Sizes) -> dict[str, int]:
+def _registers(sizes: _Sizes, config: MacConfig) -> dict[str, int]:
     """Widths of the registers inside the unit that the harness reads."""
     names: dict[str, int] = {}
     for name, own in sizes.memories.items():
@@ -148,6 +164,9 @@ def _registers(sizes: _Sizes) -> dict[str, int]:
         "unit.read_word": drained, "unit.word_before_last": drained, "unit.carry_out.valid": 1,
         "unit.carry_out.last": 1, "unit.carry_out.index": drained, "unit.carry_out.content": sizes.total,
     }  # fmt: skip
+    if config.addend is not None:
+        names |= {"unit.room": 1, "unit.addend_pending": 1, "unit.addend_taken": 1}
+        names["unit.addends.o__payload"] = config.addend.width
     kinds = {"touched": sizes.touched, "lowest": sizes.edge, "highest": sizes.edge}
     names |= {f"unit.{kind}{slot}": bits for kind, bits in kinds.items() for slot in ["", *range(sizes.slots)]}
     names |= {f"unit.add_valid_d{i}": 1 for i in sizes.way}
@@ -178,7 +197,7 @@ def _way(sizes: _Sizes) -> dict[str, str]:
     return {
         "pipe": "".join(f"  reg valid_{i}; reg [{entry - 1}:0] entry_{i};\n" for i in sizes.way),
         "moves": "".join(
-            f"    valid_{i} <= !rst && {'unit_taken' if i == 1 else f'valid_{i - 1}'};\n"
+            f"    valid_{i} <= !rst && {'adds' if i == 1 else f'valid_{i - 1}'};\n"
             f"    entry_{i} <= {'entry' if i == 1 else f'entry_{i - 1}'};\n"
             for i in sizes.way
         ),
@@ -224,12 +243,15 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         **_way(sizes),
         **_orders(sizes),
         EXACT_BLOCKS=EXACT_BLOCKS,
+        addend=config.addend is not None,
+        # A binary32 code with a mantissa is an integer times 2^(exponent - 150).
+        addend_place=-150 - config.block_exp_min,
         any_of=_any_of,
         chosen=partial(_chosen, sizes),
+        block_bits=sizes.block_bits,
         clocks=sizes.clocks,
         connections={
-            "i__payload": "block",
-            "i__valid": "valid",
+            **_streams(config),
             "o__payload": "out",
             "o__valid": "out_valid",
             "taken": "out_taken",
@@ -239,8 +261,8 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         drained_word_and_one=constant(sizes.total, (1 << sizes.word) + 1),
         edge_bits=sizes.edge,
         entry=sizes.entry,
-        exp_at=sizes.sum_bits + 5,
-        last_at=sizes.sum_bits + 4,
+        exp_at=sizes.block_bits + 5,
+        last_at=sizes.block_bits + 4,
         level=sizes.level,
         looks=looks,
         module=sizes.module,
@@ -248,7 +270,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
         payload=sizes.payload,
         pending=pending,
         ref=ref,
-        registers="".join(inner(path, width) for path, width in _registers(sizes).items()),
+        registers="".join(inner(path, width) for path, width in _registers(sizes, config).items()),
         row_bits=sizes.memories["even"]["index"].width,
         slot_bits=sizes.slot,
         slots=sizes.slots,

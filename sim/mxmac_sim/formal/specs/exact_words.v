@@ -3,7 +3,10 @@ module prove (
   input wire rst,
   input wire [${payload - 1}:0] block,
   input wire valid,
-  output wire given_number,
+<% if addend %>  input wire [31:0] addend,
+  input wire addend_valid,
+  output wire seen_addend,
+<% endif %>  output wire given_number,
   output wire given_word,
   output wire ok_word,
   output wire ok_range,
@@ -55,8 +58,27 @@ ${pending}
   reg first;
   wire block_last = unit_queue_o__payload[${last_at}];
   wire [8:0] block_exp = unit_queue_o__payload[${exp_at + 8}:${exp_at}];
-  wire [${entry - 1}:0] entry = {slot, first, block_last, block_exp, unit_queue_o__payload[${sum_bits - 1}:0]};
-${pipe}${mine}
+  wire signed [${sum_bits - 1}:0] block_sum = $signed(unit_queue_o__payload[${block_bits - 1}:0]);
+<% if addend %>  // Before the first block of each comes its addend, a term like a block unless it is zero.
+  reg begins;
+  wire [31:0] code = unit_addends_o__payload;
+  wire [7:0] code_exp = code[30:23] == 0 ? 8'd1 : code[30:23];
+  wire signed [${sum_bits - 1}:0] magnitude = $signed({1'b0, code[30:23] != 0, code[22:0]});
+  wire signed [${sum_bits - 1}:0] addend_sum = code[31] ? -magnitude : magnitude;
+  wire [8:0] addend_exp = {1'b0, code_exp} + 9'd${addend_place};
+  wire adds_addend = unit_addend_taken && magnitude != 0;
+  wire [${entry - 1}:0] entry = unit_taken ? {slot, first, block_last, block_exp, block_sum}
+    : {slot, first, 1'b0, addend_exp, addend_sum};
+  wire adds = unit_taken || adds_addend;
+  always @(posedge clk)
+    if (rst) begins <= 1;
+    else if (unit_addend_taken || unit_taken) begins <= unit_taken && block_last;
+  wire ok_begins = unit_addend_pending == begins && !(unit_taken && begins) && !(unit_addend_taken && !begins);
+  assign seen_addend = adds_addend;
+<% else %>  wire [${entry - 1}:0] entry = {slot, first, block_last, block_exp, block_sum};
+  wire adds = unit_taken;
+  wire ok_begins = 1;
+<% endif %>${pipe}${mine}
   wire [8:0] exp = entry_${clocks}[${sum_bits + 8}:${sum_bits}];
   wire signed [${wide - 1}:0] value = $signed(entry_${clocks}[${sum_bits - 1}:0]);
   wire signed [${wide - 1}:0] placed = value <<< exp[${level - 1}:0];
@@ -76,8 +98,8 @@ ${moves}    if (rst) begin
       first <= 1;
       in_use <= 0;
     end else begin
+      if (adds) first <= unit_taken && block_last;
       if (unit_taken) begin
-        first <= block_last;
         if (block_last) slot <= slot == ${slots - 1} ? 0 : slot + 1;
       end
       if (mine_${clocks}) begin
@@ -112,14 +134,14 @@ ${delayed("drained", total + 1, drain)}
   assign ok_drained = !drained_now || (unit_carry_out_content == drained_${drain}[${total - 1}:0]
     && unit_carry_out_valid && !unit_carry_out_last && unit_carry_out_index == the_word);
   // Help: where a slot is on its way from the first block to having been carried out.
-  assign ok_turn = unit_slot == slot && slot < ${slots} && unit_first == first;
+  assign ok_turn = unit_slot == slot && slot < ${slots} && unit_first == first && ok_begins;
   wire [7:0] ending = lasts_${clocks} + {7'd0, unit_read_valid_d1 && unit_last_read};
   wire [7:0] next_to_use = unit_next_slot + unit_waiting_count + ending;
   assign ok_count = unit_next_slot < ${slots} && unit_free_count + unit_waiting_count + unit_reading + ending == 8'd${slots}
     && (next_to_use == slot || next_to_use == slot + 8'd${slots})
     && (!unit_reading || unit_next_slot == (unit_drain_slot == ${slots - 1} ? 0 : unit_drain_slot + 1))
     && unit_free_left == (unit_free_count != 0) && unit_waiting_left == (unit_waiting_count != 0)
-    && (!unit_queue_o__ready || unit_free_left) && (!unit_last_word || unit_reading);
+    && (!${"unit_room" if addend else "unit_queue_o__ready"} || unit_free_left) && (!unit_last_word || unit_reading);
   // Help: a fixed number of clocks on, the input is what came in here, and none of a slot is on its way when that is read.
   assign ok_flow = ${flow}
     && (!unit_read_valid_d1 || unit_slot_read < ${slots})
