@@ -18,8 +18,8 @@ def markdown(found: dict) -> str:
             f"| {unit['bulk_dots']:,} | {misses:,} |"
         )
     lines += ["", "| cross | reachable bins of all units | hit |", "|---|--:|--:|"]
-    for cross in next(iter(units.values()))["coverage"]:
-        counts = [unit["coverage"][cross] for unit in units.values()]
+    for cross in dict.fromkeys(cross for unit in units.values() for cross in unit["coverage"]):
+        counts = [unit["coverage"][cross] for unit in units.values() if cross in unit["coverage"]]
         reachable, holes = sum(count["reachable"] for count in counts), sum(len(count["holes"]) for count in counts)
         lines.append(f"| {cross} | {reachable:,} | {1 - holes / reachable:.2%} |")
     lines += [

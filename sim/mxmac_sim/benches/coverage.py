@@ -32,6 +32,11 @@ BLOCKS = (
     "infinite", "NaN", "invalid",
 )  # fmt: skip
 RESULTS = ("zero", "subnormal", "normal", "overflow", "infinite", "NaN", "invalid")
+#: Addends, and where one lies next to the sum of the blocks, if both are finite numbers other than zero.
+ADDENDS = ("zero", "subnormal", "normal", "infinite", "NaN", "signalling NaN")
+PLACES = (
+    "far below, same", "far below, other", "near, same", "near, other", "far above, same", "far above, other", "opposite",
+)  # fmt: skip
 
 _Bin = tuple[str, ...]
 #: States with a finite number other than zero, to which a block can be compared.
@@ -43,11 +48,13 @@ def pairings(config: MacConfig) -> dict[str, tuple[Format, Format]]:
     return {f"{a.name}×{b.name}": (a, b) for a in config.a for b in config.b}
 
 
-#: For each cross, its points: name and bins of each, the bins for a configuration.
+#: For each cross, its points: name and bins of each, the bins for a configuration. Those of addends are of units that have any.
 CROSSES: dict[str, dict[str, Callable[[MacConfig], Sequence[str]]]] = {
     "elements": {"pairing": lambda c: list(pairings(c)), "a": lambda _: CLASSES, "b": lambda _: CLASSES},
     "scales": {"pairing": lambda c: list(pairings(c)), "a": lambda _: list(REGIONS), "b": lambda _: list(REGIONS)},
     "accumulator": {"before": lambda _: BEFORE, "block": lambda _: BLOCKS},
+    "addends": {"addend": lambda _: ADDENDS, "blocks": lambda _: RESULTS},
+    "places": {"addend": lambda _: PLACES, "blocks": lambda _: ("subnormal", "normal")},
     "pauses": {"idle": lambda _: IDLE, "stall": lambda _: STALL, "result": lambda _: RESULTS},
     "ends": {"beat": lambda _: ("first", "inside", "last"), "blocks": lambda _: ("1", "2", "3 or more")},
     "waits": {"result waited": lambda _: ("no", "short", "long"), "input refused": lambda _: ("no", "yes")},
@@ -58,6 +65,10 @@ CROSSES: dict[str, dict[str, Callable[[MacConfig], Sequence[str]]]] = {
         "input refused": lambda _: ("no", "yes"),
     },
 }
+
+
+#: Crosses of units with addends.
+_OF_ADDENDS = ("addends", "places")
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,10 @@ def _needs_infinity(config: MacConfig, found: _Bin) -> bool:
     return not any(fmt.has_inf for fmt in (*config.a, *config.b)) and not {"infinite", "invalid"}.isdisjoint(found)
 
 
+def _needs_infinite_element(config: MacConfig, found: _Bin) -> bool:
+    return not any(fmt.has_inf for fmt in (*config.a, *config.b)) and not {"infinite", "invalid"}.isdisjoint(found[1:])
+
+
 def _may_lag(config: MacConfig) -> bool:
     """Whether blocks wait, and whole ones can come faster than they, or short dot products before them, are added up."""
     plan = accumulator_plan(config)
@@ -95,7 +110,22 @@ def _may_lag(config: MacConfig) -> bool:
 EXCLUSIONS = (
     Exclusion("elements", "the format has no codes of this class", _lacks_class),
     Exclusion("accumulator", "only infinities give infinities and invalid operations", _needs_infinity),
-    Exclusion("pauses", "only infinities give infinities and invalid operations", _needs_infinity),
+    Exclusion(
+        "pauses",
+        "only infinities give infinities and invalid operations",
+        lambda config, found: config.addend is None and _needs_infinity(config, found),
+    ),
+    Exclusion("addends", "only infinities give infinities and invalid operations", _needs_infinite_element),
+    Exclusion(
+        "places",
+        "no addend is far below the subnormals of results with as wide an exponent",
+        lambda config, found: (
+            config.addend is not None
+            and config.output.exp_bits == config.addend.exp_bits
+            and found[0].startswith("far below")
+            and found[1] == "subnormal"
+        ),
+    ),
     Exclusion(
         "accumulator",
         "there is no finite number to compare the block with",
@@ -133,6 +163,8 @@ def reachable(config: MacConfig) -> dict[str, list[_Bin]]:
     """Return the bins of each cross that some stimulus can reach."""
     found = {}
     for cross, points in CROSSES.items():
+        if cross in _OF_ADDENDS and config.addend is None:
+            continue
         rules = [rule for rule in EXCLUSIONS if rule.cross == cross]
         bins = itertools.product(*(make(config) for make in points.values()))
         found[cross] = [each for each in bins if not any(rule.applies(config, each) for rule in rules)]
@@ -183,7 +215,7 @@ class Coverage:
 
     def unforeseen(self) -> list[tuple[str, ...]]:
         """Return what has been seen and is said to be out of reach, with the name of the cross first."""
-        known = {(cross, *found) for cross in CROSSES for found in CoverageDB()[f"soak.{cross}.cross"].detailed_coverage}
+        known = {(cross, *found) for cross in self._samplers for found in CoverageDB()[f"soak.{cross}.cross"].detailed_coverage}
         return sorted(self._seen - known)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
@@ -193,5 +225,5 @@ class Coverage:
                 "reachable": CoverageDB()[f"soak.{cross}.cross"].size,
                 "holes": [" / ".join(found) for found in self.missing(cross)],
             }
-            for cross in CROSSES
+            for cross in self._samplers
         }

@@ -146,6 +146,8 @@ class _Watched(StreamRun):
         self._pauses, self._coverage = (idle, stall), coverage
         self._refused = self._refused_now = False
         self._before = _prefixes(dots, bench.config)
+        #: What the dot products give without their addends, if they have any.
+        self._sums = [] if bench.config.addend is None else expected_results(dots, bench.config)
 
     def agents(self) -> list[Agent]:
         """Return source, sink, and who looks whether beats are refused."""
@@ -173,6 +175,20 @@ class _Watched(StreamRun):
         sample("waits", "no" if not waited else "short" if waited <= 3 else "long", "yes" if self._refused else "no")
         self._refused = False
         _sample_blocks(dot, self._before[index], config, self._coverage)
+        if config.addend is not None:
+            self._sample_addend(index)
+
+    def _sample_addend(self, index: int):
+        """Count what an addend is, and where it lies next to the sum of the blocks."""
+        code, config, sample = self.dots[index].addend, self.bench.config, self._coverage.sample
+        kind, total = _kind(*self._sums[index], config)
+        addend = _addend_kind(code)
+        sample("addends", addend, _without_loss(kind))
+        if addend in ("subnormal", "normal") and kind in COMPARED:
+            value = float(np.uint32(code).view(np.float32))
+            opposite = value == -total and not kind.endswith("lost")
+            place = "opposite" if opposite else _block_kind(kind, total, addend, value)
+            sample("places", place, _without_loss(kind))
 
     def place(self) -> tuple[str, ...]:
         """Return where the unit is, in the terms of the cross of resets."""
@@ -217,6 +233,16 @@ def _kind(code: int, status: int, config: MacConfig) -> tuple[str, float]:
     if abs(value) < 2.0**config.output.emin:
         return "subnormal", value
     return f"normal{lost}", value
+
+
+def _addend_kind(code: int) -> str:
+    """What an addend is, in the terms of ADDENDS."""
+    magnitude = code & 0x7FFFFFFF
+    if magnitude > 0x7F800000:
+        return "NaN" if magnitude >= 0x7FC00000 else "signalling NaN"
+    if magnitude == 0x7F800000:
+        return "infinite"
+    return "normal" if magnitude >= 0x800000 else "subnormal" if magnitude else "zero"
 
 
 def _without_loss(kind: str) -> str:

@@ -10,7 +10,7 @@ from mxmac.config import MacConfig
 
 from .dots import Dot, expected_results
 
-__all__ = ["ADDENDS", "addends_near", "random_addends", "with_addends"]
+__all__ = ["ADDENDS", "addends_near", "mixed_addends", "random_addends", "with_addends"]
 
 _Codes = NDArray[np.uint32]
 
@@ -54,6 +54,12 @@ def addends_near(sums: NDArray[np.uint32], rng: np.random.Generator) -> _Codes:
     return np.where(codes >> 31 == opposite.astype(np.int64) >> 31, codes, opposite).astype(np.uint32)
 
 
+def mixed_addends(sums: NDArray[np.uint32], rng: np.random.Generator) -> _Codes:
+    """Make an addend for each sum, given as codes in binary32: a third are zero, and a third cancel it or nearly so."""
+    choices = [np.zeros(len(sums), np.uint32), addends_near(sums, rng), random_addends(rng, len(sums))]
+    return np.choose(rng.integers(0, 3, len(sums)), choices)
+
+
 def with_addends(dots: Sequence[Dot], config: MacConfig, rng: np.random.Generator) -> list[Dot]:
     """Return dot products with addends, if the configuration has any: a third are zero, and a third cancel or nearly so."""
     if config.addend is None or not dots:
@@ -61,6 +67,5 @@ def with_addends(dots: Sequence[Dot], config: MacConfig, rng: np.random.Generato
     # The exact sums without an addend, in binary32.
     exact = MacConfig(a=config.a, b=config.b, block=config.block, lanes=config.lanes)
     sums = np.array([code for code, _ in expected_results(dots, exact)], np.uint32)
-    choices = [np.zeros(len(dots), np.uint32), addends_near(sums, rng), random_addends(rng, len(dots))]
-    codes = np.choose(rng.integers(0, 3, len(dots)), choices)
+    codes = mixed_addends(sums, rng)
     return [replace(dot, addend=code) for dot, code in zip(dots, codes.tolist(), strict=True)]

@@ -48,6 +48,8 @@ UNITS: dict[str, MacConfig] = {
     "INT8, window to FP16, 2 lanes": MacConfig(
         a=(_E["INT8"],), b=(_E["INT8"],), block=8, lanes=2, accumulator=Accumulator.WINDOW, output=RESULT_FORMATS["FP16"]
     ),
+    "E5M2, exact, 4 lanes, addend": MacConfig(a="E5M2", b="E5M2", block=16, lanes=4, addend="fp32"),
+    "E5M2, fp32, 8 lanes, addend": MacConfig(a="E5M2", b="E5M2", lanes=8, accumulator=Accumulator.FP32, addend="fp32"),
 }
 #: Bins, and beats of a block, that the cycles which are asked for are meant for.
 _BINS, _BEATS = 500, 8

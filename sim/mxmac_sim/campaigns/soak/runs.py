@@ -12,6 +12,7 @@ from mxmac.config import MacConfig
 from ...benches.soak import coverage_file
 from ...golden import model as golden
 from ...simulators.bulk import BulkUnit
+from ...stimulus.addends import mixed_addends
 from ...stimulus.batches import random_batch
 from ...verify.catalogue import unit_subject
 from ...verify.runner import BenchRun, Runner
@@ -133,17 +134,22 @@ def soak_bulk(
         batch = random_batch(config, rng, count, blocks).cut(last_beats * config.lanes)
         operands = batch.a, batch.scale_a, batch.b, batch.scale_b
         format_a, format_b = batch.format_a, batch.format_b
+        addend = None
+        if config.addend is not None:
+            exact = MacConfig(a=config.a, b=config.b, block=config.block, lanes=config.lanes)
+            addend = mixed_addends(golden.dot(*operands, exact, format_a=format_a, format_b=format_b)[0], rng)
         idle, stall = rng.choice(_CHANCES, 2)
         run = unit.run(
             *operands,
             format_a=format_a,
             format_b=format_b,
             last_beats=last_beats,
+            addend=addend,
             idle=idle,
             stall=stall,
             seed=int(rng.integers(1 << 30)),
         )
-        data, status = golden.dot(*operands, config, format_a=format_a, format_b=format_b)
+        data, status = golden.dot(*operands, config, format_a=format_a, format_b=format_b, addend=addend)
         clocks += run.clocks
         misses += int(np.count_nonzero((run.data != data) | (run.status != status)))
         advance(count)
