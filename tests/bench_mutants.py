@@ -9,10 +9,13 @@ __all__ = [
     "ALL_FORMATS",
     "CASES",
     "EXACT",
+    "EXACT_ADDEND",
     "FP32",
+    "FP32_ADDEND",
     "NARROW",
     "NARROW_EXACT",
     "QUANTIZER",
+    "SERIAL_ADDEND",
     "SERIAL_EXACT",
     "SERIAL_WINDOW",
     "WINDOW",
@@ -26,6 +29,8 @@ FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp3
 NARROW_EXACT = (*EXACT, "--a", "E2M1", "--b", "E2M1")
 SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
 ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ELEMENT_FORMATS))
+_ADDEND = ("--addend", "fp32")
+EXACT_ADDEND, FP32_ADDEND, SERIAL_ADDEND = (*EXACT, *_ADDEND), (*FP32, *_ADDEND), (*SERIAL_EXACT, *_ADDEND)
 QUANTIZER = ("quantizer", "--block", "8", "--lanes", "4", "--rule", "all", "--overflow", "both", "--from", "bf16")
 
 
@@ -203,6 +208,46 @@ CASES = {
     ),
     "rounder: what is cut off unless the value moves is forgotten": Case(
         EXACT, Mutant("stages.rounder:Rounder._decide", "moved | (still & ~take)", "moved"), ("rounder", "mac")
+    ),
+    "addend: it counts twice": Case(
+        EXACT_ADDEND,
+        Mutant(
+            "accumulator.exact.parallel:ExactAccumulator._next_term", "Mux(pending, addend.exp,", "Mux(pending, addend.exp + 1,"
+        ),
+        ("mac",),
+    ),
+    "addend: a subnormal one is half as large": Case(
+        EXACT_ADDEND, Mutant("accumulator.exact.parallel:addend_term", "(exp - normal +", "(exp - 1 +"), ("mac",)
+    ),
+    "addend: a signalling NaN is no invalid operation": Case(
+        EXACT_ADDEND, Mutant("accumulator.addend:addend_specials", "nan & ~man[-1]", "Const(0)"), ("mac",)
+    ),
+    "addend: it is read on the first beat of a block": Case(
+        EXACT_ADDEND,
+        Mutant("mac.unit:MacUnit.elaborate", "dot_first.eq(self.i.payload.last)", "dot_first.eq(datapath.block_end)"),
+        ("mac",),
+    ),
+    "addend: the sign is lost": Case(
+        SERIAL_ADDEND, Mutant("accumulator.exact.serial:addend_term", "neg.replicate(len(sig))) + neg)", "0) + 0)"), ("mac",)
+    ),
+    "addend: a serial sum takes it after the first block": Case(
+        SERIAL_ADDEND,
+        Mutant("accumulator.exact.serial:SerialExact._next_term", "Signal(init=1, name", "Signal(init=0, name"),
+        ("mac",),
+    ),
+    "addend: an infinite one counts as a finite one": Case(
+        FP32_ADDEND,
+        Mutant(
+            "accumulator.fp32:Fp32Accumulator._load",
+            "acc.seen.eq(addend_specials(addends.payload).as_value())",
+            "acc.seen.eq(0)",
+        ),
+        ("mac",),
+    ),
+    "addend: it comes with the second block": Case(
+        FP32_ADDEND,
+        Mutant("accumulator.fp32:Fp32Accumulator._load", "Signal(init=1, name", "Signal(init=0, name"),
+        ("mac",),
     ),
     "ports: there is one place less for results than stated": Case(
         WINDOW, Mutant("mac.unit:MacUnit.elaborate", "queue.depth, taken=", "queue.depth - 1, taken="), ("mac",)

@@ -7,7 +7,20 @@ import re
 
 import pytest
 
-from bench_mutants import ALL_FORMATS, CASES, EXACT, FP32, NARROW, QUANTIZER, SERIAL_EXACT, SERIAL_WINDOW, WINDOW
+from bench_mutants import (
+    ALL_FORMATS,
+    CASES,
+    EXACT,
+    EXACT_ADDEND,
+    FP32,
+    FP32_ADDEND,
+    NARROW,
+    QUANTIZER,
+    SERIAL_ADDEND,
+    SERIAL_EXACT,
+    SERIAL_WINDOW,
+    WINDOW,
+)
 from mxmac_sim.simulators.toolchain import has_icarus
 from verify_checks import again, run, table, told_mismatch
 
@@ -19,6 +32,9 @@ SUBJECTS = {
     "exact, one lane": SERIAL_EXACT,
     "window, one lane": SERIAL_WINDOW,
     "formats at run time": ALL_FORMATS,
+    "exact, addend": EXACT_ADDEND,
+    "fp32, addend": FP32_ADDEND,
+    "exact, one lane, addend": SERIAL_ADDEND,
     "quantizer": QUANTIZER,
 }
 

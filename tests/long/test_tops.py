@@ -21,12 +21,32 @@ TOPS = {
     )
     for reset, bus, kind in product(Reset, Bus, Accumulator)
 }
+#: The same with an addend, which the window does not have.
+ADDENDS = {
+    f"{name}, addend": replace(config, addend="fp32")
+    for name, config in TOPS.items()
+    if config.accumulator is not Accumulator.WINDOW
+}
+#: Units on AXI4-Stream that differ in more than the top.
+AXIS_UNITS = {
+    "formats at run time, 4 lanes, fp32 to BF16, addend": MacConfig(
+        a=("E4M3", "E2M1"), b=("INT8", "E5M2"), block=8, lanes=4, accumulator="fp32", output="bf16", addend="fp32", bus="axis"
+    ),
+    "E4M3 × E5M2, 8 lanes, exact": MacConfig(b="E5M2", block=16, bus="axis"),
+    "E3M2 × E2M3, 1 lane, exact": MacConfig(a="E3M2", b="E2M3", lanes=1, bus="axis", reset="async-low"),
+    "E2M3, 1 lane, window to FP16": MacConfig(
+        a="E2M3", b="E2M3", lanes=1, accumulator="window", output="fp16", bus="axis", reset="sync-high"
+    ),
+    "quantizer, rules and overflow at run time": QuantizerConfig(
+        source="bf16", to="E5M2", block=8, lanes=4, rules=("floor", "rceil"), overflows=("sat", "ovf"), bus="axis"
+    ),
+}
 #: Properties of the ports. Two units at a time are too much for the solver with some accumulators.
 PORTS = ("held", "no_wait", "places", "answers")
 
 
 @needs_icarus
-@pytest.mark.parametrize("config", TOPS.values(), ids=TOPS)
+@pytest.mark.parametrize("config", [*TOPS.values(), *ADDENDS.values()], ids=[*TOPS, *ADDENDS])
 def test_the_bench_of_the_whole_unit_passes(tmp_path, config):
     assert run(tmp_path, config).passed
 
@@ -36,9 +56,23 @@ def test_the_bench_of_axi4_stream_passes_on_verilator(tmp_path, config):
     assert run(tmp_path, config, simulator="verilator").passed
 
 
+@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=needs_icarus)])
+@pytest.mark.parametrize("config", AXIS_UNITS.values(), ids=AXIS_UNITS)
+def test_the_bench_of_axi4_stream_passes_on_other_units(tmp_path, config, simulator):
+    assert run(tmp_path, config, "axis", simulator=simulator).passed
+
+
 @pytest.mark.parametrize("config", TOPS.values(), ids=TOPS)
 def test_properties_of_the_ports_are_proved(tmp_path, config):
     makers = unit_properties(config, list(PORTS))
+    prover = Prover(tmp_path, jobs=1, timeout=3600)
+    assert all_hold(prove_and_show(prover, makers, "ports", Console(quiet=True)))
+
+
+@pytest.mark.parametrize("name", ["sync-high, plain", "async-low, axis"])
+@pytest.mark.parametrize("kind", ["exact", "fp32"])
+def test_properties_of_the_ports_are_proved_with_an_addend(tmp_path, name, kind):
+    makers = unit_properties(ADDENDS[f"{name}, {kind}, addend"], [*PORTS, *(["reset"] if kind == "fp32" else [])])
     prover = Prover(tmp_path, jobs=1, timeout=3600)
     assert all_hold(prove_and_show(prover, makers, "ports", Console(quiet=True)))
 
