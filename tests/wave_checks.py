@@ -30,6 +30,7 @@ class Dump:
         self.widths = {variable.full_name: variable.bitwidth for variable in variables}
         own = {v.full_name.removeprefix(f"{scope}."): v for v in variables if re.fullmatch(rf"{scope}\.\w+", v.full_name)}
         self.names = list(own)
+        self._clock = "aclk" if "aclk" in own else "clk"
         self._changes = defaultdict(dict)
         for name, variable in own.items():
             for time, value in variable.signal:
@@ -49,8 +50,8 @@ class Dump:
             if time > until:
                 break
             changes = self._changes[time]
-            if time and "clk" in changes:
-                yield time, changes["clk"], values
+            if time and self._clock in changes:
+                yield time, changes[self._clock], values
             values.update(changes)
 
 

@@ -25,6 +25,9 @@ QUANTIZERS = {
     "rules": QuantizerConfig(to="E5M2", block=4, lanes=2, rules=("floor", "even"), overflows=("sat", "ovf")),
     "one": QuantizerConfig(source="BF16", to="E2M1", block=2, lanes=1),
 }
+#: Other ports, and a reset that rests the streams at once.
+TOP = MacConfig(a="E2M1", b="E3M2", block=4, lanes=2, accumulator="window", window=24, bus="axis", reset="async-low")
+QUANTIZER_TOP = QuantizerConfig(to="E2M3", block=6, lanes=3, bus="axis", reset="async-low")
 
 
 def fst_missing():
@@ -72,6 +75,26 @@ def test_annotations_of_a_quantizer_are_the_golden_values_of_its_ports(tmp_path,
     assert beats >= run.report.beats > 2000
     assert results > 0.9 * beats
     assert wrong == 0
+
+
+@needs_icarus
+@pytest.mark.parametrize("subject", [unit_subject(TOP), quantizer_subject(QUANTIZER_TOP)], ids=["unit", "quantizer"])
+def test_other_ports_and_resets_have_annotations_too(tmp_path, subject):
+    _, dump = waves(subject, tmp_path, "icarus", ".fst")
+    assert {"bench.s_axis_tdata", "bench.aresetn", "bench.wrong"} <= dump.widths.keys()
+    first = "actual" if subject.whole == "mac" else "actual_0"
+    offered = shown = 0
+    for _, _, values in dump.edges():
+        assert not values["wrong"]
+        assert values["aresetn"] or not values[first]
+        # The models of cocotbext-axi have no annotations, and cycles with an asynchronous reset have none.
+        if values["m_axis_tvalid"] and not name(values).startswith((b"packets", b"tvalid", b"no_path", b"reset_in", b"pulses")):
+            offered, shown = offered + 1, shown + bool(values[first])
+    assert shown == offered > 1000
+
+
+def name(values):
+    return (values["test"] or 0).to_bytes(48, "big").lstrip(b"\0")
 
 
 def test_the_waveform_of_a_dot_product_has_a_save_file_of_its_signals(tmp_path):

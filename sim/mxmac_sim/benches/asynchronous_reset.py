@@ -51,8 +51,9 @@ async def _pulse(bench: Testbench):
     length = rng.randrange(1, _LONGEST)
     if (start + length) % PERIOD == 0:
         length += 1
-    await Timer(start, "ns")
+    # In this cycle no agent takes part.
     bench.annotate_nothing()
+    await Timer(start, "ns")
     ports.reset(True)
     await Timer(100, "ps")
     _check(bench, False, "at once")
