@@ -1,6 +1,7 @@
 """The soak sees what a reset leaves behind, and what only a few results tell."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -39,3 +40,10 @@ def test_hardware_that_is_wrong_fails(mutant, run, capsys, monkeypatch):
     assert run(0) == 1
     # A mismatch, or a bench that gave up, and not merely holes in the coverage.
     assert re.search(r"^small: ", capsys.readouterr().out, re.M)
+
+
+def test_an_addend_that_is_forgotten_fails(run, capsys, monkeypatch):
+    monkeypatch.setattr(soak, "UNITS", {"small": replace(SMALL, addend="fp32")})
+    Mutant("accumulator.fp32:Fp32Accumulator._load", "acc.code.eq(addends.payload),", "acc.code.eq(0),").put_in(monkeypatch)
+    assert run(0) == 1
+    assert re.search(r"^small: .*'addend': ", capsys.readouterr().out, re.M)
