@@ -9,6 +9,7 @@ import oracle
 from mxmac.config import Accumulator, MacConfig
 from mxmac_sim import golden
 from mxmac_sim.golden.blocks import BlockSums
+from mxmac_sim.tensors import MxTensor
 
 
 def config(fmt_a="E4M3", fmt_b="E4M3", accumulator="exact", output="FP32", block=4, **window):
@@ -75,3 +76,21 @@ def e4m3(exponent, *signed):
     """A block of ±2^0 or ±2^-9 (the smallest subnormal) times ±1 in E4M3, times 2^exponent."""
     codes = {1: 0x38, -1: 0xB8, "tiny": 0x01, "-tiny": 0x81, 1.5: 0x3C, -1.5: 0xBC, 0: 0}
     return [codes[element] for element in signed], [0x38] * len(signed), *scales(exponent)
+
+
+def random_tensor(rng, rows, k, fmt, block, spread=6):
+    elements = rng.integers(0, 1 << fmt.width, (rows, k)).astype(np.uint8)
+    scales = rng.integers(127 - spread, 128 + spread, (rows, k // block)).astype(np.uint8)
+    return MxTensor(elements, scales, fmt, block)
+
+
+def by_dot(a, b, cfg):
+    """Every row with every row, through ``dot``."""
+    (m, blocks), (n, _) = a.scales.shape, b.scales.shape
+    return golden.dot(
+        a.elements.reshape(m, 1, blocks, a.block),
+        a.scales[:, np.newaxis],
+        b.elements.reshape(1, n, blocks, b.block),
+        b.scales[np.newaxis],
+        cfg,
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig
 from mxmac.formats import RESULT_FORMATS, Format
 from mxmac_sim.golden.blocks import BlockSums, Specials
-from mxmac_sim.golden.rounding import INT_BITS, NV, NX, OF, UF, bit_length, round_array, round_to
+from mxmac_sim.golden.rounding import INT_BITS, NV, NX, OF, UF, bit_length, round_array, round_to, round_to_odd_sum
 
 __all__ = ["accumulate"]
 
@@ -164,7 +164,7 @@ def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, _Ints]:
     overflowed = np.full(acc.shape, len(values))
     for block, addend in enumerate(scaled):
         finite = np.isfinite(acc)
-        total = _round_to_odd_sum(acc, addend, finite)
+        total = round_to_odd_sum(acc, addend, finite)
         with np.errstate(over="ignore"):
             acc = total.astype(np.float32).astype(np.float64)
         inexact, overflow = acc != total, finite & np.isinf(acc)  # one that is infinite stays so exactly
@@ -178,22 +178,6 @@ def _fp32(sums: BlockSums, output: Format) -> tuple[_Codes, _Status, _Ints]:
         acc[where], status[where], overflowed[where] = _fp32_one(integers, exps)
     data, last = _convert(acc, output)
     return data, status | last, overflowed
-
-
-def _round_to_odd_sum(acc: _Floats, addend: _Floats, finite: _Bools) -> _Floats:
-    """``acc + addend``, if inexact, then the one of the two neighbours whose last bit is 1.
-
-    Such a sum has 53 bits of which the last tells that there is more, so that rounding it to 24 bits is the only
-    rounding (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
-    """
-    with np.errstate(invalid="ignore"):  # an accumulator that is infinite has no error
-        total = acc + addend
-        # TwoSum (Knuth): exact, as nothing here comes near the ends of float64's range.
-        addend_part = total - acc
-        error = (acc - (total - addend_part)) + (addend - addend_part)
-    bits = total.view(np.int64)
-    move = finite & (error != 0) & (bits & 1 == 0)
-    return (bits + np.where(move, np.where((error > 0) == (total > 0), 1, -1), 0)).view(np.float64)
 
 
 def _convert(acc: _Floats, output: Format) -> tuple[_Codes, _Status]:

@@ -7,26 +7,31 @@ documentation defines them.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.config import MacConfig
+from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import Format
 from mxmac_sim.golden.accumulation import accumulate
 from mxmac_sim.golden.addend import with_addend
 from mxmac_sim.golden.blocks import Operand, Specials, sum_blocks
-from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF, round_to
+from mxmac_sim.golden.folded import exact_products, fold
+from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF, round_floats, round_to
+from mxmac_sim.golden.sides import Side, checked, side_of
 from mxmac_sim.tensors.mx_tensor import MxTensor, check_matrix
 
 __all__ = ["DZ", "NV", "NX", "OF", "UF", "ExactSums", "block_sums", "dot", "matmul", "product", "round_to"]
 
 _Codes = NDArray[np.uint8]
+_Data = NDArray[np.uint32]
+_Status = NDArray[np.uint8]
 #: What is worked on at a time, if a dot product is not longer: results, as few as fill the caches; block sums and elements
 #: of one operand, 16 MB an array.
 _RESULTS, _SUMS, _ELEMENTS = 1 << 13, 1 << 21, 1 << 21
+#: Dot products of matrices that are computed at a time, if the scales are folded into the elements: 8 MB.
+_TOTALS = 1 << 20
 #: Products of one block that OpenBLAS adds up without starting threads, which for so little take more time than they save.
 _PRODUCTS = 1 << 18
 
@@ -75,7 +80,7 @@ def block_sums(a: _Codes, b: _Codes, fmt_a: Format, fmt_b: Format) -> ExactSums:
     ExactSums
         Of shape (...).
     """
-    a, b = _checked("a", a), _checked("b", b)
+    a, b = checked("a", a), checked("b", b)
     if a.shape != b.shape:
         raise ValueError(f"The codes of a and b must have one shape, not {a.shape} and {b.shape}")
     scales = np.zeros(a.shape[:-1], np.uint8)
@@ -129,8 +134,8 @@ def dot(
     """
     addends = _addends(addend, config)
     sides = (
-        _side("a", a, scale_a, config.a, format_a, config.block),
-        _side("b", b, scale_b, config.b, format_b, config.block),
+        side_of("a", a, scale_a, config.a, format_a, config.block),
+        side_of("b", b, scale_b, config.b, format_b, config.block),
     )
     blocks = sides[0].scales.shape[-1]
     if sides[1].scales.shape[-1] != blocks:
@@ -156,7 +161,8 @@ def matmul(
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Compute the dot product of every row of ``a`` with every row of ``b``, as a layer with the weights ``b`` does.
 
-    Works in tiles, in memory that does not grow with the tensors.
+    Works in tiles, in memory that does not grow with the tensors. ``exact`` is a float64 product where
+    :mod:`mxmac_sim.golden.folded` proves that to be exact, and elsewhere the sum of its blocks.
 
     Parameters
     ----------
@@ -190,23 +196,50 @@ def matmul(
             raise ValueError(f"{name} has blocks of {tensor.block}, but the configuration of {config.block}")
         codes = tensor.elements.reshape(*tensor.scales.shape, config.block)
         choices = np.full(tensor.scales.shape, list(formats).index(tensor.format)) if len(formats) > 1 else None
-        sides.append(_Side(codes, tensor.scales, choices, formats))
+        sides.append(Side(codes, tensor.scales, choices, formats))
     (rows, blocks), (columns, others) = (side.scales.shape for side in sides)
     if blocks != others:
         raise ValueError(f"a has K = {blocks * config.block}, but b has {others * config.block}")
-    data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
     if addends is not None:
-        addends = np.broadcast_to(addends, data.shape)
+        addends = np.broadcast_to(addends, (rows, columns))
+    elif config.accumulator is Accumulator.EXACT:
+        return _folded(sides, (a.format, b.format), config)
+    return _by_blocks(sides[0], sides[1], config, addends)
+
+
+def _folded(sides: Sequence[Side], formats: Sequence[Format], config: MacConfig) -> tuple[_Data, _Status]:
+    """Exact dot products of every row of two matrices: with scales folded into elements if possible, else block by block."""
+    (rows, blocks), (columns, _) = (side.scales.shape for side in sides)
+    data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
+    size = max(1, min(math.isqrt(_TOTALS), _ELEMENTS // (blocks * config.block)))
+    for left in range(0, columns, size):
+        b = sides[1].part(slice(left, left + size))
+        folded_b = fold(b.codes, b.scales, formats[1])
+        for top in range(0, rows, size):
+            a = sides[0].part(slice(top, top + size))
+            for down, across, totals in exact_products(fold(a.codes, a.scales, formats[0]), folded_b):
+                where = np.ix_(top + down, left + across)
+                if totals is None:
+                    data[where], status[where] = _by_blocks(a.part(down), b.part(across), config)
+                else:
+                    data[where], status[where] = round_floats(totals, config.output)
+    return data, status
+
+
+def _by_blocks(a: Side, b: Side, config: MacConfig, addends: NDArray[np.uint32] | None = None) -> tuple[_Data, _Status]:
+    """Dot products of every row of two matrices, each by the sums of its blocks; addends of shape (rows, columns)."""
+    (rows, blocks), (columns, _) = a.scales.shape, b.scales.shape
+    data, status = np.zeros((rows, columns), np.uint32), np.zeros((rows, columns), np.uint8)
     # Tiles are square if they can be, as that is the least work for the operands.
     results = max(1, min(_RESULTS, _SUMS // blocks, _PRODUCTS // config.block))
     height = min(rows, math.isqrt(results))
     width = max(1, min(columns, results // height, _ELEMENTS // (blocks * config.block)))
     for left in range(0, columns, width):
         across = slice(left, left + width)
-        right = sides[1].operand(across, axis=1)
+        right = b.operand(across, axis=1)
         for top in range(0, rows, height):
             down = slice(top, top + height)
-            sums = sum_blocks(sides[0].operand(down, axis=2), right, _outer, config.block)
+            sums = sum_blocks(a.operand(down, axis=2), right, _outer, config.block)
             if addends is not None:
                 sums = with_addend(sums, addends[down, across])
             data[down, across], status[down, across] = accumulate(sums, config)
@@ -219,64 +252,6 @@ def _outer(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
     return sums
 
 
-@dataclass(frozen=True)
-class _Side:
-    """One operand of many dot products: codes (..., blocks, block), scales and choices of format (..., blocks)."""
-
-    codes: _Codes
-    scales: _Codes
-    choices: NDArray[np.integer] | None
-    formats: Sequence[Format]
-
-    def flat(self, lead: tuple[int, ...]) -> "_Side":
-        """Broadcast to the leading axes ``lead``, made one."""
-
-        def spread(array: NDArray[Any], tail: tuple[int, ...]) -> NDArray[Any]:
-            return np.broadcast_to(array, (*lead, *tail)).reshape(math.prod(lead), *tail)
-
-        blocks = self.scales.shape[-1:]
-        choices = None if self.choices is None else spread(self.choices, blocks)
-        return _Side(spread(self.codes, self.codes.shape[-2:]), spread(self.scales, blocks), choices, self.formats)
-
-    def operand(self, part: slice, axis: int = 0) -> Operand:
-        """Rows ``part`` of the only leading axis, with the blocks first and a new axis of length 1 at ``axis``, if not 0."""
-
-        def placed(array: NDArray[Any]) -> NDArray[Any]:
-            array = np.ascontiguousarray(np.moveaxis(array[part], 1, 0))
-            return np.expand_dims(array, axis) if axis else array
-
-        choices = None if self.choices is None else placed(self.choices)
-        return Operand(placed(self.codes), placed(self.scales), self.formats, choices)
-
-
-def _side(
-    name: str,
-    codes: _Codes,
-    scales: _Codes,
-    formats: Sequence[Format],
-    choices: NDArray[np.integer] | None,
-    block: int,
-) -> _Side:
-    codes, scales = _checked(name, codes), _checked(f"scale_{name}", scales)
-    if codes.ndim < 2 or codes.shape[-1] != block:
-        raise ValueError(f"{name} must have the shape (..., blocks, {block}), not {codes.shape}")
-    blocks = codes.shape[-2]
-    if scales.shape[-1:] != (blocks,):
-        raise ValueError(f"scale_{name} must have the shape (..., {blocks}), not {scales.shape}")
-    shape = np.broadcast_shapes(codes.shape[:-1], scales.shape)
-    if len(formats) == 1:
-        choices = None  # it can only be 0
-    else:
-        if choices is None:
-            raise ValueError(f"format_{name} must choose among {', '.join(fmt.name for fmt in formats)}")
-        choices = np.asarray(choices)
-        if choices.size and not 0 <= choices.min() <= choices.max() < len(formats):
-            raise ValueError(f"format_{name} must be from 0 to {len(formats) - 1}")
-        shape = np.broadcast_shapes(shape, choices.shape)
-        choices = np.broadcast_to(choices, shape)
-    return _Side(np.broadcast_to(codes, (*shape, block)), np.broadcast_to(scales, shape), choices, formats)
-
-
 def _addends(codes: NDArray[np.uint32] | None, config: MacConfig) -> NDArray[np.uint32] | None:
     """Return the addends of a configuration, zeros if none are given; None if it has none."""
     if codes is None:
@@ -286,11 +261,4 @@ def _addends(codes: NDArray[np.uint32] | None, config: MacConfig) -> NDArray[np.
         raise ValueError("addend must be left out: the configuration has none")
     if codes.dtype != np.uint32:
         raise ValueError(f"addend must be codes of dtype uint32, not {codes.dtype}")
-    return codes
-
-
-def _checked(name: str, codes: _Codes) -> _Codes:
-    codes = np.asarray(codes)
-    if codes.dtype != np.uint8:
-        raise ValueError(f"{name} must be codes of dtype uint8, not {codes.dtype}")
     return codes

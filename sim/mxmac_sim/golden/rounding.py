@@ -7,15 +7,30 @@ value is tiny if, rounded as if the exponent had no lower end, it is below the s
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.formats import Format
+from mxmac.formats import RESULT_FORMATS, Format
+from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES
 
-__all__ = ["DZ", "INT_BITS", "NV", "NX", "OF", "UF", "bit_length", "round_array", "round_to"]
+__all__ = [
+    "DZ",
+    "INT_BITS",
+    "NV",
+    "NX",
+    "OF",
+    "UF",
+    "bit_length",
+    "round_array",
+    "round_floats",
+    "round_to",
+    "round_to_odd_sum",
+]
 
 #: Status flags in the order of RISC-V's fflags.
 NV, DZ, OF, UF, NX = 16, 8, 4, 2, 1
 
 #: Magnitudes in arrays are below 2^INT_BITS, so that the sum of two of them fits an int64.
 INT_BITS = 62
+
+_FP32 = RESULT_FORMATS["FP32"]
 
 
 def round_to(value: int, exp: int, output: Format, *, inexact: bool = False) -> tuple[int, int]:
@@ -89,6 +104,67 @@ def round_array(
     inexact = inexact | lost | overflow
     status = np.where(inexact, NX, 0) | np.where(inexact & tiny, UF, 0) | np.where(overflow, OF, 0)
     return codes.astype(np.uint32), status.astype(np.uint8)
+
+
+def round_floats(values: NDArray[np.float64], output: Format) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Round as :func:`round_to` does, for finite float64 numbers that are exact or rounded to odd; -0 gives +0.
+
+    Returns
+    -------
+    code : ndarray of uint32
+    status : ndarray of uint8
+    """
+    values = values + 0.0
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = (values if output == _FP32 else _on_grid(values, output)).astype(np.float32)
+        codes = rounded.astype(RESULT_DTYPES[output.name]).view(f"u{output.width // 8}").astype(np.uint32)
+    magnitudes = np.abs(values)
+    overflow = np.abs(rounded) > float(output.max_value)
+    inexact = (rounded != values) | overflow
+    # Rounded to the precision of the output, this and numbers above it would be 2^emin or more.
+    tiny = inexact & (magnitudes < 2.0**output.emin - 2.0 ** (output.lsb_exp - 2))
+    status = inexact.view(np.uint8) * np.uint8(NX)
+    # Of few results, if any.
+    if tiny.any():
+        status[tiny] |= UF
+    if overflow.any():
+        status[overflow] |= OF
+    return codes, status
+
+
+def _on_grid(values: NDArray[np.float64], output: Format) -> NDArray[np.float64]:
+    """Round to the precision of a format and its subnormals, as if it had no largest number."""
+    binades = (values.view(np.int64) >> 52 & 0x7FF) - 1023
+    ulps = np.maximum(binades - output.man_bits, output.lsb_exp)
+    # float64 has the same ulp from 2^52 of them on, and rounds to it. The half more is for negative values.
+    anchors = ((ulps + 52 + 1023 << 52) | 1 << 51).view(np.float64)
+    on_grid: NDArray[np.float64] = np.copysign((values + anchors) - anchors, values)
+    return on_grid
+
+
+def round_to_odd_sum(
+    first: NDArray[np.float64], second: NDArray[np.float64], finite: NDArray[np.bool_] | np.bool_ = np.True_
+) -> NDArray[np.float64]:
+    """Return ``first + second``; if that is inexact, then the one of the two neighbours whose last bit is 1.
+
+    Such a sum has 53 bits of which the last tells that there is more, so that rounding it to 24 bits is the only
+    rounding (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+
+    Parameters
+    ----------
+    first, second : ndarray of float64
+        Magnitudes are far from both ends of the range of float64; ``first`` may be infinite.
+    finite : ndarray of bool
+        Whether ``first`` is finite.
+    """
+    with np.errstate(invalid="ignore"):  # an infinite number has no error
+        total = first + second
+        # TwoSum (Knuth): exact, as nothing here comes near the ends of float64's range.
+        second_part = total - first
+        error = (first - (total - second_part)) + (second - second_part)
+    bits = total.view(np.int64)
+    move = finite & (error != 0) & (bits & 1 == 0)
+    return (bits + np.where(move, np.where((error > 0) == (total > 0), 1, -1), 0)).view(np.float64)
 
 
 def _nearest_even_array(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import oracle
-from golden_checks import window_of
+from golden_checks import by_dot, random_tensor, window_of
 from mxmac.config import Accumulator, MacConfig
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
@@ -19,24 +19,6 @@ from mxmac_sim.tensors import MxTensor
 E4M3, E5M2, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E2M1", "INT8"))
 TILE = Path(golden.__file__).parents[1] / "data" / "minilm_tile.npz"
 each_accumulator = pytest.mark.parametrize("accumulator", Accumulator, ids=lambda each: each.value)
-
-
-def random_tensor(rng, rows, k, fmt, block, spread=6):
-    elements = rng.integers(0, 1 << fmt.width, (rows, k)).astype(np.uint8)
-    scales = rng.integers(127 - spread, 128 + spread, (rows, k // block)).astype(np.uint8)
-    return MxTensor(elements, scales, fmt, block)
-
-
-def by_dot(a, b, cfg):
-    """Every row with every row, through ``dot``."""
-    (m, blocks), (n, _) = a.scales.shape, b.scales.shape
-    return golden.dot(
-        a.elements.reshape(m, 1, blocks, a.block),
-        a.scales[:, np.newaxis],
-        b.elements.reshape(1, n, blocks, b.block),
-        b.scales[np.newaxis],
-        cfg,
-    )
 
 
 # Products and sums.
