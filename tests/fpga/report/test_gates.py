@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from report_command import SMALL, WINDOW, report
+from report_command import SMALL, report
 
 
 def gate(name: str, area: int, inputs: str, function: str, sense: str, timed: bool) -> str:
@@ -97,7 +97,7 @@ def test_report_without_a_library_counts_gates(capsys, tmp_path, monkeypatch):
 
 
 def test_units_for_an_asic_keep_things_in_registers(capsys):
-    small = ["--a", "E2M1", "--b", "E2M1", "--lanes", "1", *WINDOW, "--target", "asic", "--json"]
+    small = [*SMALL, "--target", "asic", "--json"]
     for arguments, storage in (([], "registers"), (["--storage", "lutram"], None)):
         status, out, _ = report(capsys, *small, *arguments)
         assert status == 0

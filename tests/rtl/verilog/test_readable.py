@@ -1,4 +1,4 @@
-"""Text that reviewers can read: short lines, names for all wires, and the same hardware as before it was made so."""
+"""Text that reviewers can read: short lines, names for all wires; tests/long proves that it is the same hardware."""
 
 import re
 from functools import cache
@@ -13,7 +13,7 @@ from mxmac.mac.top import MacTop
 from mxmac.quantizer.config import Overflow, QuantizerConfig, ScaleRule
 from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.statements import readable
-from same_hardware import differences, modules, same, texts_of
+from same_hardware import modules, same, texts_of
 
 ALL = tuple(ELEMENT_FORMATS.values())
 UNITS = {f"{kind.value}, {lanes}": MacConfig(accumulator=kind, lanes=lanes) for kind, lanes in product(Accumulator, (1, 4))}
@@ -104,10 +104,6 @@ SMALL = MacConfig(a="E2M1", b="E2M1", block=4, lanes=2, accumulator=Accumulator.
 @pytest.fixture(scope="module")
 def texts():
     return texts_of(MacTop(SMALL))
-
-
-def test_the_text_is_proved_to_be_the_same_hardware_as_before(texts, tmp_path):
-    assert differences(texts, tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_sat_calls_no_mistake_equivalent(unit):
 
 def test_induction_calls_no_mistake_equivalent_and_whatever_sat_does(unit):
     killed = [mutant for mutant in unit.mutants if unit.killed_by_vectors(mutant)]
-    assert not any(unit.same_sequences(mutant, timeout=5) for mutant in killed[:3])
+    assert not any(unit.same_sequences(mutant, timeout=5) for mutant in killed[:1])
     same = next(mutant for mutant in unit.mutants if mutant not in killed and unit.same_step(mutant))
     assert unit.same_sequences(same, timeout=600)
 
@@ -67,7 +67,7 @@ def test_the_score_counts_what_is_left():
 
 def test_a_campaign_accounts_for_every_mutant(tmp_path, unit):
     with Progress(disable=True) as progress:
-        found = campaign(SMALL, tmp_path, count=12, seed=3, jobs=2, progress=progress)
+        found = campaign(SMALL, tmp_path, count=8, seed=3, jobs=2, progress=progress)
     decided = sum(found[kind] for kind in KINDS)
-    assert found["mutants"] == 12 == decided + len(found["survivors"])
-    assert found["killed by vectors"] > 6
+    assert found["mutants"] == 8 == decided + len(found["survivors"])
+    assert found["killed by vectors"] > 4
