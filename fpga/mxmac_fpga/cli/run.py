@@ -15,7 +15,15 @@ from serial.tools import list_ports
 from mxmac.cli.choices import one_of
 from mxmac.errors import ToolError, UserError
 from mxmac.files import check_folder
-from mxmac_sim.cli.operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_pair
+from mxmac_sim.cli.operands import (
+    BlockOption,
+    FormatAOption,
+    FormatBOption,
+    LayoutAOption,
+    LayoutBOption,
+    MaxSizeOption,
+    load_pair,
+)
 from mxmac_sim.tensors.archives import MAX_SIZE
 
 from ..boards.table import BOARDS, board_named
@@ -57,6 +65,8 @@ def run(
     ] = False,
     format_a: FormatAOption = None,
     format_b: FormatBOption = None,
+    layout_a: LayoutAOption = None,
+    layout_b: LayoutBOption = None,
     block: BlockOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
     work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/fpga"),
@@ -70,7 +80,7 @@ def run(
     tensors = None
     _check_facts(a_argument, format_a=format_a, format_b=format_b, block=block)
     if a_argument is not None and b_argument is not None:
-        tensors = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
+        tensors = load_pair(a_argument, b_argument, format_a, format_b, block, max_size, layout_a, layout_b)
     console = Console(highlight=False)
     with ExitStack() as stack:
         if board == _SIMULATION:

@@ -1,7 +1,7 @@
 """Multiply A by the transpose of B on the simulated hardware, add C, and compare every result with the golden model.
 
-Formats and block are those of the tensors. Either may be an FP8 weight of a checkpoint, by its name, if all entries of its
-weight_scale_inv are powers of two. Exit status 1 if any result or flag differs.
+Formats and block are those of the tensors. Either may be a tensor of a checkpoint, by its name, if all of its scales are
+powers of two. Exit status 1 if any result or flag differs.
 """
 
 import shlex
@@ -31,7 +31,16 @@ from ..tensors.deepseek import padded
 from ..tensors.files import load_floats
 from ..tensors.mx_tensor import MxTensor, result_values
 from .dot_results import Error, Outcome, record, suite
-from .operands import BlockOption, FormatAOption, FormatBOption, MaxSizeOption, load_addends, load_pair
+from .operands import (
+    BlockOption,
+    FormatAOption,
+    FormatBOption,
+    LayoutAOption,
+    LayoutBOption,
+    MaxSizeOption,
+    load_addends,
+    load_pair,
+)
 from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
 
 __all__ = ["dot"]
@@ -63,6 +72,8 @@ def dot(
     ] = None,
     format_a: FormatAOption = None,
     format_b: FormatBOption = None,
+    layout_a: LayoutAOption = None,
+    layout_b: LayoutBOption = None,
     block: BlockOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
     as_json: JsonOption = False,
@@ -70,7 +81,7 @@ def dot(
     work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/dot"),
 ) -> int:
     """Run ``mxmac dot``; see the module for its help."""
-    a, b, _, _ = load_pair(a_argument, b_argument, format_a, format_b, block, max_size)
+    a, b, _, _ = load_pair(a_argument, b_argument, format_a, format_b, block, max_size, layout_a, layout_b)
     addend = None if addend_file is None else load_addends(addend_file, (len(a.elements), len(b.elements)), max_size)
     formats = {"a": [a.format.name], "b": [b.format.name], "block": a.block}
     config = make_config(**formats, addend=None if addend is None else "fp32")

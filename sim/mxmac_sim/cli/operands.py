@@ -14,6 +14,7 @@ from mxmac.parameters import checked_format, mx_block
 
 from ..tensors.archives import MAX_SIZE, file_and_name
 from ..tensors.files import load_floats, load_mx
+from ..tensors.layouts import LAYOUTS, Layout
 from ..tensors.mx_tensor import MxTensor, check_matrix
 from ..tensors.stated import Stated
 
@@ -21,11 +22,14 @@ __all__ = [
     "BlockOption",
     "FormatAOption",
     "FormatBOption",
+    "LayoutAOption",
+    "LayoutBOption",
     "MaxSizeOption",
     "check_pair",
     "load_addends",
     "load_pair",
     "stated_format",
+    "stated_layout",
 ]
 
 _PANEL = "Input files"
@@ -39,6 +43,24 @@ FormatAOption = Annotated[
 FormatBOption = Annotated[
     str | None,
     typer.Option(help="Element format of B, if its file leaves that open.", autocompletion=_completed, rich_help_panel=_PANEL),
+]
+LayoutAOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYOUT",
+        help="Checkpoint layout of A, if its file leaves that open.",
+        autocompletion=one_of(LAYOUTS),
+        rich_help_panel=_PANEL,
+    ),
+]
+LayoutBOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYOUT",
+        help="Checkpoint layout of B, if its file leaves that open.",
+        autocompletion=one_of(LAYOUTS),
+        rich_help_panel=_PANEL,
+    ),
 ]
 BlockOption = Annotated[
     int | None,
@@ -65,6 +87,19 @@ def stated_format(
     return fmt, mx_block(name) if block is None else block
 
 
+def stated_layout(name: str | None, parameter: str) -> Layout | None:
+    """Return the entry of the table of layouts with that name, if one is given.
+
+    Raises
+    ------
+    UserError
+        If there is no such layout.
+    """
+    if name is not None and name.lower() not in LAYOUTS:
+        raise UserError(parameter, f"must be one of {', '.join(LAYOUTS)}, not {name!r}")
+    return None if name is None else LAYOUTS[name.lower()]
+
+
 def load_pair(
     a_argument: str,
     b_argument: str,
@@ -72,19 +107,23 @@ def load_pair(
     format_b: str | None = None,
     block: int | None = None,
     max_size: float = MAX_SIZE,
+    layout_a: str | None = None,
+    layout_b: str | None = None,
 ) -> tuple[MxTensor, MxTensor, Path, Path]:
     """Read two matrices that can be multiplied, (M, K) and (N, K).
 
     Parameters
     ----------
     a_argument, b_argument : str
-        ``FILE`` or ``FILE:NAME``.
+        ``FILE`` or ``FILE:NAME``; FILE may be an index or a folder of shards, NAME a matrix of a tensor, as in ``NAME[3]``.
     format_a, format_b : str, optional
         Names of element formats, for files that leave them open.
     block : int, optional
         Elements per block, for files that leave it open.
     max_size : float
         Largest size of each matrix, in GiB of memory.
+    layout_a, layout_b : str, optional
+        Names of layouts, for files that leave them open.
 
     Returns
     -------
@@ -97,12 +136,15 @@ def load_pair(
         If a file cannot be read, a fact that it leaves open is not given or contradicts it, or the matrices do not fit.
     """
 
-    def load(argument: str, name: str | None, parameter: str) -> tuple[MxTensor, Path]:
+    def load(argument: str, fmt_name: str | None, layout_name: str | None, side: str) -> tuple[MxTensor, Path]:
         file, tensor = file_and_name(argument)
-        fmt, elements = stated_format(name, parameter, block)
-        return load_mx(file, tensor, Stated(format=fmt, block=elements, max_size=max_size, format_parameter=parameter)), file
+        fmt, elements = stated_format(fmt_name, f"format_{side}", block)
+        layout = stated_layout(layout_name, f"layout_{side}")
+        parameters = {"format_parameter": f"format_{side}", "layout_parameter": f"layout_{side}"}
+        return load_mx(file, tensor, Stated(format=fmt, block=elements, layout=layout, max_size=max_size, **parameters)), file
 
-    (a, a_file), (b, b_file) = load(a_argument, format_a, "format_a"), load(b_argument, format_b, "format_b")
+    a, a_file = load(a_argument, format_a, layout_a, "a")
+    b, b_file = load(b_argument, format_b, layout_b, "b")
     check_pair(a, b, a_file, b_file)
     return a, b, a_file, b_file
 

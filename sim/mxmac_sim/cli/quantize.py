@@ -26,11 +26,13 @@ from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import MAX_SIZE, widened
 from mxmac_sim.tensors.files import check_target, load_floats, load_stored, save_mx, scales_to_store
+from mxmac_sim.tensors.layouts import LAYOUTS
 from mxmac_sim.tensors.mx_tensor import MxTensor
+from mxmac_sim.tensors.source import open_source
 from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor
 
-from .operands import MaxSizeOption, stated_format
+from .operands import MaxSizeOption, stated_format, stated_layout
 
 __all__ = ["quantize"]
 
@@ -108,6 +110,15 @@ _SourceFormatOption = Annotated[
         autocompletion=one_of(ELEMENT_NAMES),
     ),
 ]
+_SourceLayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-layout",
+        metavar="LAYOUT",
+        help="Checkpoint layout of a quantized IN whose file leaves it open.",
+        autocompletion=one_of(LAYOUTS),
+    ),
+]
 _SourceBlockOption = Annotated[
     int | None,
     typer.Option("--source-block", min=1, help="Elements per block of a quantized IN whose file leaves it open."),
@@ -127,7 +138,13 @@ class _Request:
 
 
 def quantize(
-    source: Annotated[Path, typer.Argument(metavar="IN.(npy|npz|safetensors)", help="File with a tensor of floats.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN.(npy|npz|safetensors)",
+            help="File with a tensor of floats, or a checkpoint: a file, its .safetensors.index.json, or a folder of shards.",
+        ),
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")],
     format_name: _FormatOption = None,
     layout_name: _LayoutOption = None,
@@ -135,11 +152,13 @@ def quantize(
     rule_name: _RuleOption = None,
     overflow_name: _OverflowOption = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="TENSOR", help="Name of the tensor in IN, if it has several.")
+        str | None,
+        typer.Option("--name", metavar="TENSOR", help="Tensor of IN, if it has several; NAME[3] is one matrix of it."),
     ] = None,
     requantize: _RequantizeOption = False,
     source_format: _SourceFormatOption = None,
     source_block: _SourceBlockOption = None,
+    source_layout: _SourceLayoutOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
     pack_scales: Annotated[
         bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
@@ -149,15 +168,15 @@ def quantize(
     options = {"format": format_name, "layout": layout_name, "block": block, "rule": rule_name, "overflow": overflow_name}
     request = _request(format_name, layout_name, block, rule_name, overflow_name)
     check_target(target)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UserError(str(target), "This is the input file; give another name for the output")
-    stored = _load_quantized(source, name, source_format, source_block, max_size)
+    _refuse_input(source, target)
+    stored = _load_quantized(source, name, source_format, source_block, source_layout, max_size)
     if requantize and stored is None:
         raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
     if stored is not None and not requantize:
         _refuse_options(source, options)
         tensor, tiles = _converted(source, stored), stored.tiled
         table = _summary(tensor, stored.elements.shape, tensor.format.name, tiles, pack_scales)
+        table.add_row("Read as", stored.layout)
         table.add_row("Conversion", "exact: elements and scales have the values that they had")
     else:
         floats = load_floats(source, name, max_size) if stored is None else _products(source, stored)
@@ -186,17 +205,38 @@ def _request(
     return _Request(format_name, fmt, layout, block, rule, overflow)
 
 
+def _refuse_input(source: Path, target: Path) -> None:
+    """Refuse an output that is the input or, of a checkpoint in shards, one of its files."""
+    if not target.exists() or not source.exists():
+        return
+    files = open_source(source).files.values() if source.is_dir() or source.suffix.lower() == ".json" else ()
+    if any(target.samefile(file) for file in {source, *files} if file.exists()):
+        raise UserError(str(target), "This is the input file; give another name for the output")
+
+
 def _load_quantized(
-    source: Path, name: str | None, source_format: str | None, source_block: int | None, max_size: float
+    source: Path,
+    name: str | None,
+    source_format: str | None,
+    source_block: int | None,
+    source_layout: str | None,
+    max_size: float,
 ) -> StoredTensor | None:
     """Read the input if it is quantized, with the facts that its file leaves open."""
     fmt, block = stated_format(source_format, "source_format", source_block, "source_block")
     stated = Stated(
-        format=fmt, block=block, max_size=max_size, format_parameter="source_format", block_parameter="source_block"
+        format=fmt,
+        block=block,
+        layout=stated_layout(source_layout, "source_layout"),
+        max_size=max_size,
+        format_parameter="source_format",
+        block_parameter="source_block",
+        layout_parameter="source_layout",
     )
     stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
     if stored is None:
-        for parameter, fact in (("source_format", source_format), ("source_block", source_block)):
+        facts = {"source_format": source_format, "source_block": source_block, "source_layout": source_layout}
+        for parameter, fact in facts.items():
             if fact is not None:
                 raise UserError(parameter, f"{source} has no such quantized tensor; leave out this option for floats")
     return stored

@@ -1,16 +1,16 @@
 """Reading of .npy, .npz and .safetensors files that come from anywhere.
 
 Every file ends in arrays or in a :class:`UserError` of one line: nothing is unpickled, headers are compared with the data
-before memory is allocated, and no more is read than the caller allows. NumPy has no FP8 or BF16 of its own, so the narrow
-types are those of ml_dtypes.
+before memory is allocated, and no more is read than the caller allows.
 """
 
 import json
 import math
+import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -18,21 +18,22 @@ from typing import IO, Any
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from mxmac.errors import UserError
 
 __all__ = [
+    "LOST_DTYPE",
     "MAX_SIZE",
-    "SAFETENSORS_DTYPES",
+    "ArchiveFile",
     "check_size",
+    "checked_index",
     "checked_suffix",
     "file_and_name",
     "is_float",
     "listed",
     "parsed_json",
-    "read_archive",
     "read_array",
+    "reading",
     "widened",
 ]
 
@@ -40,24 +41,17 @@ __all__ = [
 MAX_SIZE = 2.0
 _GIB = 1 << 30
 
-#: The types of safetensors that floats or the parts of an MX tensor may have.
-SAFETENSORS_DTYPES: dict[str, np.dtype[Any]] = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
-    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
-    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
-    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
-    "I8": np.dtype(np.int8),
-    "I32": np.dtype("<i4"),
-    "U8": np.dtype(np.uint8),
-}
-
+#: What to do about an array whose type was lost when it was saved.
+LOST_DTYPE = (
+    "NumPy does not keep the types of ml_dtypes in .npy and .npz files: save bfloat16 as float32, "
+    "or any of these types in a .safetensors file"
+)
 #: Compression of the members that NumPy writes. Others are refused: LZMA, for one, allocates as much as a file asks for.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Readers of .npy headers. Version 3 differs in the names of record fields only, and a record is no tensor.
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+#: The name that NumPy writes for the FP8 types of one byte that it takes for floats, and refuses to read.
+_LOST_NAME = re.compile(r"'[<>|=]?f1'")
 #: Longest quotation of a library's or a file's own words in a message, in characters.
 _QUOTED = 160
 
@@ -94,7 +88,7 @@ def file_and_name(argument: str) -> tuple[Path, str | None]:
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether this is float16, bfloat16, float32 or float64, of either byte order."""
-    return dtype == SAFETENSORS_DTYPES["BF16"] or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8))
+    return dtype == np.dtype(ml_dtypes.bfloat16) or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8))
 
 
 def widened(array: NDArray[Any]) -> NDArray[np.float64]:
@@ -146,70 +140,95 @@ def read_array(path: Path, max_size: float = MAX_SIZE) -> NDArray[Any]:
     UserError
         If the file is damaged or of another kind, or the array is larger than ``max_size``.
     """
-    with _reading(path), path.open("rb") as stream:
+    with reading(path), path.open("rb") as stream:
         if stream.read(2) == b"PK":
             raise ValueError("it is an .npz archive")
         stream.seek(0)
-        check_size(path, _checked_header(stream, path.stat().st_size), max_size)
+        check_size(path, _checked_header(stream, path.stat().st_size)[1], max_size)
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def read_archive(
-    path: Path, choose: Callable[[list[str]], list[str]], max_size: float = MAX_SIZE
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read some arrays of a ``.npz`` or ``.safetensors`` file.
+class ArchiveFile:
+    """An ``.npz`` file.
 
     Parameters
     ----------
     path : Path
-        An existing file; its suffix, in either case, says which kind it is.
-    choose : function from all names to those to read
-        May raise UserError.
-    max_size : float
-        Largest total size of the chosen arrays, in GiB of memory.
-
-    Returns
-    -------
-    dict of ndarray
-        The chosen arrays by name.
-    dict of str
-        The metadata of a ``.safetensors`` file.
+        An existing file, of which the directory is read.
 
     Raises
     ------
     UserError
-        If the file is damaged or of another kind, has two arrays of one name, the arrays are larger than ``max_size``, or a
-        tensor has a type that is not in :data:`SAFETENSORS_DTYPES`.
+        If the file is damaged or of another kind, or has two arrays of one name.
     """
-    if path.suffix.lower() == ".npz":
-        return _read_npz(path, choose, max_size), {}
-    # The library checks that shapes, types and offsets of the header agree; it cannot give NumPy a tensor of FP8.
-    with _reading(path), safe_open(path, framework="np") as file:
-        names, metadata = list(file.keys()), file.metadata() or {}
-    return _read_tensors(path, choose(names), max_size), metadata
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata: dict[str, str] = {}
+        with self._opened() as archive:
+            members = archive.infolist()
+        self._members = {info.filename.removesuffix(".npy"): info for info in members}
+        with reading(path):
+            if len(self._members) < len(members):
+                raise ValueError(_twice(info.filename.removesuffix(".npy") for info in members))
+        self.names = list(self._members)
+
+    def size(self, name: str, index: int | None = None) -> int:
+        """Size in memory, in bytes, of an array; all of it is read, also for one matrix of it."""
+        with self._opened() as archive:
+            return _member_header(archive, self._members[name])[1]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an array."""
+        with self._opened() as archive:
+            return _member_header(archive, self._members[name])[0]
+
+    def read(self, name: str, index: int | None = None) -> NDArray[Any]:
+        """Read an array, or one matrix of it.
+
+        Parameters
+        ----------
+        name : str
+        index : int, optional
+            Position along the first axis.
+
+        Raises
+        ------
+        UserError
+            If the member is damaged, or there is no such index.
+        """
+        with self._opened() as archive, archive.open(self._members[name]) as member:
+            array = np.lib.format.read_array(member, allow_pickle=False)
+        return array if index is None else array[checked_index(self.path, name, array.shape, index)]
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        with reading(self.path), self.path.open("rb") as stream:
+            if stream.read(6) == np.lib.format.MAGIC_PREFIX:
+                raise ValueError("it is a single array")
+            with zipfile.ZipFile(stream) as archive:
+                yield archive
 
 
-def _read_npz(path: Path, choose: Callable[[list[str]], list[str]], max_size: float) -> dict[str, NDArray[Any]]:
-    with _reading(path), path.open("rb") as stream:
-        if stream.read(6) == np.lib.format.MAGIC_PREFIX:
-            raise ValueError("it is a single array")
-        with zipfile.ZipFile(stream) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            if len(members) < len(archive.infolist()):
-                raise ValueError(_twice(info.filename.removesuffix(".npy") for info in archive.infolist()))
-            chosen = {name: members[name] for name in choose(list(members))}
-            sizes = [_member_bytes(archive, info) for info in chosen.values()]
-            check_size(path, sum(sizes), max_size)
-            arrays = {}
-            for name, info in chosen.items():
-                with archive.open(info) as member:
-                    arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
-            return arrays
+def checked_index(path: Path, name: str, shape: tuple[int, ...], index: int) -> int:
+    """Return the position of a matrix along the first axis of an array.
+
+    Raises
+    ------
+    UserError
+        If the array has no matrices, or not so high a position.
+    """
+    if len(shape) < 3:
+        message = f"{name!r} has shape {shape}; an index, as in {name}[{index}], needs three axes"
+        raise UserError(str(path), message)
+    if index >= shape[0]:
+        raise UserError(str(path), f"{name!r} has shape {shape} and no matrix {index}; 0 to {shape[0] - 1} are accepted")
+    return index
 
 
-def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    """Size in memory of an array in an archive, if its header agrees with the size of the member."""
+def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], int]:
+    """Shape of an array in an archive, and its size in memory, if its header agrees with the size of the member."""
     if not info.filename.endswith(".npy"):
         raise ValueError(f"its member {info.filename!r} is not an array")
     if info.compress_type not in _COMPRESSIONS:
@@ -218,8 +237,8 @@ def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
         return _checked_header(member, info.file_size)
 
 
-def _checked_header(stream: IO[bytes], size: int) -> int:
-    """Size in bytes of an array in NumPy's format, of which the header is read; ``size`` is that of all, header included."""
+def _checked_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], int]:
+    """Shape and bytes of an array in NumPy's format, of which the header is read; ``size`` is that of all, header included."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"it has version {version} of NumPy's format")
@@ -234,26 +253,7 @@ def _checked_header(stream: IO[bytes], size: int) -> int:
     needed = math.prod(shape) * dtype.itemsize
     if needed > size - stream.tell():
         raise ValueError(f"its shape {shape} needs more data than there are")
-    return needed
-
-
-def _read_tensors(path: Path, names: list[str], max_size: float) -> dict[str, NDArray[Any]]:
-    """Tensors of a .safetensors file with a sound header: its size in eight bytes, itself in JSON, then the data."""
-    tensors = {}
-    with _reading(path), path.open("rb") as stream:
-        header_size = int.from_bytes(stream.read(8), "little")
-        header = parsed_json(stream.read(header_size))
-        check_size(path, sum(end - begin for begin, end in (header[name]["data_offsets"] for name in names)), max_size)
-        for name in names:
-            entry = header[name]
-            dtype = SAFETENSORS_DTYPES.get(entry["dtype"])
-            if dtype is None:
-                accepted = ", ".join(SAFETENSORS_DTYPES)
-                raise UserError(str(path), f"Tensor {name!r} has dtype {entry['dtype']}; accepted: {accepted}")
-            begin, end = entry["data_offsets"]
-            stream.seek(8 + header_size + begin)
-            tensors[name] = np.frombuffer(stream.read(end - begin), dtype).reshape(entry["shape"])
-    return tensors
+    return shape, needed
 
 
 def check_size(path: Path, size: int, max_size: float) -> None:
@@ -275,8 +275,8 @@ def _twice(names: Iterator[str]) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn any error about a damaged or foreign file into one line."""
+def reading(path: Path) -> Iterator[None]:
+    """Turn any error about a damaged or foreign file into a UserError of one line."""
     try:
         with warnings.catch_warnings():
             # NumPy's about headers of Python 2, Python's about escapes in headers.
@@ -289,5 +289,7 @@ def _reading(path: Path) -> Iterator[None]:
         first = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
         reason = "".join(char if char.isprintable() else "?" for char in first)
         reason = reason if len(reason) <= _QUOTED else f"{reason[:_QUOTED]}…"
+        if _LOST_NAME.search(first):
+            raise UserError(str(path), f"Its array has a type that NumPy cannot name; {LOST_DTYPE}") from error
         needed = f"a whole {path.suffix.lower()} file without pickled objects is needed"
         raise UserError(str(path), f"It cannot be read ({reason}); {needed}") from error

@@ -35,20 +35,21 @@ def padded(x: NDArray[Any], block: int) -> NDArray[Any]:
     return np.concatenate([x, np.zeros((*x.shape[:-1], missing), x.dtype)], axis=-1)
 
 
-def scales_of_rows(tiles: _Codes, rows: int) -> _Codes:
+def scales_of_rows(tiles: NDArray[Any], rows: int, tile_rows: int = TILE_ROWS) -> NDArray[Any]:
     """Repeat the scale of each tile for all of its rows.
 
     Parameters
     ----------
-    tiles : ndarray, shape (..., ceil(rows / 128), blocks)
+    tiles : ndarray, shape (..., ceil(rows / tile_rows), blocks)
     rows : int
         Rows of the matrix; the last tile may be shorter.
+    tile_rows : int
 
     Returns
     -------
     ndarray, shape (..., rows, blocks)
     """
-    return np.repeat(tiles, TILE_ROWS, axis=-2)[..., :rows, :]
+    return np.repeat(tiles, tile_rows, axis=-2)[..., :rows, :]
 
 
 def scales_of_tiles(rows: _Codes) -> _Codes | None:

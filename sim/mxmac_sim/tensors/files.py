@@ -1,13 +1,14 @@
 """The files that floats come from and quantized tensors go to.
 
 An MX file is an ``.npz`` or a ``.safetensors`` with two arrays, ``elements`` and ``scales``, and their format and block
-size. A checkpoint has ``X.weight`` in FP8 and ``X.weight_scale_inv`` beside it, one scale for 128 x 128 elements.
+size. Checkpoints have other names and types, as the table of :mod:`mxmac_sim.tensors.layouts` lists them.
 
 Nothing ambiguous is guessed: the reader asks, with an error that names the parameter which settles it (:class:`Stated`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,29 @@ from numpy.typing import NDArray
 
 from mxmac.errors import UserError, of_the_machine
 from mxmac.files import check_writable, written_whole
+from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import (
+    LOST_DTYPE,
     MAX_SIZE,
-    SAFETENSORS_DTYPES,
     check_size,
     checked_suffix,
     is_float,
     listed,
-    read_archive,
     read_array,
 )
+from mxmac_sim.tensors.layouts import MX, MX_PACKED, Pair, missing_scales, pairs
+from mxmac_sim.tensors.matching import chosen_pair, matched, unpacked
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
+from mxmac_sim.tensors.safetensors_reader import SAFETENSORS_DTYPES
+from mxmac_sim.tensors.source import ARCHIVES, Source, open_source, split_index
 from mxmac_sim.tensors.stated import Stated, element_format, facts_of_file, implied_block, stated_block
 from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor
 
 __all__ = ["check_target", "load_floats", "load_mx", "load_stored", "save_mx", "scales_to_store"]
 
-_MX_SUFFIXES, _FLOAT_SUFFIXES = (".npz", ".safetensors"), (".npy", ".npz", ".safetensors")
-_MX_NAMES, _MX_STATED = ("elements", "scales"), ("format", "block")
+_MX_STATED = ("format", "block")
 _NOTHING_STATED = Stated()
-#: Suffix of the name of a weight's scales. Elements are multiplied by them, in spite of the name.
-_SCALES_OF = "_scale_inv"
 
 
 def check_target(path: Path) -> None:
@@ -49,8 +51,8 @@ def check_target(path: Path) -> None:
     UserError
         If the name does not end in .npz or .safetensors, is that of a directory, or lies in one that does not exist.
     """
-    if path.suffix.lower() not in _MX_SUFFIXES:
-        raise UserError(str(path), f"The name ends in {path.suffix!r}; accepted: {', '.join(_MX_SUFFIXES)}")
+    if path.suffix.lower() not in ARCHIVES:
+        raise UserError(str(path), f"The name ends in {path.suffix!r}; accepted: {', '.join(ARCHIVES)}")
     check_writable(path)
 
 
@@ -60,9 +62,9 @@ def load_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE)
     Parameters
     ----------
     path : Path
-        A ``.npy``, ``.npz`` or ``.safetensors`` file.
+        A ``.npy`` file, or one that :func:`mxmac_sim.tensors.source.open_source` accepts.
     name : str, optional
-        Which of its arrays; needed if there are several.
+        Which of its arrays, or ``NAME[3]``, one matrix of it; needed if there are several.
     max_size : float
         Largest array accepted, in GiB of memory.
 
@@ -77,27 +79,39 @@ def load_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE)
         If there is no such file or array, the file is damaged or of another kind, or the array is too large or not of floats.
     """
 
-    def choose(names: list[str]) -> list[str]:
-        if name is None and len(names) != 1:
-            raise UserError(str(path), f"It has {len(names)} arrays; choose one with --name: {listed(names)}")
-        if name is not None and name not in names:
-            raise UserError(str(path), f"It has no array {name!r}; it has {listed(names)}")
-        return names if name is None else [name]
-
-    if checked_suffix(path, _FLOAT_SUFFIXES) == ".npy":
+    if path.suffix.lower() == ".npy":
         if name is not None:
             raise UserError(str(path), f"A .npy file holds one array without a name; leave out --name {name}")
+        checked_suffix(path, (".npy",))
         array = read_array(path, max_size)
     else:
-        array = next(iter(read_archive(path, choose, max_size)[0].values()))
+        array = _named_array(path, name, max_size)
     if not is_float(array.dtype):
         accepted = "float16, float32, float64, or bfloat16 in a .safetensors file"
-        quantized = f"; quantized elements need their scales beside them, as NAME{_SCALES_OF}"
-        hint = quantized if array.dtype in ELEMENT_DTYPES.values() else ""
+        hint = ""
+        if array.dtype in ELEMENT_DTYPES.values():
+            hint = "; quantized elements need their scales beside them or in another shard, as NAME_scale_inv"
+        elif array.dtype.kind == "V":
+            hint = f"; {LOST_DTYPE}"
         raise UserError(str(path), f"The array has dtype {array.dtype}; accepted: {accepted}{hint}")
     if 0 in (array.ndim, array.size):
         raise UserError(str(path), f"The array has shape {array.shape}; an axis, and no empty one, is needed")
     return array
+
+
+def _named_array(path: Path, name: str | None, max_size: float) -> NDArray[Any]:
+    if path.suffix.lower() not in (*ARCHIVES, ".json") and not path.is_dir():
+        checked_suffix(path, (".npy", *ARCHIVES))
+    source = open_source(path)
+    names = source.names
+    wanted, index = split_index(name, names)
+    if wanted is None:
+        if len(names) != 1:
+            raise UserError(str(path), f"It has {len(names)} arrays; choose one with --name: {listed(names)}")
+        wanted = names[0]
+    if wanted not in names:
+        raise UserError(str(path), f"It has no array {wanted!r}; it has {listed(names)}")
+    return source.read([wanted], max_size, index)[wanted]
 
 
 def scales_to_store(tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> NDArray[np.generic]:
@@ -161,14 +175,15 @@ def load_mx(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATE
     """Read a quantized tensor, for the hardware.
 
     Besides the files of :func:`save_mx`: scales may be floats that are powers of two from 2^-127 (an FP32 subnormal) to
-    2^127; elements of type F8_E4M3 or F8_E5M2 need no format; a block that only one size fits need not be stated; a last
-    block may be shorter. Of a checkpoint, a weight in FP8 with its scales.
+    2^127; elements of the types F8, F6 and F4 need no format; a block that only one size fits need not be stated; a last
+    block may be shorter. Of a checkpoint, a tensor in any layout of the table.
 
     Parameters
     ----------
     path : Path
+        What :func:`mxmac_sim.tensors.source.open_source` accepts.
     name : str, optional
-        Which weight of a checkpoint; needed if there are several.
+        Which tensor of a checkpoint, or ``NAME[3]``, one matrix of it; needed if there are several.
     stated : Stated
         Facts that the file may leave open.
 
@@ -178,28 +193,25 @@ def load_mx(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATE
         If there is no such file or tensor, the file is damaged or of another kind, its arrays do not make a tensor, a
         scale is NaN or not a power of two, or format or block are ambiguous and not stated.
     """
-    found: list[str] = []
-    stored = load_stored(path, name, found, stated)
+    source = open_source(path)
+    stored = _stored(source, name, stated)
     if stored is None:
-        raise UserError(str(path), _nothing_quantized(found, name))
+        raise UserError(str(path), _nothing_quantized(source, name))
     try:
         return stored.mx()
     except UserError as error:
         raise UserError(str(path), error.message) from error
 
 
-def load_stored(
-    path: Path, name: str | None = None, found: list[str] | None = None, stated: Stated = _NOTHING_STATED
-) -> StoredTensor | None:
+def load_stored(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATED) -> StoredTensor | None:
     """Read a quantized tensor unchanged, with scales of any value.
 
     Parameters
     ----------
     path : Path
+        What :func:`mxmac_sim.tensors.source.open_source` accepts.
     name : str, optional
-        Which weight of a checkpoint; needed if there are several.
-    found : list of str, optional
-        Gets the names of all arrays in the file.
+        Which tensor of a checkpoint, or ``NAME[3]``, one matrix of it; needed if there are several.
     stated : Stated
         Facts that the file may leave open.
 
@@ -213,64 +225,90 @@ def load_stored(
     ------
     UserError
         If there is no such file, it is damaged, of another kind or too large, its statements about the tensor are invalid or
-        contradict ``stated``, or format or block are ambiguous and not stated.
+        contradict ``stated``, or layout, format or block are ambiguous and not stated.
     """
+    return _stored(open_source(path), name, stated)
 
-    def choose(names: list[str]) -> list[str]:
-        if found is not None:
-            found.extend(names)
-        pair = _pair(names, name)
-        return [*pair, *(fact for fact in _MX_STATED if pair == _MX_NAMES and fact in names)]
 
-    checked_suffix(path, _MX_SUFFIXES)
-    arrays, metadata = read_archive(path, choose, stated.max_size)
-    if not arrays:
+def _stored(source: Source, name: str | None, stated: Stated) -> StoredTensor | None:
+    tensor, index = split_index(name, source.names)
+    pair = chosen_pair(source.path, source.names, tensor, stated)
+    if pair is None:
         return None
-    (elements_name, elements), (scales_name, scales), *others = arrays.items()
-    in_checkpoint = elements_name != _MX_NAMES[0]
-    facts = {} if in_checkpoint else facts_of_file(path, others, metadata)
+    is_mx = MX in pair.layouts or MX_PACKED in pair.layouts
+    facts = [fact for fact in _MX_STATED if is_mx and fact in source.names]
+    arrays = source.read([pair.elements, pair.scales, *facts], stated.max_size, index)
+    elements, scales = arrays[pair.elements], arrays[pair.scales]
+    if index is not None and scales.size > 1:
+        scales = _of_index(source, pair, scales, index)
+    if is_float(elements.dtype) and not is_mx and not pair.scales.endswith("_scale_inv"):
+        return None  # Layers with floats have parameters named scale, too.
+    metadata = source.file(pair.elements).metadata
+    try:
+        if is_mx:
+            return _of_mx_file(source.path, elements, scales, [(fact, arrays[fact]) for fact in facts], metadata, stated)
+        stored = matched(source.path, pair, elements, scales, metadata, stated)
+    except UserError as error:
+        raise UserError(str(source.path) if error.parameter == "scales" else error.parameter, error.message) from error
+    if index is not None and stored.elements.ndim < 2:
+        name, shape = f"{pair.elements}[{index}]", stored.elements.shape
+        raise UserError(str(source.path), f"{name!r} is a row of shape {shape}; an index needs a tensor of several matrices")
+    return stored
+
+
+def _of_index(source: Source, pair: Pair, scales: NDArray[Any], index: int) -> NDArray[Any]:
+    """Scales of one matrix."""
+    shape = source.file(pair.elements).shape(pair.elements)
+    if not scales.ndim or len(scales) != shape[0]:
+        message = f"{pair.scales!r} has shape {scales.shape}, {pair.elements!r} {shape}; their first axes must be the same"
+        raise UserError(str(source.path), message)
+    of_matrix: NDArray[Any] = scales[index]
+    return of_matrix
+
+
+def _of_mx_file(
+    path: Path,
+    elements: NDArray[Any],
+    scales: NDArray[Any],
+    arrays: Sequence[tuple[str, NDArray[Any]]],
+    metadata: Mapping[str, str],
+    stated: Stated,
+) -> StoredTensor:
+    """Make a tensor from the arrays of an MX file, and format and block that it states."""
+    elements_name, scales_name = MX.names[0]
+    facts = facts_of_file(path, arrays, metadata)
+    if stated.layout is MX_PACKED and elements.dtype.kind in "iu" and elements.ndim:
+        elements = unpacked(elements, MX_PACKED)
+        stated = replace(stated, format=stated.format or ELEMENT_FORMATS[MX_PACKED.elements["U8"]])
     fmt = element_format(path, elements_name, elements, facts.get("format"), stated)
     block = stated_block(path, facts.get("block"), stated)
     if block is None:
-        block = deepseek.BLOCK if in_checkpoint else implied_block(path, elements, scales, stated)
+        block = implied_block(path, elements, scales, stated)
     if elements.ndim and block > 0:
         # A block longer than a row is filled with zeros.
         k = elements.shape[-1]
         check_size(path, elements.size // max(k, 1) * (k + -k % block), stated.max_size)
-    try:
-        return StoredTensor.of(elements.view(np.uint8), scales, fmt, block, scales_name)
-    except UserError as error:
-        raise UserError(str(path), error.message) from error
+    return StoredTensor.of(elements.view(np.uint8), scales, fmt, block, scales_name)
 
 
-def _pair(names: Sequence[str], name: str | None) -> tuple[str, ...]:
-    """Names of the elements and scales that are meant, or none."""
-    is_mx, weights = set(_MX_NAMES) <= set(names), _weights(names)
-    if name in weights:
-        return name, name + _SCALES_OF
-    if is_mx and (name == _MX_NAMES[0] or (name is None and not weights)):
-        return _MX_NAMES
-    return (weights[0], weights[0] + _SCALES_OF) if name is None and len(weights) == 1 and len(names) == 2 else ()
-
-
-def _weights(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name + _SCALES_OF in names]
-
-
-def _nothing_quantized(names: list[str], name: str | None) -> str:
-    weights = [*_MX_NAMES[:1] * (set(_MX_NAMES) <= set(names)), *_weights(names)]
+def _nothing_quantized(source: Source, name: str | None) -> str:
+    names = source.names
+    known = [pair.elements for pair in pairs(names)]
     if name is not None and name in names:
-        return f"{name!r} has no scales beside it: there is no {name + _SCALES_OF!r}"
-    if name is not None or weights:
+        needed = " or ".join(repr(scales) for scales in missing_scales(name))
+        elsewhere = "" if source.whole else "; if it is in another shard, give the folder or the index"
+        return f"{name!r} has no scales beside it: there is no {needed}{elsewhere}"
+    if name is not None or known:
         wrong = f"It has no {name!r}" if name is not None else f"It has {len(names)} tensors"
-        return f"{wrong}; choose a quantized one as FILE:NAME: {listed(weights)}"
+        return f"{wrong}; choose a quantized one as FILE:NAME: {listed(known)}"
     needed = "an MX file, as `mxmac quantize` makes it from floats, is needed"
-    missing = sorted(set(_MX_NAMES) - set(names))
+    missing = sorted(set(MX.names[0]) - set(names))
     return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
 
 
 def _safetensors_bytes(tensor: MxTensor, scales: NDArray[np.generic]) -> bytes:
-    dtype = ELEMENT_DTYPES[tensor.format.name]
+    # Narrower codes have no type of a code a byte there.
+    dtype = ELEMENT_DTYPES[tensor.format.name] if tensor.format.width == 8 else np.dtype(np.uint8)
     if dtype not in SAFETENSORS_DTYPES.values():
         dtype = np.dtype(np.uint8)
     # Views need the last axis, and the library everything, to be contiguous.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac_sim.tensors.archives import MAX_SIZE, parsed_json
+from mxmac_sim.tensors.layouts import MX_PACKED, Layout
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES
 from mxmac_sim.tensors.stored import implied_blocks
 
@@ -31,17 +32,35 @@ class Stated:
         Element format.
     block : int, optional
         Elements per block.
+    layout : Layout, optional
+        Entry of the table of layouts.
     max_size : float
         Largest size of its arrays, in GiB of memory.
-    format_parameter, block_parameter : str
-        The caller's names for ``format`` and ``block``, for errors that ask for them.
+    format_parameter, block_parameter, layout_parameter : str
+        The caller's names for ``format``, ``block`` and ``layout``, for errors that ask for them.
     """
 
     format: Format | None = None
     block: int | None = None
+    layout: Layout | None = None
     max_size: float = MAX_SIZE
     format_parameter: str = "format"
     block_parameter: str = "block"
+    layout_parameter: str = "layout"
+
+    @property
+    def format_option(self) -> str:
+        """The option that states the format."""
+        return _option(self.format_parameter)
+
+    @property
+    def layout_option(self) -> str:
+        """The option that states the layout."""
+        return _option(self.layout_parameter)
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
 
 
 def facts_of_file(path: Path, arrays: Sequence[tuple[str, NDArray[Any]]], metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -80,6 +99,7 @@ def element_format(path: Path, array: str, elements: NDArray[Any], fact: object,
         format may be stored in.
     """
     accepted = ", ".join(ELEMENT_FORMATS)
+    packed = f"or, for two E2M1 codes a byte, {stated.layout_option} {MX_PACKED.name}"
     if fact is not None and (not isinstance(fact, str) or fact not in ELEMENT_FORMATS):
         message = f"The element format of {array!r}, {elements.dtype}, is {reprlib.repr(fact)}; accepted: {accepted}"
         raise UserError(str(path), message)
@@ -91,10 +111,11 @@ def element_format(path: Path, array: str, elements: NDArray[Any], fact: object,
     if name is None:
         if elements.dtype.kind in "iu" and elements.dtype.itemsize == 1:
             message = f"{array!r} in {str(path)!r} has dtype {elements.dtype}, in which any format may be stored, also packed"
-            raise UserError(stated.format_parameter, f"{message}; state the format of its elements: {accepted}")
+            raise UserError(stated.format_parameter, f"{message}; state the format of its elements: {accepted}; {packed}")
         name = implied
     if name is None or (elements.dtype != np.uint8 and implied != name):
         message = f"{array!r} has dtype {elements.dtype}; uint8 codes are needed for {name or f'one of {accepted}'}"
+        message += f", {packed}" * (name == "E2M1")
         raise UserError(str(path), message)
     return ELEMENT_FORMATS[name]
 

@@ -17,7 +17,7 @@ from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import is_float, widened
 from mxmac_sim.tensors.mx_tensor import MxTensor, element_values
 
-__all__ = ["SCALE_DTYPE", "StoredTensor", "implied_blocks"]
+__all__ = ["SCALE_DTYPE", "StoredTensor", "implied_blocks", "in_words"]
 
 #: UE8M0.
 SCALE_DTYPE = np.dtype(ml_dtypes.float8_e8m0fnu)
@@ -33,16 +33,18 @@ class StoredTensor:
     ----------
     elements : ndarray of uint8, shape (..., K) or (..., rows, K)
         One element code a byte. The last block may be shorter than ``block``.
-    scales : ndarray of uint8, float8_e8m0fnu, int32 or floats
-        Of shape (..., ceil(K / block)): UE8M0 codes or numbers. int32 has four of them in a word, as
-        :func:`mxmac_sim.tensors.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those
-        of tiles.
+    scales : ndarray of uint8, float8_e8m0fnu or floats
+        Of shape (..., ceil(K / block)) or (..., ceil(rows / tile_rows), ceil(K / block)): UE8M0 codes or numbers.
     format : Format
         Of the elements.
     block : int
         Elements per block.
     name : str
         Name of the scales in the file, for messages.
+    tile_rows : int
+        Rows that share a scale.
+    layout : str
+        Name of the layout of the file.
     """
 
     elements: NDArray[np.uint8]
@@ -50,19 +52,23 @@ class StoredTensor:
     format: Format
     block: int
     name: str
+    tile_rows: int = 1
+    layout: str = "mx"
 
     @classmethod
     def of(
         cls, elements: NDArray[np.uint8], scales: NDArray[Any], fmt: Format, block: int, name: str = "scales"
     ) -> "StoredTensor":
-        """Make one from the arrays of a file, with words of scales unpacked.
+        """Make one from the arrays of an MX file: int32 scales have four codes in a word, as
+        :func:`mxmac_sim.tensors.deepseek.pack_scales` makes it. In blocks of 128, ceil(rows / 128) rows of scales are those
+        of tiles.
 
         Raises
         ------
         UserError
             If the number of words does not fit the number of blocks.
         """
-        if _in_words(scales) and block > 0 and elements.ndim and scales.ndim:
+        if in_words(scales) and block > 0 and elements.ndim and scales.ndim:
             k = elements.shape[-1]
             blocks = -(-k // block)
             words = deepseek.packed_length(blocks)
@@ -70,15 +76,16 @@ class StoredTensor:
                 message = f"{name!r} has {scales.shape[-1]} words of four scales a row, but K = {k} in blocks of {block}"
                 raise UserError("scales", f"{message} needs {words}")
             scales = deepseek.unpack_scales(scales, blocks)
-        return cls(elements, scales, fmt, block, name)
+        shape, tile_rows = elements.shape, 1
+        if block == deepseek.BLOCK and len(shape) > 1 and scales.shape[:-1] != shape[:-1]:
+            tiles = (*shape[:-2], -(-shape[-2] // deepseek.TILE_ROWS))
+            tile_rows = deepseek.TILE_ROWS if scales.shape[:-1] == tiles else 1
+        return cls(elements, scales, fmt, block, name, tile_rows)
 
     @property
     def tiled(self) -> bool:
-        """Whether its scales are those of tiles of 128 rows, by their shape."""
-        shape = self.elements.shape
-        if self.block != deepseek.BLOCK or len(shape) < 2 or self.scales.shape[:-1] == shape[:-1]:
-            return False
-        return self.scales.shape[:-1] == (*shape[:-2], -(-shape[-2] // deepseek.TILE_ROWS))
+        """Whether its scales are those of tiles of 128 x 128 elements."""
+        return (self.tile_rows, self.block) == (deepseek.TILE_ROWS, deepseek.BLOCK)
 
     def mx(self) -> MxTensor:
         """Return it as the hardware takes it: a UE8M0 code for each row and block, and zeros after a short last block.
@@ -117,7 +124,7 @@ class StoredTensor:
         return deepseek.padded(self.elements, self.block) if fitting else self.elements
 
     def _of_rows(self, scales: NDArray[Any]) -> NDArray[Any]:
-        return deepseek.scales_of_rows(scales, self.elements.shape[-2]) if self.tiled else scales
+        return scales if self.tile_rows == 1 else deepseek.scales_of_rows(scales, self.elements.shape[-2], self.tile_rows)
 
 
 def implied_blocks(elements: NDArray[np.generic], scales: NDArray[np.generic]) -> list[int]:
@@ -139,7 +146,7 @@ def implied_blocks(elements: NDArray[np.generic], scales: NDArray[np.generic]) -
     if not (elements.ndim and scales.ndim and elements.size and scales.size):
         return []
     k, count = elements.shape[-1], scales.shape[-1]
-    if _in_words(scales):
+    if in_words(scales):
         return [block for block in _WORD_BLOCKS if deepseek.packed_length(-(-k // block)) == count]
     if count == 1:
         return [k]
@@ -147,7 +154,8 @@ def implied_blocks(elements: NDArray[np.generic], scales: NDArray[np.generic]) -
     return sorted(even | {1 << bits for bits in range(k.bit_length()) if -(-k >> bits) == count})
 
 
-def _in_words(scales: NDArray[np.generic]) -> bool:
+def in_words(scales: NDArray[np.generic]) -> bool:
+    """Whether scales are four codes in a word."""
     return scales.dtype.kind == "i" and scales.dtype.itemsize == 4
 
 

@@ -49,12 +49,13 @@ def packed(tmp_path):
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
 def test_bytes_without_a_format_are_not_taken_for_int8(tmp_path, capsys, packed, arguments, option):
-    out = tmp_path / "out.npz"
+    out, layout = tmp_path / "out.npz", option.replace("format", "layout")
     status, _, error = command(capsys, *(argument.format(packed=packed, out=out) for argument in arguments))
     assert status == 2
     assert error == (
         f"mxmac: {option}: 'elements' in '{packed}' has dtype int8, in which any format may be stored, also packed; "
-        f"state the format of its elements: {', '.join(ELEMENT_FORMATS)}\n"
+        f"state the format of its elements: {', '.join(ELEMENT_FORMATS)}; "
+        f"or, for two E2M1 codes a byte, {layout} mx-packed\n"
     )
     assert not out.exists()
 

@@ -129,6 +129,15 @@ def test_load_floats_refuses(tmp_path, array, message):
     refused(load_floats, tmp_path / "a.npy", message)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu", "float4_e2m1fn"])
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_types_that_numpy_does_not_keep_are_refused_with_the_remedy(tmp_path, dtype, suffix):
+    path, array = tmp_path / f"a{suffix}", np.zeros((2, 32), dtype)
+    np.save(path, array) if suffix == ".npy" else np.savez(path, x=array)
+    message = r"NumPy does not keep the types of ml_dtypes .* save bfloat16 as float32, or any of these types in a \.saf"
+    refused(load_floats, path, message)
+
+
 def test_load_floats_refuses_a_name_for_npy_and_fp8_tensors(tmp_path):
     np.save(tmp_path / "a.npy", X)
     refused(load_floats, tmp_path / "a.npy", "one array without a name; leave out --name x", "x")
