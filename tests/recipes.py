@@ -12,8 +12,10 @@ __all__ = ["RECIPES", "applied", "follow", "patches"]
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "extending.md"
-#: Sections with patches.
-RECIPES = ("An element format", "A result format", "A board")
+#: Sections with patches and commands that take a minute.
+SLOW_RECIPES = ("An element format", "A result format", "A board")
+#: All sections with patches.
+RECIPES = (*SLOW_RECIPES, "A checkpoint layout")
 #: Commands that compile or route for a minute.
 _SLOW = ("mxmac verify", "mxmac fpga build")
 _COPIED = ("rtl", "sim", "fpga", "tests", "docs")
