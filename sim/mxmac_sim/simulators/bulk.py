@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mxmac.config import MacConfig, with_plain_ports
 from mxmac.errors import HardwareError
 from mxmac.files import private_folder
-from mxmac.processes import Finished, failure, run_tool
+from mxmac.processes import Finished, Processes, failure
 
 from .kept import kept, sources_digest
 from .verilated import verilated
@@ -128,6 +128,7 @@ class BulkUnit:
         stall: float = 0,
         seed: int = 1,
         waves: Path | None = None,
+        processes: Processes | None = None,
     ) -> BulkRun:
         """Compute dot products of ``blocks`` blocks each.
 
@@ -149,6 +150,8 @@ class BulkUnit:
             Of the two.
         waves : Path, optional
             VCD file to write; the unit must have been built with ``waves``.
+        processes : Processes, optional
+            What to start the simulation in.
 
         Raises
         ------
@@ -173,7 +176,7 @@ class BulkUnit:
             codes = np.zeros(dots, np.uint32) if addend is None else addend
             parts.append(np.broadcast_to(codes.astype("<u4").view(np.uint8).reshape(dots, 1, 1, 4), (*shape, 4)))
         beats = np.concatenate(parts, axis=-1)[number <= final]
-        return self.run_beats(beats, dots, idle=idle, stall=stall, seed=seed, waves=waves)
+        return self.run_beats(beats, dots, idle=idle, stall=stall, seed=seed, waves=waves, processes=processes)
 
     def run_beats(
         self,
@@ -185,6 +188,7 @@ class BulkUnit:
         seed: int = 1,
         waves: Path | None = None,
         plusargs: Sequence[str] = (),
+        processes: Processes | None = None,
     ) -> BulkRun:
         """Run beats that are packed already, in the layout that bulk.cpp describes; ``dots`` of them end a dot product.
 
@@ -198,7 +202,8 @@ class BulkUnit:
             arguments += [str(waves.resolve())] if waves else []
             start = time.perf_counter()
             words = ("verilator+rand+reset+2", f"verilator+seed+{seed % 0x7FFFFFFF + 1}", *plusargs)
-            done = run_tool("The simulation", [*arguments, *(f"+{word}" for word in words)], check=False)
+            command = [*arguments, *(f"+{word}" for word in words)]
+            done = (processes or Processes()).run("The simulation", command, check=False)
             seconds = time.perf_counter() - start
             _check_end(done)
             results = np.fromfile(results_file, _RESULT)

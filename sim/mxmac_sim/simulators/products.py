@@ -1,18 +1,24 @@
 """Matrix products through the simulated unit."""
 
+import os
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac_sim.simulators.bulk import BulkUnit
+from mxmac.processes import Processes
+from mxmac_sim.simulators.bulk import BulkRun, BulkUnit
 from mxmac_sim.tensors.mx_tensor import MxTensor
 
 __all__ = ["ProductRun", "simulate_product"]
 
 #: Bytes of beats that a simulation is given at a time.
 _CHUNK_BYTES = 1 << 26
+#: Simulations that run at a time, each of which takes a few times as much memory.
+_JOBS = 4
 #: Bytes of a beat besides its elements: scales, formats and in_last.
 _BEAT_FIELDS = 5
 
@@ -27,9 +33,9 @@ class ProductRun:
         Codes of the unit's output format.
     status : ndarray of uint8, same shape
     clocks : int
-        Simulated.
+        Simulated, over all simulations.
     seconds : float
-        Wall time of the simulation.
+        Wall time of the simulations, of which several run at a time if the product is large.
     """
 
     data: NDArray[np.uint32]
@@ -66,28 +72,37 @@ def simulate_product(
     ToolError
         If the simulation fails otherwise.
     """
-    block, columns = simulation.config.block, len(b.elements)
+    columns, block = len(b.elements), simulation.config.block
     b_codes = b.elements.reshape(columns, -1, block)
-    data, status, clocks, seconds = [], [], 0, 0.0
-    for part in _chunks(a, b, simulation.config.lanes):
+    processes, started = Processes(), time.perf_counter()
+
+    def simulate(part: slice) -> BulkRun:
         a_codes = a.elements[part].reshape(-1, 1, *b_codes.shape[1:])
         rows = len(a_codes)
 
-        def every_pair(array: NDArray[np.uint8], rows: int = rows) -> NDArray[np.uint8]:
+        def every_pair(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return np.broadcast_to(array, (rows, columns, *array.shape[2:])).reshape(rows * columns, *array.shape[2:])
 
-        run = simulation.run(
+        return simulation.run(
             every_pair(a_codes),
             every_pair(a.scales[part][:, None]),
             every_pair(b_codes[None]),
             every_pair(b.scales[None]),
             addend=None if addend is None else addend[part].ravel(),
+            processes=processes,
         )
-        data.append(run.data.reshape(rows, columns))
-        status.append(run.status.reshape(rows, columns))
-        clocks, seconds = clocks + run.clocks, seconds + run.seconds
-        advance(rows)
-    return ProductRun(np.concatenate(data), np.concatenate(status), clocks, seconds)
+
+    parts, runs = list(_chunks(a, b, simulation.config.lanes)), []
+    with ThreadPoolExecutor(min(_JOBS, os.cpu_count() or 1)) as pool:
+        try:
+            for run in pool.map(simulate, parts):
+                runs.append(run)
+                advance(len(run.data) // columns)
+        except BaseException:
+            processes.stop()
+            raise
+    data, status = (np.concatenate([getattr(run, name).reshape(-1, columns) for run in runs]) for name in ("data", "status"))
+    return ProductRun(data, status, sum(run.clocks for run in runs), time.perf_counter() - started)
 
 
 def _chunks(a: MxTensor, b: MxTensor, lanes: int) -> Iterator[slice]:
