@@ -5,27 +5,28 @@ that is quantized already, such as an FP8 weight with its weight_scale_inv, keep
 two.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mxmac.cli.choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, one_of
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS, Format
 from mxmac.parameters import checked_format, mx_block
-from mxmac_sim.golden import quantize as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import MAX_SIZE, widened
-from mxmac_sim.tensors.files import check_target, load_floats, load_stored, save_mx, scales_to_store
+from mxmac_sim.tensors.archives import MAX_SIZE
+from mxmac_sim.tensors.files import check_target, load_stored, open_floats, save_mx, scales_to_store
 from mxmac_sim.tensors.layouts import LAYOUTS
 from mxmac_sim.tensors.mx_tensor import MxTensor
 from mxmac_sim.tensors.source import open_source
@@ -33,6 +34,7 @@ from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor
 
 from .operands import MaxSizeOption, stated_format, stated_layout
+from .slices import Losses, Range, convert, float_rows, product_rows, quantize_rows
 
 __all__ = ["quantize"]
 
@@ -169,26 +171,53 @@ def quantize(
     request = _request(format_name, layout_name, block, rule_name, overflow_name)
     check_target(target)
     _refuse_input(source, target)
-    stored = _load_quantized(source, name, source_format, source_block, source_layout, max_size)
-    if requantize and stored is None:
-        raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
-    if stored is not None and not requantize:
-        _refuse_options(source, options)
-        tensor, tiles = _converted(source, stored), stored.tiled
-        table = _summary(tensor, stored.elements.shape, tensor.format.name, tiles, pack_scales)
-        table.add_row("Read as", stored.layout)
-        table.add_row("Conversion", "exact: elements and scales have the values that they had")
-    else:
-        floats = load_floats(source, name, max_size) if stored is None else _products(source, stored)
-        tensor, tiles = _quantized(source, floats, request, stored)
-        about = f"{tensor.format.name}, scale rule {request.rule.name}, overflow {request.overflow.name}"
-        table = _summary(tensor, floats.shape, about, tiles, pack_scales, floats.dtype)
-        _add_losses(table, floats, tensor)
+    console = Console(highlight=False)
+    with ExitStack() as opened:
+        stored = _load_quantized(source, name, source_format, source_block, source_layout, max_size)
+        if requantize and stored is None:
+            raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
+        if stored is not None and not requantize:
+            _refuse_options(source, options)
+            shape, tiles = stored.elements.shape, stored.tiled
+            with _progress(console, "Converting", shape) as advance:
+                tensor, found = convert(source, stored, advance)
+            table = _summary(tensor, shape, tensor.format.name, found, tiles, pack_scales)
+            table.add_row("Read as", stored.layout)
+            table.add_row("Conversion", "exact: elements and scales have the values that they had")
+        else:
+            if stored is None:
+                floats = float_rows(source, opened.enter_context(open_floats(source, name, max_size)))
+            else:
+                floats = product_rows(source, stored)
+            fmt, layout = _target(request, stored)
+            with _progress(console, "Quantizing", floats.shape) as advance:
+                tensor, found, losses = quantize_rows(
+                    floats,
+                    fmt,
+                    block=layout.block,
+                    rows=layout.rows,
+                    rule=request.rule,
+                    overflow=request.overflow,
+                    pad=layout.deepseek,
+                    advance=advance,
+                )
+            tiles = layout.rows > 1
+            about = f"{tensor.format.name}, scale rule {request.rule.name}, overflow {request.overflow.name}"
+            table = _summary(tensor, floats.shape, about, found, tiles, pack_scales, floats.dtype)
+            _add_losses(table, math.prod(floats.shape), losses)
     save_mx(target, tensor, tiles=tiles, pack=pack_scales)
 
-    console = Console(highlight=False)
     console.print(table)
     console.print(f"Wrote [bold]{escape(str(target))}[/bold]", soft_wrap=True)
+
+
+@contextmanager
+def _progress(console: Console, verb: str, shape: tuple[int, ...]) -> Iterator[Callable[[int], object]]:
+    """Show the share of a tensor that is done, on a terminal."""
+    columns = (TextColumn(verb), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("elements", total=math.prod(shape))
+        yield lambda elements: progress.advance(task, elements)
 
 
 def _request(
@@ -250,8 +279,8 @@ def _refuse_options(source: Path, options: Mapping[str, object]) -> None:
             raise UserError(option, f"{message}; leave out --{option}, or add --requantize")
 
 
-def _quantized(source: Path, floats: NDArray[Any], request: _Request, stored: StoredTensor | None) -> tuple[MxTensor, bool]:
-    """Quantize floats, and whether tiles of rows share a scale; products of a stored tensor keep its format and layout."""
+def _target(request: _Request, stored: StoredTensor | None) -> tuple[Format, _Layout]:
+    """Return format and layout of the result; products of a stored tensor keep theirs."""
     fmt = request.format or (stored.format if stored is not None else _DEFAULT_FORMAT)
     layout = _resolved(request.layout, request.block, stored)
     if request.format_name is not None:
@@ -259,10 +288,7 @@ def _quantized(source: Path, floats: NDArray[Any], request: _Request, stored: St
     if layout.deepseek and fmt != _DEFAULT_FORMAT:
         message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
         raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
-    _check_finite(source, floats)
-    blocks = deepseek.padded(floats, layout.block) if layout.deepseek else floats
-    rows, rule, overflow = layout.rows, request.rule, request.overflow
-    return golden.quantize(blocks, fmt, block=layout.block, rows=rows, rule=rule, overflow=overflow), rows > 1
+    return fmt, layout
 
 
 def _choice(option: str, text: str, accepted: Iterable[str]) -> str:
@@ -289,42 +315,21 @@ def _resolved(layout: _Layout | None, block: int | None, stored: StoredTensor | 
     return replace(layout, block=block)
 
 
-def _converted(source: Path, stored: StoredTensor) -> MxTensor:
-    try:
-        return stored.mx()
-    except UserError as error:
-        raise UserError(str(source), error.message) from error
-
-
-def _products(source: Path, stored: StoredTensor) -> NDArray[np.float32]:
-    try:
-        return stored.floats()
-    except UserError as error:
-        raise UserError(str(source), error.message) from error
-
-
-def _check_finite(source: Path, floats: NDArray[Any]) -> None:
-    special = ~np.isfinite(widened(floats))
-    if special.any():
-        first = [int(index) for index in np.argwhere(special)[0]]
-        message = f"{np.count_nonzero(special)} of {special.size} values are NaN or Inf, the first at {first}"
-        raise UserError(str(source), f"{message}; their blocks would have NaN scales, finite values are needed")
-
-
 def _summary(
-    tensor: MxTensor, shape: tuple[int, ...], about: str, tiles: bool, pack: bool, source_dtype: np.dtype[Any] | None = None
+    tensor: MxTensor,
+    shape: tuple[int, ...],
+    about: str,
+    found: Range,
+    tiles: bool,
+    pack: bool,
+    source_dtype: np.dtype[Any] | None = None,
 ) -> Table:
     """What ``tensor`` is and how it is stored, as a table of two columns; ``shape`` is without what was added to K."""
     fmt, block = tensor.format, tensor.block
     stored = scales_to_store(tensor, tiles=tiles, pack=pack)
     scales = scales_to_store(tensor, tiles=tiles)
-    # Blocks of zeros have scale code 0 by convention and say nothing about the range.
-    zero = ~golden.dequantize(tensor).reshape(*tensor.scales.shape, block).any(axis=-1)
-    codes = tensor.scales[~zero].astype(int) if not zero.all() else np.zeros(1, int)
-    low, high = int(codes.min()), int(codes.max())
-    if tiles:
-        zero = np.logical_and.reduceat(zero, np.arange(0, shape[-2], deepseek.TILE_ROWS), axis=-2)
-    zeros = f"{scales.size:,} {'tiles' if tiles else 'blocks'}, {np.count_nonzero(zero):,} all zero"
+    low, high = found.low or 0, found.high or 0
+    zeros = f"{scales.size:,} {'tiles' if tiles else 'blocks'}, {found.zeros:,} all zero"
     source = f" ({source_dtype}: {source_dtype.itemsize})" if source_dtype is not None else ""
 
     table = Table(show_header=False, title="Quantized tensor", title_justify="left")
@@ -340,12 +345,8 @@ def _summary(
     return table
 
 
-def _add_losses(table: Table, floats: NDArray[np.floating], tensor: MxTensor) -> None:
-    """Add what of ``floats`` was lost."""
-    values = golden.dequantize(tensor)[..., : floats.shape[-1]]
-    clipped = golden.clipped(deepseek.padded(floats, tensor.block), tensor)
-    lost = np.count_nonzero(~np.isfinite(values))
-    sqnr = golden.sqnr_db(floats, values)
-    count = np.count_nonzero(clipped)
-    table.add_row("Clipped", f"{count:,} of {floats.size:,} elements ({count / floats.size:.2%})")
-    table.add_row("SQNR", f"undefined: {lost:,} elements became Inf or NaN" if lost else f"{sqnr:.2f} dB")
+def _add_losses(table: Table, size: int, losses: Losses) -> None:
+    """Add the errors of a tensor of ``size`` elements."""
+    table.add_row("Clipped", f"{losses.clipped:,} of {size:,} elements ({losses.clipped / size:.2%})")
+    undefined = f"undefined: {losses.lost:,} elements became Inf or NaN"
+    table.add_row("SQNR", undefined if losses.lost else f"{losses.sqnr.db:.2f} dB")

@@ -12,10 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac.quantizer.rules import Overflow, ScaleRule
+from mxmac_sim.golden.sqnr import sqnr_db
 from mxmac_sim.tensors.archives import is_float, widened
 from mxmac_sim.tensors.mx_tensor import MxTensor, element_values
 
-__all__ = ["Overflow", "ScaleRule", "block_scales", "clipped", "dequantize", "encode", "quantize", "sqnr_db"]
+__all__ = [
+    "Overflow",
+    "ScaleRule",
+    "beyond_fp32",
+    "block_scales",
+    "check_blocks",
+    "clipped",
+    "dequantize",
+    "encode",
+    "quantize",
+    "sqnr_db",
+    "too_large",
+]
 
 
 def block_scales(amax: ArrayLike, fmt: Format, rule: ScaleRule = ScaleRule.RCEIL) -> NDArray[np.uint8]:
@@ -142,18 +155,10 @@ def quantize(
         scales, or a finite float64 is beyond the range of FP32.
     """
     values = _as_float32(np.asarray(x))
-    k = values.shape[-1] if values.ndim else 0
-    if not values.size or not k:
-        raise UserError("tensor", f"The tensor has shape {values.shape}; an axis, and no empty one, is needed")
-    if block < 1 or k % block:
-        message = f"K = {k}, the length of the last axis, is not a multiple of the block of {block} elements"
-        raise UserError("block", f"{message}; give a block that divides {k}, or pad the tensor with zeros")
-
-    blocks = values.reshape(*values.shape[:-1], k // block, block)
+    check_blocks(values.shape, block, rows)
+    blocks = values.reshape(*values.shape[:-1], -1, block)
     amax = np.abs(blocks).max(axis=-1)
     if rows > 1:
-        if values.ndim < 2:
-            raise UserError("tensor", f"The tensor has shape {values.shape}; a matrix is needed for scales of {rows} rows")
         amax = np.maximum.reduceat(amax, np.arange(0, values.shape[-2], rows), axis=-2)
         amax = np.repeat(amax, rows, axis=-2)[..., : values.shape[-2], :]
     scales = block_scales(amax, fmt, rule)
@@ -162,6 +167,30 @@ def quantize(
         quotients = np.ldexp(widened(blocks), SCALE_BIAS - scales.astype(np.int64)[..., np.newaxis])
     quotients[scales == SCALE_NAN] = np.nan
     return MxTensor(encode(quotients, fmt, overflow).reshape(values.shape), scales, fmt, block)
+
+
+def check_blocks(shape: tuple[int, ...], block: int, rows: int = 1) -> None:
+    """Refuse a shape that :func:`quantize` cannot cut into blocks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    block, rows : int
+        As of :func:`quantize`.
+
+    Raises
+    ------
+    UserError
+        If there are no elements, K is not a multiple of ``block``, or there are no rows to share scales.
+    """
+    if not shape or 0 in shape:
+        raise UserError("tensor", f"The tensor has shape {shape}; an axis, and no empty one, is needed")
+    k = shape[-1]
+    if block < 1 or k % block:
+        message = f"K = {k}, the length of the last axis, is not a multiple of the block of {block} elements"
+        raise UserError("block", f"{message}; give a block that divides {k}, or pad the tensor with zeros")
+    if rows > 1 and len(shape) < 2:
+        raise UserError("tensor", f"The tensor has shape {shape}; a matrix is needed for scales of {rows} rows")
 
 
 def dequantize(tensor: MxTensor) -> NDArray[np.float64]:
@@ -196,27 +225,6 @@ def clipped(x: ArrayLike, tensor: MxTensor) -> NDArray[np.bool_]:
     return magnitude > np.repeat(limits, tensor.block, axis=-1)
 
 
-def sqnr_db(reference: ArrayLike, approximation: ArrayLike) -> float:
-    """Return the signal-to-quantization-noise ratio in dB: 10 log10(Σ r² / Σ (r - a)²), in float64.
-
-    Returns
-    -------
-    float
-        Inf if the two are equal, NaN if an approximation is not finite.
-    """
-    signal = widened(np.asarray(reference))
-    with np.errstate(invalid="ignore"):  # Inf - Inf, and a signalling NaN
-        noise = signal - widened(np.asarray(approximation))
-    if not np.isfinite(noise).all():
-        return float("nan")
-    if not noise.any():
-        return float("inf")
-    # Scaled so that squares of very small or large tensors neither vanish nor overflow.
-    largest = np.abs(signal).max() or 1.0
-    power, noise_power = np.sum((signal / largest) ** 2), np.sum((noise / largest) ** 2)
-    return float(10 * np.log10(power / noise_power)) if power else float("-inf")
-
-
 def _largest_code(fmt: Format) -> int:
     """Code of the largest finite number of a floating-point format."""
     return (fmt.exp_max - 1 << fmt.man_bits) + (fmt.max_integer >> fmt.exp_max - 1)
@@ -225,10 +233,23 @@ def _largest_code(fmt: Format) -> int:
 def _as_float32(x: NDArray[Any]) -> NDArray[np.float32]:
     if not is_float(x.dtype):
         raise UserError("tensor", f"The tensor has dtype {x.dtype}; float16, bfloat16, float32 or float64 is needed")
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # invalid: a signalling NaN
-        values = x.astype(np.float32)
-        lost = np.isinf(values) & ~np.isinf(x)
+    lost = beyond_fp32(x)
     if lost.any():
-        message = f"{np.count_nonzero(lost)} float64 values, the first {float(x[lost][0]):.6g}, are too large for FP32"
-        raise UserError("tensor", f"{message}; the range of FP32 is needed")
-    return values
+        raise too_large(int(np.count_nonzero(lost)), float(x[lost][0]))
+    with np.errstate(under="ignore", invalid="ignore"):  # invalid: a signalling NaN
+        return x.astype(np.float32)
+
+
+def beyond_fp32(x: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which float64 values are finite, and not as FP32 numbers; False for other types."""
+    if x.dtype.itemsize < 8:
+        return np.zeros((1,) * x.ndim, np.bool_)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # invalid: a signalling NaN
+        beyond: NDArray[np.bool_] = np.isinf(x.astype(np.float32)) & ~np.isinf(x)
+    return beyond
+
+
+def too_large(count: int, first: float) -> UserError:
+    """Return the error about a number of float64 values beyond FP32, of which one is the first."""
+    message = f"{count} float64 values, the first {first:.6g}, are too large for FP32"
+    return UserError("tensor", f"{message}; the range of FP32 is needed")

@@ -11,9 +11,9 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -25,12 +25,14 @@ __all__ = [
     "LOST_DTYPE",
     "MAX_SIZE",
     "ArchiveFile",
+    "Header",
     "check_size",
     "checked_index",
     "checked_suffix",
     "file_and_name",
     "is_float",
     "listed",
+    "open_npy",
     "parsed_json",
     "read_array",
     "reading",
@@ -144,9 +146,32 @@ def read_array(path: Path, max_size: float = MAX_SIZE) -> NDArray[Any]:
         if stream.read(2) == b"PK":
             raise ValueError("it is an .npz archive")
         stream.seek(0)
-        check_size(path, _checked_header(stream, path.stat().st_size)[1], max_size)
+        check_size(path, _checked_header(stream, path.stat().st_size).size, max_size)
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+class Header(NamedTuple):
+    """Header of an array in NumPy's format, and the size of its data in bytes."""
+
+    shape: tuple[int, ...]
+    size: int
+    fortran: bool
+    dtype: np.dtype[Any]
+
+
+@contextmanager
+def open_npy(path: Path, max_size: float = MAX_SIZE) -> Iterator[tuple[IO[bytes], Header]]:
+    """Open a ``.npy`` file where its data begin, with the errors of :func:`read_array`."""
+    with ExitStack() as opened:
+        with reading(path):
+            stream = opened.enter_context(path.open("rb"))
+            if stream.read(2) == b"PK":
+                raise ValueError("it is an .npz archive")
+            stream.seek(0)
+            header = _checked_header(stream, path.stat().st_size)
+            check_size(path, header.size, max_size)
+        yield stream, header
 
 
 class ArchiveFile:
@@ -177,12 +202,12 @@ class ArchiveFile:
     def size(self, name: str, index: int | None = None) -> int:
         """Size in memory, in bytes, of an array; all of it is read, also for one matrix of it."""
         with self._opened() as archive:
-            return _member_header(archive, self._members[name])[1]
+            return _member_header(archive, self._members[name]).size
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an array."""
         with self._opened() as archive:
-            return _member_header(archive, self._members[name])[0]
+            return _member_header(archive, self._members[name]).shape
 
     def read(self, name: str, index: int | None = None) -> NDArray[Any]:
         """Read an array, or one matrix of it.
@@ -201,6 +226,16 @@ class ArchiveFile:
         with self._opened() as archive, archive.open(self._members[name]) as member:
             array = np.lib.format.read_array(member, allow_pickle=False)
         return array if index is None else array[checked_index(self.path, name, array.shape, index)]
+
+    @contextmanager
+    def member(self, name: str) -> Iterator[tuple[IO[bytes], Header]]:
+        """Open an array where its data begin."""
+        with ExitStack() as opened:
+            with reading(self.path):
+                archive = opened.enter_context(zipfile.ZipFile(self.path))
+                stream = opened.enter_context(archive.open(self._members[name]))
+                header = _checked_header(stream, self._members[name].file_size)
+            yield stream, header
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
@@ -227,8 +262,8 @@ def checked_index(path: Path, name: str, shape: tuple[int, ...], index: int) -> 
     return index
 
 
-def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], int]:
-    """Shape of an array in an archive, and its size in memory, if its header agrees with the size of the member."""
+def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
+    """Header of an array in an archive, if it agrees with the size of the member."""
     if not info.filename.endswith(".npy"):
         raise ValueError(f"its member {info.filename!r} is not an array")
     if info.compress_type not in _COMPRESSIONS:
@@ -237,13 +272,13 @@ def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tup
         return _checked_header(member, info.file_size)
 
 
-def _checked_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], int]:
-    """Shape and bytes of an array in NumPy's format, of which the header is read; ``size`` is that of all, header included."""
+def _checked_header(stream: IO[bytes], size: int) -> Header:
+    """Read the header of an array in NumPy's format; ``size`` is that of all in bytes, header included."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"it has version {version} of NumPy's format")
     try:
-        shape, _, dtype = _HEADERS[version](stream)
+        shape, fortran, dtype = _HEADERS[version](stream)
     except MemoryError as error:  # of Python's parser, when brackets are nested too deeply
         raise ValueError("its header is nested too deeply") from error
     if dtype.hasobject:
@@ -253,7 +288,7 @@ def _checked_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], int]
     needed = math.prod(shape) * dtype.itemsize
     if needed > size - stream.tell():
         raise ValueError(f"its shape {shape} needs more data than there are")
-    return shape, needed
+    return Header(shape, needed, fortran, dtype)
 
 
 def check_size(path: Path, size: int, max_size: float) -> None:

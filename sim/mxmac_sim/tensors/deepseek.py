@@ -88,7 +88,7 @@ def pack_scales(scales: _Codes) -> NDArray[np.int32]:
     """
     missing = -scales.shape[-1] % _WORD.itemsize
     ones = np.full((*scales.shape[:-1], missing), SCALE_BIAS, np.uint8)
-    return np.concatenate([scales, ones], axis=-1).view(_WORD).astype(np.int32)
+    return np.concatenate([scales, ones], axis=-1).view(_WORD).astype(np.int32, copy=False)
 
 
 def unpack_scales(words: NDArray[np.integer], blocks: int) -> _Codes:

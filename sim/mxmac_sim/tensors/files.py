@@ -7,13 +7,14 @@ Nothing ambiguous is guessed: the reader asks, with an error that names the para
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from mxmac.errors import UserError, of_the_machine
@@ -27,17 +28,19 @@ from mxmac_sim.tensors.archives import (
     checked_suffix,
     is_float,
     listed,
-    read_array,
+    open_npy,
 )
+from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.layouts import MX, MX_PACKED, Pair, missing_scales, pairs
 from mxmac_sim.tensors.matching import chosen_pair, matched, unpacked
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
-from mxmac_sim.tensors.safetensors_reader import SAFETENSORS_DTYPES
+from mxmac_sim.tensors.safetensors_file import write_safetensors
+from mxmac_sim.tensors.safetensors_reader import SAFETENSORS_DTYPES, TensorsFile
 from mxmac_sim.tensors.source import ARCHIVES, Source, open_source, split_index
 from mxmac_sim.tensors.stated import Stated, element_format, facts_of_file, implied_block, stated_block
 from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor
 
-__all__ = ["check_target", "load_floats", "load_mx", "load_stored", "save_mx", "scales_to_store"]
+__all__ = ["check_target", "load_floats", "load_mx", "load_stored", "open_floats", "save_mx", "scales_to_store"]
 
 _MX_STATED = ("format", "block")
 _NOTHING_STATED = Stated()
@@ -78,28 +81,36 @@ def load_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE)
     UserError
         If there is no such file or array, the file is damaged or of another kind, or the array is too large or not of floats.
     """
-
-    if path.suffix.lower() == ".npy":
-        if name is not None:
-            raise UserError(str(path), f"A .npy file holds one array without a name; leave out --name {name}")
-        checked_suffix(path, (".npy",))
-        array = read_array(path, max_size)
-    else:
-        array = _named_array(path, name, max_size)
-    if not is_float(array.dtype):
-        accepted = "float16, float32, float64, or bfloat16 in a .safetensors file"
-        hint = ""
-        if array.dtype in ELEMENT_DTYPES.values():
-            hint = "; quantized elements need their scales beside them or in another shard, as NAME_scale_inv"
-        elif array.dtype.kind == "V":
-            hint = f"; {LOST_DTYPE}"
-        raise UserError(str(path), f"The array has dtype {array.dtype}; accepted: {accepted}{hint}")
-    if 0 in (array.ndim, array.size):
-        raise UserError(str(path), f"The array has shape {array.shape}; an axis, and no empty one, is needed")
-    return array
+    with open_floats(path, name, max_size) as array:
+        return array.whole()
 
 
-def _named_array(path: Path, name: str | None, max_size: float) -> NDArray[Any]:
+@contextmanager
+def open_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE) -> Iterator[ArrayFile]:
+    """Open one array of floats to read it in parts; parameters and errors are those of :func:`load_floats`."""
+    with ExitStack() as opened:
+        if path.suffix.lower() == ".npy":
+            if name is not None:
+                raise UserError(str(path), f"A .npy file holds one array without a name; leave out --name {name}")
+            checked_suffix(path, (".npy",))
+            stream, header = opened.enter_context(open_npy(path, max_size))
+            array = ArrayFile(path, stream, header.dtype, header.shape, fortran=header.fortran)
+        else:
+            array = _named_array(opened, path, name, max_size)
+        if not is_float(array.dtype):
+            accepted = "float16, float32, float64, or bfloat16 in a .safetensors file"
+            hint = ""
+            if array.dtype in ELEMENT_DTYPES.values():
+                hint = "; quantized elements need their scales beside them or in another shard, as NAME_scale_inv"
+            elif array.dtype.kind == "V":
+                hint = f"; {LOST_DTYPE}"
+            raise UserError(str(path), f"The array has dtype {array.dtype}; accepted: {accepted}{hint}")
+        if 0 in (array.ndim, array.size):
+            raise UserError(str(path), f"The array has shape {array.shape}; an axis, and no empty one, is needed")
+        yield array
+
+
+def _named_array(opened: ExitStack, path: Path, name: str | None, max_size: float) -> ArrayFile:
     if path.suffix.lower() not in (*ARCHIVES, ".json") and not path.is_dir():
         checked_suffix(path, (".npy", *ARCHIVES))
     source = open_source(path)
@@ -111,7 +122,15 @@ def _named_array(path: Path, name: str | None, max_size: float) -> NDArray[Any]:
         wanted = names[0]
     if wanted not in names:
         raise UserError(str(path), f"It has no array {wanted!r}; it has {listed(names)}")
-    return source.read([wanted], max_size, index)[wanted]
+    file = source.file(wanted)
+    check_size(path, file.size(wanted, index), max_size)
+    if isinstance(file, TensorsFile):
+        return opened.enter_context(file.opened(wanted, index))
+    if index is not None:
+        matrix = np.ascontiguousarray(file.read(wanted, index))
+        return ArrayFile(path, BytesIO(matrix.tobytes()), matrix.dtype, matrix.shape)
+    stream, header = opened.enter_context(file.member(wanted))
+    return ArrayFile(path, stream, header.dtype, header.shape, fortran=header.fortran)
 
 
 def scales_to_store(tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> NDArray[np.generic]:
@@ -164,7 +183,7 @@ def save_mx(path: Path, tensor: MxTensor, *, tiles: bool = False, pack: bool = F
                 name, block = np.array(tensor.format.name), np.array(tensor.block)
                 np.savez(stream, elements=tensor.elements, scales=scales, format=name, block=block)
             else:
-                stream.write(_safetensors_bytes(tensor, scales))
+                _write_tensors(stream, tensor, scales)
     except OSError as error:
         if of_the_machine(error):
             raise
@@ -306,15 +325,12 @@ def _nothing_quantized(source: Source, name: str | None) -> str:
     return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
 
 
-def _safetensors_bytes(tensor: MxTensor, scales: NDArray[np.generic]) -> bytes:
+def _write_tensors(stream: IO[bytes], tensor: MxTensor, scales: NDArray[np.generic]) -> None:
     # Narrower codes have no type of a code a byte there.
     dtype = ELEMENT_DTYPES[tensor.format.name] if tensor.format.width == 8 else np.dtype(np.uint8)
     if dtype not in SAFETENSORS_DTYPES.values():
         dtype = np.dtype(np.uint8)
-    # Views need the last axis, and the library everything, to be contiguous.
-    elements, scales = (np.ascontiguousarray(array) for array in (tensor.elements, scales))
     if scales.dtype == np.uint8:
         scales = scales.view(SCALE_DTYPE)
-    # One key only: the library writes several in an order that changes from run to run.
     about = json.dumps({"format": tensor.format.name, "block": tensor.block})
-    return safetensors.numpy.save({"elements": elements.view(dtype), "scales": scales}, {"mx": about})
+    write_safetensors(stream, {"elements": tensor.elements.view(dtype), "scales": scales}, {"mx": about})

@@ -1,6 +1,8 @@
 """Reader of ``.safetensors`` files that come from anywhere: one tensor, or one matrix of it, without the rest of the file."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from safetensors import safe_open
 
 from mxmac.errors import UserError
 from mxmac_sim.tensors.archives import checked_index, parsed_json, reading
+from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.packing import PER_GROUP, unpack
 
 __all__ = ["SAFETENSORS_DTYPES", "TensorsFile", "dtype_name"]
@@ -104,11 +107,21 @@ class TensorsFile:
         entry = self._entry(name, index)
         with reading(self.path), self.path.open("rb") as stream:
             stream.seek(entry.begin)
-            data = stream.read(entry.end - entry.begin)
+            data = np.empty(entry.end - entry.begin, np.uint8)
+            if stream.readinto(data.data) < len(data):
+                raise ValueError("it ends within a tensor")
         dtype, width = SAFETENSORS_DTYPES[entry.dtype], _PACKED_WIDTH.get(entry.dtype)
         if width is None:
-            return np.frombuffer(data, dtype).reshape(entry.shape)
-        return unpack(np.frombuffer(data, np.uint8), width).view(dtype).reshape(entry.shape)
+            return data.view(dtype).reshape(entry.shape)
+        return unpack(data, width).view(dtype).reshape(entry.shape)
+
+    @contextmanager
+    def opened(self, name: str, index: int | None = None) -> Iterator[ArrayFile]:
+        """Open a tensor, or one matrix of it, to read it in parts; one whose codes do not share bytes."""
+        entry = self._entry(name, index)
+        with self.path.open("rb") as stream:
+            stream.seek(entry.begin)
+            yield ArrayFile(self.path, stream, SAFETENSORS_DTYPES[entry.dtype], entry.shape)
 
     def _entry(self, name: str, index: int | None) -> _Entry:
         header = self._header[name]

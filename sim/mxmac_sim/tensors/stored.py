@@ -4,7 +4,7 @@ The hardware takes UE8M0 codes, one for each row and block. Files also have scal
 one for a tile of 128 rows; and rows whose last block is shorter than the others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
@@ -86,6 +86,35 @@ class StoredTensor:
     def tiled(self) -> bool:
         """Whether its scales are those of tiles of 128 x 128 elements."""
         return (self.tile_rows, self.block) == (deepseek.TILE_ROWS, deepseek.BLOCK)
+
+    @property
+    def fitting(self) -> bool:
+        """Whether elements and scales make a tensor, by their shapes."""
+        shape = self.elements.shape
+        if not (shape and self.elements.size and self.block > 0):
+            return False
+        lead = shape[:-1]
+        if self.tile_rows > 1:
+            lead = (*shape[:-2], -(-shape[-2] // self.tile_rows)) if len(shape) > 1 else ()
+        return self.scales.shape == (*lead, -(-shape[-1] // self.block))
+
+    def rows(self, start: int, stop: int) -> "StoredTensor":
+        """Return rows, counted through all leading axes, of a tensor that is :attr:`fitting`.
+
+        Returns
+        -------
+        StoredTensor
+            With elements of shape (stop - start, K), and a row of scales for each.
+        """
+        if self.elements.ndim < 2:
+            return self
+        numbers = np.arange(start, stop)
+        elements = self.elements[np.unravel_index(numbers, self.elements.shape[:-1])]
+        if self.tile_rows > 1:
+            matrices, inside = np.divmod(numbers, self.elements.shape[-2])
+            numbers = matrices * self.scales.shape[-2] + inside // self.tile_rows
+        scales = self.scales[np.unravel_index(numbers, self.scales.shape[:-1])]
+        return replace(self, elements=elements, scales=scales, tile_rows=1)
 
     def mx(self) -> MxTensor:
         """Return it as the hardware takes it: a UE8M0 code for each row and block, and zeros after a short last block.

@@ -232,7 +232,7 @@ def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch, suf
         raise failure
 
     monkeypatch.setattr(mx_files.np, "savez", half_written)
-    monkeypatch.setattr(mx_files, "_safetensors_bytes", no_bytes)
+    monkeypatch.setattr(mx_files, "write_safetensors", no_bytes)
     with pytest.raises(raised) as error:
         save_mx(path, tensor)
     assert raised is not UserError or "cannot be written: Operation not permitted" in str(error.value)
