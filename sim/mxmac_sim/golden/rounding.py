@@ -7,7 +7,7 @@ value is tiny if, rounded as if the exponent had no lower end, it is below the s
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.formats import RESULT_FORMATS, Format
+from mxmac.formats import Format
 from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES
 
 __all__ = [
@@ -29,8 +29,6 @@ NV, DZ, OF, UF, NX = 16, 8, 4, 2, 1
 
 #: Magnitudes in arrays are below 2^INT_BITS, so that the sum of two of them fits an int64.
 INT_BITS = 62
-
-_FP32 = RESULT_FORMATS["FP32"]
 
 
 def round_to(value: int, exp: int, output: Format, *, inexact: bool = False) -> tuple[int, int]:
@@ -116,8 +114,9 @@ def round_floats(values: NDArray[np.float64], output: Format) -> tuple[NDArray[n
     """
     values = values + 0.0
     with np.errstate(over="ignore", under="ignore"):
-        rounded = (values if output == _FP32 else _on_grid(values, output)).astype(np.float32)
-        codes = rounded.astype(RESULT_DTYPES[output.name]).view(f"u{output.width // 8}").astype(np.uint32)
+        dtype = RESULT_DTYPES[output.name]
+        rounded = (values if dtype == np.float32 else _on_grid(values, output)).astype(np.float32)
+        codes = rounded.astype(dtype).view(f"u{output.width // 8}").astype(np.uint32)
     magnitudes = np.abs(values)
     overflow = np.abs(rounded) > float(output.max_value)
     inexact = (rounded != values) | overflow

@@ -115,7 +115,7 @@ def element_format(path: Path, array: str, elements: NDArray[Any], fact: object,
         name = implied
     if name is None or (elements.dtype != np.uint8 and implied != name):
         message = f"{array!r} has dtype {elements.dtype}; uint8 codes are needed for {name or f'one of {accepted}'}"
-        message += f", {packed}" * (name == "E2M1")
+        message += f", {packed}" * (name in MX_PACKED.elements.values())
         raise UserError(str(path), message)
     return ELEMENT_FORMATS[name]
 

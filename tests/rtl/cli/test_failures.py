@@ -219,7 +219,7 @@ from mxmac.cli.app import main
 import mxmac_sim.cli.quantize, mxmac_sim.golden.quantize
 
 pages = int(Path("/proc/self/statm").read_text().split()[0])
-limit = pages * resource.getpagesize() + (48 << 20)
+limit = pages * resource.getpagesize() + (8 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 main(sys.argv[1:])
 """
