@@ -114,6 +114,17 @@ def test_a_converted_or_requantized_tensor_has_the_bytes_of_the_whole_one(tmp_pa
         same_bytes(tmp_path, ".safetensors", products, path, "--requantize", "--layout", "mx")
 
 
+def test_tiles_of_several_matrices_have_the_bytes_of_the_whole_tensor(tmp_path, small):
+    rng = np.random.default_rng(4)
+    elements, scales = rng.integers(0, 0x7F, (3, 200, 256), np.uint8), np.exp2(rng.integers(-9, 9, (3, 2, 2)))
+    path = tmp_path / "w.npz"
+    np.savez(path, elements=elements, scales=scales.astype(np.float32), format="E4M3", block=128)
+    stored = load_stored(path)
+    same_bytes(tmp_path, ".npz", stored.mx(), path, tiles=True)
+    products = quantize(stored.floats(), E4M3, block=32)
+    same_bytes(tmp_path, ".npz", products, path, "--requantize", "--layout", "mx")
+
+
 def test_figures_are_those_of_the_whole_tensor(tmp_path, small):
     x = floats((64, 64))
     x[:5], x[20, 40:] = 0, 0
@@ -210,7 +221,9 @@ def test_memory_is_that_of_the_output_and_a_slice(tmp_path, monkeypatch, name, o
     finally:
         tracemalloc.stop()
     output = (tmp_path / "out.safetensors").stat().st_size
-    assert peak < output + (3 << 19), f"{peak:,} bytes for {output:,}"
+    # Elements that are converted stay where they are.
+    spare = 1 << 20 if options or name != "quantized.npz" else 3 << 18
+    assert peak < output + spare, f"{peak:,} bytes for {output:,}"
 
 
 def test_a_slice_takes_less_than_a_quarter_of_the_limit(tmp_path):
