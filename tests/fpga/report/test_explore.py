@@ -1,94 +1,20 @@
 """``mxmac explore``: every point once, whatever happens meanwhile."""
 
-import csv
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 import xml.etree.ElementTree as ET
 from contextlib import ExitStack, suppress
 
 import pytest
 from distributed import LocalCluster
 
-from mxmac.cli import app as cli
+from explore_checks import KEYS, explore, keys, read, start, wait_for_row
 from mxmac.config import MacConfig
 from mxmac_fpga.report import sweep
 from mxmac_fpga.report.measure import Settings
 from mxmac_fpga.report.pareto import draw, front
 from mxmac_fpga.report.sweep import COLUMNS, Point, Results
-
-UNIT = ["--block", "4", "--accumulator", "window", "--window", "32", "--window-guard", "8", "--output", "bf16"]
-SWEEP = ["explore", *UNIT, "--formats", "E2M1,E2M3xE2M1", "--lanes", "1,2", "--no-route"]
-KEYS = [("E2M1", "E2M1", "1"), ("E2M1", "E2M1", "2"), ("E2M3", "E2M1", "1"), ("E2M3", "E2M1", "2")]
-
-
-def explore(capsys, *arguments):
-    with pytest.raises(SystemExit) as ended:
-        cli.main([*SWEEP, *arguments])
-    said = capsys.readouterr()
-    return ended.value.code, said.out, said.err
-
-
-def read(file):
-    with file.open(newline="") as text:
-        reader = csv.DictReader(text)
-        rows = list(reader)
-    assert tuple(reader.fieldnames) == COLUMNS
-    # A line that is cut short has no last column.
-    assert all(row["settings"].startswith("{") and row["settings"].endswith("}") and None not in row for row in rows)
-    return rows
-
-
-def keys(rows):
-    return sorted((row["a"], row["b"], row["lanes"]) for row in rows)
-
-
-def start(file, *arguments):
-    command = [sys.executable, "-m", "mxmac", *SWEEP, "--jobs", "1", "-o", str(file), *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
-
-
-def wait_for_row(file, process):
-    end = time.monotonic() + 600
-    while not file.exists():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path, capsys):
-    file = tmp_path / "points.csv"
-    process = start(file)
-    wait_for_row(file, process)
-    process.kill()
-    process.communicate()
-    before = read(file)
-    assert 0 < len(before) < len(KEYS)
-    assert not (tmp_path / "points.svg").exists()
-    # Had they been measured again their rows would be others.
-    for row in before:
-        row["note"] = "kept"
-    with file.open("w", newline="") as text:
-        writer = csv.DictWriter(text, COLUMNS)
-        writer.writeheader()
-        writer.writerows(before)
-    status, out, err = explore(capsys, "-o", str(file), "--jobs", "2")
-    assert (status, err) == (0, "")
-    assert f"4 points, {len(before)} of them" in out
-    after = read(file)
-    assert keys(after) == KEYS
-    assert [row for row in after if row["note"] == "kept"] == before
-    assert all(int(row["luts"]) == int(row["lut4"]) + 2 * int(row["carry"]) > 0 for row in after)
-    assert len(ET.parse(tmp_path / "points.svg").findall(".//{*}circle")) == len(KEYS) + 1
-    # And once more there is nothing to do.
-    status, out, _ = explore(capsys, "-o", str(file))
-    assert status == 0
-    assert "4 points, 4 of them" in out
-    assert read(file) == after
 
 
 def test_ctrl_c_ends_a_sweep_and_keeps_what_there_is(tmp_path):
