@@ -5,7 +5,7 @@ powers of two. Exit status 1 if any result or flag differs.
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -48,28 +48,36 @@ __all__ = ["dot"]
 #: Mismatches that are shown one by one.
 _SHOWN = 5
 
+_AArgument = Annotated[str, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).")]
+_BArgument = Annotated[str, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).")]
+_OutputOption = Annotated[
+    Path | None, typer.Option("-o", metavar="OUT.npz", help="File of the results, of shape (M, N), and their status flags.")
+]
+_FloatsAOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE[:NAME]", help="Floats that A was quantized from, to show the error of the quantization."),
+]
+_FloatsBOption = Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="Floats that B was quantized from.")]
+_AddendOption = Annotated[
+    str | None,
+    typer.Option(
+        "--addend",
+        metavar="C.(npy|npz|safetensors)[:NAME]",
+        help="FP32 matrix of shape (M, N) that is added; not for the window.",
+    ),
+]
+_WorkOption = Annotated[Path, typer.Option(help="Folder to build the simulation in.")]
+
 
 @with_options_of(config_from, "make_config", without=("a", "b", "block", "addend"))
 def dot(
     make_config: Callable[..., MacConfig],
-    a_argument: Annotated[str, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).")],
-    b_argument: Annotated[str, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).")],
-    output_file: Annotated[
-        Path | None, typer.Option("-o", metavar="OUT.npz", help="File of the results, of shape (M, N), and their status flags.")
-    ] = None,
-    floats_a: Annotated[
-        str | None,
-        typer.Option(metavar="FILE[:NAME]", help="Floats that A was quantized from, to show the error of the quantization."),
-    ] = None,
-    floats_b: Annotated[str | None, typer.Option(metavar="FILE[:NAME]", help="Floats that B was quantized from.")] = None,
-    addend_file: Annotated[
-        str | None,
-        typer.Option(
-            "--addend",
-            metavar="C.(npy|npz|safetensors)[:NAME]",
-            help="FP32 matrix of shape (M, N) that is added; not for the window.",
-        ),
-    ] = None,
+    a_argument: _AArgument,
+    b_argument: _BArgument,
+    output_file: _OutputOption = None,
+    floats_a: _FloatsAOption = None,
+    floats_b: _FloatsBOption = None,
+    addend_file: _AddendOption = None,
     format_a: FormatAOption = None,
     format_b: FormatBOption = None,
     layout_a: LayoutAOption = None,
@@ -78,16 +86,17 @@ def dot(
     max_size: MaxSizeOption = MAX_SIZE,
     as_json: JsonOption = False,
     junit: JunitOption = None,
-    work: Annotated[Path, typer.Option(help="Folder to build the simulation in.")] = Path("build/dot"),
+    work: _WorkOption = Path("build/dot"),
 ) -> int:
     """Run ``mxmac dot``; see the module for its help."""
     a, b, _, _ = load_pair(a_argument, b_argument, format_a, format_b, block, max_size, layout_a, layout_b)
     addend = None if addend_file is None else load_addends(addend_file, (len(a.elements), len(b.elements)), max_size)
     formats = {"a": [a.format.name], "b": [b.format.name], "block": a.block}
     config = make_config(**formats, addend=None if addend is None else "fp32")
-    # The option of the addend has a file in the place of a format.
-    words = [*options_of(make_config(**formats, addend=None))[6:], *([] if addend_file is None else ["--addend", addend_file])]
-    again = shlex.join(["mxmac", "dot", a_argument, b_argument, *words])
+    stated: dict[str, object] = {"--addend": addend_file, "--format-a": format_a, "--format-b": format_b}
+    stated |= {"--layout-a": layout_a, "--layout-b": layout_b, "--block": block}
+    stated["--max-size"] = None if max_size == MAX_SIZE else max_size
+    again = shlex.join(["mxmac", "dot", a_argument, b_argument, *_words(make_config(**formats, addend=None), stated)])
     originals = _load_originals(floats_a, a, "floats-a", max_size), _load_originals(floats_b, b, "floats-b", max_size)
     if output_file is not None:
         if output_file.suffix != ".npz":
@@ -121,6 +130,13 @@ def dot(
     results.put_out(outcome.passed, record(outcome, waves), [suite(outcome, waves)], as_json=as_json, junit=junit)
     _show(tables, outcome, waves, output_file)
     return 0 if outcome.passed else 1
+
+
+def _words(config: MacConfig, stated: Mapping[str, object]) -> list[str]:
+    """Return the options that repeat a run: those of the unit, but for formats and block, and others that were stated."""
+    # The option of the addend has a file in the place of a format.
+    others = [word for option, value in stated.items() if value is not None for word in (option, str(value))]
+    return [*options_of(config)[6:], *others]
 
 
 def _load_originals(argument: str | None, tensor: MxTensor, option: str, max_size: float) -> NDArray[np.floating] | None:

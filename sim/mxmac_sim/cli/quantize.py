@@ -57,6 +57,21 @@ _LAYOUTS = {layout.name: layout for layout in (_MX, _ACTIVATIONS, _WEIGHTS)}
 _DEFAULT_FORMAT = ELEMENT_FORMATS["E4M3"]
 
 
+_SourceArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN.(npy|npz|safetensors)",
+        help="File with a tensor of floats, or a checkpoint: a file, its .safetensors.index.json, or a folder of shards.",
+    ),
+]
+_TargetArgument = Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")]
+_NameOption = Annotated[
+    str | None,
+    typer.Option("--name", metavar="TENSOR", help="Tensor of IN, if it has several; NAME[3] is one matrix of it."),
+]
+_PackOption = Annotated[
+    bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
+]
 _FormatOption = Annotated[
     str | None,
     typer.Option(
@@ -140,31 +155,20 @@ class _Request:
 
 
 def quantize(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="IN.(npy|npz|safetensors)",
-            help="File with a tensor of floats, or a checkpoint: a file, its .safetensors.index.json, or a folder of shards.",
-        ),
-    ],
-    target: Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")],
+    source: _SourceArgument,
+    target: _TargetArgument,
     format_name: _FormatOption = None,
     layout_name: _LayoutOption = None,
     block: _BlockOption = None,
     rule_name: _RuleOption = None,
     overflow_name: _OverflowOption = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", metavar="TENSOR", help="Tensor of IN, if it has several; NAME[3] is one matrix of it."),
-    ] = None,
+    name: _NameOption = None,
     requantize: _RequantizeOption = False,
     source_format: _SourceFormatOption = None,
     source_block: _SourceBlockOption = None,
     source_layout: _SourceLayoutOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
-    pack_scales: Annotated[
-        bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
-    ] = False,
+    pack_scales: _PackOption = False,
 ) -> None:
     """Run ``mxmac quantize``; see the module for its help. A mistake raises ``UserError`` before anything is written."""
     options = {"format": format_name, "layout": layout_name, "block": block, "rule": rule_name, "overflow": overflow_name}

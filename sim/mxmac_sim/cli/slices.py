@@ -187,9 +187,9 @@ def quantize_rows(
         As there, and if a value is NaN or Inf.
     """
     shape = floats.shape
-    k = shape[-1] + (-shape[-1] % block if pad else 0)
-    golden.check_blocks((*shape[:-1], k), block, rows)
-    read, inner = floats.read, shape
+    whole = (*shape[:-1], shape[-1] + (-shape[-1] % block if pad else 0))
+    golden.check_blocks(whole, block, rows)
+    read, inner, k = floats.read, shape, whole[-1]
     if floats.contiguous is not None and rows == 1 and k == shape[-1]:
         # Rows may be of any length, and blocks are independent.
         inner, k = (math.prod(shape) // block, block), block
@@ -215,9 +215,8 @@ def quantize_rows(
                 losses.sqnr.add(part, quantized)
         advance(values.size)
     faults.refuse(floats.source, shape)
-    k = shape[-1] + (-shape[-1] % block if pad else 0)
-    whole = elements.reshape(*shape[:-1], k), scales.reshape(*shape[:-1], k // block)
-    return MxTensor(*whole, fmt, block), found, losses
+    scales = scales.reshape(*whole[:-1], whole[-1] // block)
+    return MxTensor(elements.reshape(whole), scales, fmt, block), found, losses
 
 
 def convert(source: Path, stored: StoredTensor, advance: _Advance = lambda elements: None) -> tuple[MxTensor, Range]:

@@ -16,7 +16,7 @@ are all registers at the start. Its outputs say what is meant, by the first word
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bitwuzla import Bitwuzla, Kind, Option, Options, Result, Term, TermManager
@@ -99,19 +99,33 @@ class _Proof:
         facts = list(facts)
         for clock in claims:
             oks = [(name, unrolled.truth(name, clock)) for name in self.names("ok")]
-            broken = [self.manager.mk_term(Kind.NOT, [ok]) for _, ok in oks]
-            any_broken = broken[0] if len(broken) == 1 else self.manager.mk_term(Kind.OR, broken)
             for case in self.split(unrolled, clock):
-                solver = self.solver()
-                for fact in [*facts, any_broken, *case]:
-                    solver.assert_formula(fact)
-                self.cases += 1
-                result = solver.check_sat()
-                if result == Result.SAT:
-                    return self.explain(unrolled, solver, stage, clock, oks)
-                if result != Result.UNSAT:
-                    raise TimeoutError("the solver gave up")
+                found = self._broken(unrolled, stage, clock, facts, oks, case)
+                if found is not None:
+                    return found
             facts += [ok for _, ok in oks]
+        return None
+
+    def _broken(
+        self,
+        unrolled: Unrolled,
+        stage: str,
+        clock: int,
+        facts: Sequence[Term],
+        claims: list[tuple[str, Term]],
+        case: Sequence[Term] = (),
+    ) -> Counterexample | None:
+        """Look for a run of a case in which the facts hold and one of the claims, of which there are some, does not."""
+        broken = [self.manager.mk_term(Kind.NOT, [claim]) for _, claim in claims]
+        solver = self.solver()
+        for fact in [*facts, broken[0] if len(broken) == 1 else self.manager.mk_term(Kind.OR, broken), *case]:
+            solver.assert_formula(fact)
+        self.cases += 1
+        result = solver.check_sat()
+        if result == Result.SAT:
+            return self.explain(unrolled, solver, stage, clock, claims)
+        if result != Result.UNSAT:
+            raise TimeoutError("the solver gave up")
         return None
 
     def split(self, unrolled: Unrolled, clock: int) -> list[list[Term]]:
@@ -160,19 +174,7 @@ class _Proof:
         self, first: Unrolled, clock: int, facts: list[Term], pairs: dict[str, tuple[Term, Term]], stage: str
     ) -> Counterexample | None:
         same = [(name, self.manager.mk_term(Kind.EQUAL, list(pair))) for name, pair in pairs.items()]
-        if not same:
-            return None
-        solver = self.solver()
-        broken = [self.manager.mk_term(Kind.NOT, [term]) for _, term in same]
-        for fact in [*facts, broken[0] if len(broken) == 1 else self.manager.mk_term(Kind.OR, broken)]:
-            solver.assert_formula(fact)
-        self.cases += 1
-        result = solver.check_sat()
-        if result == Result.SAT:
-            return self.explain(first, solver, stage, clock, same)
-        if result != Result.UNSAT:
-            raise TimeoutError("the solver gave up")
-        return None
+        return self._broken(first, stage, clock, facts, same) if same else None
 
     def explain(
         self, unrolled: Unrolled, solver: Bitwuzla, stage: str, last: int, oks: list[tuple[str, Term]]

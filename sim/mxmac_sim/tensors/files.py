@@ -34,8 +34,8 @@ from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.layouts import MX, MX_PACKED, Pair, missing_scales, pairs
 from mxmac_sim.tensors.matching import chosen_pair, matched, unpacked
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
-from mxmac_sim.tensors.safetensors_file import write_safetensors
 from mxmac_sim.tensors.safetensors_reader import SAFETENSORS_DTYPES, TensorsFile
+from mxmac_sim.tensors.safetensors_writer import write_safetensors
 from mxmac_sim.tensors.source import ARCHIVES, Source, open_source, split_index
 from mxmac_sim.tensors.stated import Stated, element_format, facts_of_file, implied_block, stated_block
 from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor

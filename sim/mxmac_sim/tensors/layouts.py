@@ -80,6 +80,7 @@ MX_PACKED = Layout(
 
 _SCALE, _SCALE_INV = ("*", "*_scale"), ("*", "*_scale_inv")
 _QDATA = ("*._weight_qdata", "*._weight_scale")
+_SWIZZLED = ("is_swizzled_scales", "_is_swizzled_scales")
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
@@ -179,7 +180,7 @@ LAYOUTS: dict[str, Layout] = {
             elements=_FP8,
             scales=(*_CODES, *_FLOATS),
             tiles=(_BLOCKS_OF_32, _TILES, _BLOCKS_OF_128, _ROW_SCALE, TENSOR_SCALE),
-            unless=("is_swizzled_scales", "_is_swizzled_scales"),
+            unless=_SWIZZLED,
         ),
         Layout(
             name="torchao-mxfp4",
@@ -189,7 +190,7 @@ LAYOUTS: dict[str, Layout] = {
             scales=_CODES,
             tiles=(_BLOCKS_OF_32,),
             packed=True,
-            unless=("is_swizzled_scales", "_is_swizzled_scales"),
+            unless=_SWIZZLED,
         ),
         Layout(
             name="nvfp4",

@@ -91,7 +91,9 @@ def check_matrix(tensor: MxTensor, what: str) -> None:
     """
     shape = tensor.elements.shape
     if len(shape) != 2:
-        raise UserError(what, f"This tensor has rank {len(shape)}, shape {shape}; a matrix of shape (rows, K) is needed")
+        choice = f"; NAME[0] to NAME[{shape[0] - 1}] are such matrices" if len(shape) == 3 else ""
+        message = f"This tensor has rank {len(shape)}, shape {shape}; a matrix of shape (rows, K) is needed{choice}"
+        raise UserError(what, message)
 
 
 def element_values(codes: NDArray[np.uint8], fmt: Format) -> NDArray[np.float64]:

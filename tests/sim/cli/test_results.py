@@ -157,6 +157,22 @@ def test_a_mismatch_of_dot_is_in_json_and_junit(capsys, tmp_path, monkeypatch, b
         assert data.size == found["dots"]
 
 
+def test_the_command_of_dot_has_all_that_its_files_leave_open(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    codes, scales = np.zeros((2, 4), np.uint8), np.full((2, 2), 127, np.uint8)
+    np.savez("a.npz", elements=codes, scales=scales)
+    monkeypatch.setattr(dot, "BulkUnit", lambda *_: None)
+    monkeypatch.setattr(
+        dot, "simulate_product", lambda _, a, b, addend: ProductRun(*golden.matmul(a, b, MacConfig(block=2, lanes=1)), 8, 1.0)
+    )
+    stated = ["--format-a", "E4M3", "--format-b", "E4M3", "--layout-a", "mx", "--block", "2", "--max-size", "1.5"]
+    _, found, _ = run(capsys, "dot", "a.npz", "a.npz", "--lanes", 1, *stated, "--work", "work")
+    assert found["command"].split()[-len(stated) :] == stated
+    # It does the same again.
+    _, again, _ = run(capsys, *found["command"].split()[1:], "--work", "work")
+    assert {**again, "seconds": 0} == {**found, "seconds": 0}
+
+
 def test_a_counterexample_of_prove_is_in_json_and_junit(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("wrong.v").write_text(wrong(generate(CONFIG, "mine").text, "multiplier"))

@@ -19,7 +19,7 @@ from mxmac_sim.golden.sqnr import Sqnr
 from mxmac_sim.tensors import array_file
 from mxmac_sim.tensors.deepseek import padded
 from mxmac_sim.tensors.files import load_floats, load_stored, open_floats, save_mx
-from mxmac_sim.tensors.safetensors_file import write_safetensors
+from mxmac_sim.tensors.safetensors_writer import write_safetensors
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 FP8 = ml_dtypes.float8_e4m3fn
@@ -257,7 +257,7 @@ def test_an_interrupt_between_slices_leaves_nothing_behind(tmp_path, small, verb
 @pytest.mark.parametrize("scale_dtype", [ml_dtypes.float8_e8m0fnu, np.int32], ids=str)
 @pytest.mark.parametrize("part", [1, 1 << 24])
 def test_safetensors_have_the_bytes_of_the_library(tmp_path, monkeypatch, dtype, scale_dtype, part):
-    monkeypatch.setattr("mxmac_sim.tensors.safetensors_file._PART", part)
+    monkeypatch.setattr("mxmac_sim.tensors.safetensors_writer._PART", part)
     elements = np.arange(96, dtype=np.uint8).reshape(3, 32).view(dtype)
     tensors = {"elements": elements, "scales": np.zeros((3, 1), np.uint8).astype(scale_dtype)}
     for metadata in ({"mx": '{"format": "E4M3", "block": 32}'}, {"mx": "größer"}):

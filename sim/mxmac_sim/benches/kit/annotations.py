@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mxmac.config import MacConfig
-from mxmac.formats import Format
+from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac_sim.tensors.mx_tensor import RESULT_DTYPES, element_values
 
@@ -94,7 +94,7 @@ def element_texts(fmt: Format) -> tuple[str, ...]:
 
 def scale_text(code: int) -> str:
     """Write a UE8M0 scale as a power of two: ``2^-3``, or ``NaN``."""
-    return "NaN" if code == 0xFF else f"2^{code - 127}"
+    return "NaN" if code == SCALE_NAN else f"2^{code - SCALE_BIAS}"
 
 
 def lane_texts(name: str, texts: Iterable[str]) -> dict[str, str]:
