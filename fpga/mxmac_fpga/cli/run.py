@@ -43,13 +43,17 @@ _SIMULATION_PATIENCE = 60.0
 _SHOWN = 5
 
 
+_AArgument = Annotated[
+    str | None, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).", show_default=False)
+]
+_BArgument = Annotated[
+    str | None, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).", show_default=False)
+]
+
+
 def run(
-    a_argument: Annotated[
-        str | None, typer.Argument(metavar="A.(npz|safetensors)[:NAME]", help="MX matrix of shape (M, K).", show_default=False)
-    ] = None,
-    b_argument: Annotated[
-        str | None, typer.Argument(metavar="B.(npz|safetensors)[:NAME]", help="MX matrix of shape (N, K).", show_default=False)
-    ] = None,
+    a_argument: _AArgument = None,
+    b_argument: _BArgument = None,
     board: Annotated[
         str, typer.Option(help="Name of the board, or sim for a simulation.", autocompletion=one_of([_SIMULATION, *BOARDS]))
     ] = _SIMULATION,

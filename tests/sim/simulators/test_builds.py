@@ -32,6 +32,13 @@ def test_other_ingredients_are_another_build_and_leave_the_first_alone(tmp_path)
     assert [(build / "program").read_text() for build in builds] == ["a", "b"]
 
 
+def test_another_version_of_a_simulator_is_another_build(tmp_path, monkeypatch):
+    for release in ("1.0", "1.0", "1.1"):
+        monkeypatch.setattr("mxmac_sim.simulators.builds.version", lambda _, release=release: release)
+        built(tmp_path, "ingredients", lambda place, release=release: (place / release).touch())
+    assert sorted(file.name for file in tmp_path.glob("*/*")) == ["1.0", "1.1"]
+
+
 def test_builds_at_the_same_time_are_all_complete(tmp_path):
     at_once, found = threading.Barrier(4, timeout=300), []
 
