@@ -31,8 +31,8 @@ _PATTERNS = (
     "rtl/**/*.py", "rtl/**/*.md", "sim/**/*.py", "sim/**/*.cpp", "sim/**/*.v", "sim/**/*.md",
     "fpga/**/*.py", "fpga/**/*.cpp", "fpga/**/*.md",
 )  # fmt: skip
-#: Pages to be rewritten.
-EXCEPTIONS = ("docs/architecture.md", "docs/proofs.md")
+#: Page to be rewritten.
+EXCEPTIONS = ("docs/architecture.md",)
 
 
 def files() -> list[Path]:
