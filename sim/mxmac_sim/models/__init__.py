@@ -1,0 +1,1 @@
+"""Models whose matrix products the hardware can compute."""
