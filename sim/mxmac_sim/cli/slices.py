@@ -22,7 +22,9 @@ from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import widened
 from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.mx_tensor import MxTensor
+from mxmac_sim.tensors.packing import pack_four_bits
 from mxmac_sim.tensors.stored import StoredTensor
+from mxmac_sim.tensors.writing import FileTensor
 
 __all__ = ["Losses", "Range", "Rows", "convert", "float_rows", "product_rows", "quantize_rows"]
 
@@ -167,8 +169,9 @@ def quantize_rows(
     rule: ScaleRule,
     overflow: Overflow,
     pad: bool,
+    packed: bool = False,
     advance: _Advance = lambda elements: None,
-) -> tuple[MxTensor, Range, Losses]:
+) -> tuple[FileTensor, Range, Losses]:
     """Quantize a tensor: :func:`mxmac_sim.golden.quantize.quantize`, slice by slice.
 
     Parameters
@@ -178,6 +181,8 @@ def quantize_rows(
         As there.
     pad : bool
         Fill a short last block with zeros.
+    packed : bool
+        Put two codes into a byte; the block must be even.
     advance : callable
         Called with the number of elements that are done, each time that some are.
 
@@ -196,7 +201,8 @@ def quantize_rows(
         read = floats.contiguous.in_rows_of(block).rows
     # Column by column, as the input: a reshaped input is row-major.
     by_columns = floats.by_columns and rows == 1 and k == shape[-1]
-    elements, scales = _empty((*inner[:-1], k), by_columns), _empty((*inner[:-1], k // block), by_columns)
+    shared = 2 if packed else 1
+    elements, scales = _empty((*inner[:-1], k // shared), by_columns), _empty((*inner[:-1], k // block), by_columns)
     if floats.reusable is not None and elements.shape == shape:
         elements = floats.reusable
     faults, found, losses = _Faults(), Range(), Losses()
@@ -206,7 +212,7 @@ def quantize_rows(
             for columns in _columns(stop - start, k, block):
                 part = deepseek.padded(values[:, columns], block)
                 tensor = golden.quantize(part, fmt, block=block, rows=rows, rule=rule, overflow=overflow)
-                _put(elements, start, stop, columns, tensor.elements)
+                _put(elements, start, stop, columns, tensor.elements, shared)
                 _put(scales, start, stop, slice(columns.start // block, columns.stop // block), tensor.scales)
                 quantized = golden.dequantize(tensor)
                 found.add(tensor, quantized, rows)
@@ -215,11 +221,14 @@ def quantize_rows(
                 losses.sqnr.add(part, quantized)
         advance(values.size)
     faults.refuse(floats.source, shape)
+    elements = elements.reshape(*whole[:-1], whole[-1] // shared)
     scales = scales.reshape(*whole[:-1], whole[-1] // block)
-    return MxTensor(elements.reshape(whole), scales, fmt, block), found, losses
+    return FileTensor(elements, scales, fmt, block, packed), found, losses
 
 
-def convert(source: Path, stored: StoredTensor, advance: _Advance = lambda elements: None) -> tuple[MxTensor, Range]:
+def convert(
+    source: Path, stored: StoredTensor, *, packed: bool = False, advance: _Advance = lambda elements: None
+) -> tuple[FileTensor, Range]:
     """Return a quantized tensor as the hardware takes it: :meth:`StoredTensor.mx`, slice by slice.
 
     Parameters
@@ -227,6 +236,8 @@ def convert(source: Path, stored: StoredTensor, advance: _Advance = lambda eleme
     source : Path
         Its file, for messages.
     stored : StoredTensor
+    packed : bool
+        Put two codes into a byte; the block must be even.
     advance : callable
         Called with the number of elements that are done, each time that some are.
 
@@ -239,8 +250,10 @@ def convert(source: Path, stored: StoredTensor, advance: _Advance = lambda eleme
         _refuse_whole(source, stored.mx)
     shape, block = stored.elements.shape, stored.block
     k, tile = shape[-1] + -shape[-1] % block, deepseek.TILE_ROWS if stored.tiled else 1
+    shared = 2 if packed else 1
     # Whole blocks stay where they are.
-    elements = stored.elements if k == shape[-1] else _empty((*shape[:-1], k), by_columns=False)
+    kept = k == shape[-1] and not packed
+    elements = stored.elements if kept else _empty((*shape[:-1], k // shared), by_columns=False)
     scales = _empty((*shape[:-1], k // block), stored.tile_rows == 1 and np.isfortran(stored.scales))
     found = Range()
     for start, stop in _slices(shape, tile):
@@ -249,15 +262,15 @@ def convert(source: Path, stored: StoredTensor, advance: _Advance = lambda eleme
         except UserError as error:
             _refuse_whole(source, stored.mx)
             raise UserError(str(source), error.message) from error
-        if elements is not stored.elements:
-            _put(elements, start, stop, slice(None), tensor.elements)
+        if not kept:
+            _put(elements, start, stop, slice(0, k), tensor.elements, shared)
         _put(scales, start, stop, slice(None), tensor.scales)
         for columns in _columns(stop - start, k, block):
             blocks = slice(columns.start // block, columns.stop // block)
             part = MxTensor(tensor.elements[:, columns], tensor.scales[:, blocks], stored.format, block)
             found.add(part, golden.dequantize(part), tile)
         advance((stop - start) * shape[-1])
-    return MxTensor(elements, scales, stored.format, block), found
+    return FileTensor(elements, scales, stored.format, block, packed), found
 
 
 def _matrix(tensor: MxTensor) -> MxTensor:
@@ -270,8 +283,10 @@ def _empty(shape: tuple[int, ...], by_columns: bool) -> NDArray[np.uint8]:
     return np.empty(shape, np.uint8, "F" if by_columns else "C")
 
 
-def _put(result: NDArray[np.uint8], start: int, stop: int, columns: slice, part: NDArray[np.uint8]) -> None:
-    """Write columns of rows, counted through all leading axes."""
+def _put(result: NDArray[np.uint8], start: int, stop: int, columns: slice, part: NDArray[np.uint8], shared: int = 1) -> None:
+    """Write columns of rows, counted through all leading axes; ``shared`` columns, one or two, to a byte."""
+    if shared > 1:
+        part, columns = pack_four_bits(part), slice(columns.start // shared, columns.stop // shared)
     if result.flags.c_contiguous:
         result.reshape(-1, result.shape[-1])[start:stop, columns] = part
     else:

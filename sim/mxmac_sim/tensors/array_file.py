@@ -33,9 +33,21 @@ class ArrayFile:
     shape : tuple of int
     fortran : bool
         Whether the first index runs fastest, not the last one.
+    name : str
+        Its name in the file; empty in a ``.npy``.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], *, fortran: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        stream: IO[bytes],
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        *,
+        fortran: bool = False,
+        name: str = "",
+    ) -> None:
+        self.name = name
         self._path, self._stream, self._start = path, stream, stream.tell()
         self.dtype, self.shape, self.ndim, self.size = dtype, shape, len(shape), math.prod(shape)
         #: Whether the last index runs fastest.

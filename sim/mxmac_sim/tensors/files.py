@@ -1,4 +1,4 @@
-"""The files that floats come from and quantized tensors go to.
+"""The files that floats and quantized tensors come from.
 
 An MX file is an ``.npz`` or a ``.safetensors`` with two arrays, ``elements`` and ``scales``, and their format and block
 size. Checkpoints have other names and types, as the table of :mod:`mxmac_sim.tensors.layouts` lists them.
@@ -6,21 +6,18 @@ size. Checkpoints have other names and types, as the table of :mod:`mxmac_sim.te
 Nothing ambiguous is guessed: the reader asks, with an error that names the parameter which settles it (:class:`Stated`).
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mxmac.errors import UserError, of_the_machine
-from mxmac.files import check_writable, written_whole
+from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import (
     LOST_DTYPE,
     MAX_SIZE,
@@ -34,29 +31,15 @@ from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.layouts import MX, MX_PACKED, Pair, missing_scales, pairs
 from mxmac_sim.tensors.matching import chosen_pair, matched, unpacked
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
-from mxmac_sim.tensors.safetensors_reader import SAFETENSORS_DTYPES, TensorsFile
-from mxmac_sim.tensors.safetensors_writer import write_safetensors
+from mxmac_sim.tensors.safetensors_reader import TensorsFile
 from mxmac_sim.tensors.source import ARCHIVES, Source, open_source, split_index
 from mxmac_sim.tensors.stated import Stated, element_format, facts_of_file, implied_block, stated_block
-from mxmac_sim.tensors.stored import SCALE_DTYPE, StoredTensor
+from mxmac_sim.tensors.stored import StoredTensor
 
-__all__ = ["check_target", "load_floats", "load_mx", "load_stored", "open_floats", "save_mx", "scales_to_store"]
+__all__ = ["load_floats", "load_mx", "load_stored", "open_floats"]
 
 _MX_STATED = ("format", "block")
 _NOTHING_STATED = Stated()
-
-
-def check_target(path: Path) -> None:
-    """Refuse a path that :func:`save_mx` could not write to, before any work is done.
-
-    Raises
-    ------
-    UserError
-        If the name does not end in .npz or .safetensors, is that of a directory, or lies in one that does not exist.
-    """
-    if path.suffix.lower() not in ARCHIVES:
-        raise UserError(str(path), f"The name ends in {path.suffix!r}; accepted: {', '.join(ARCHIVES)}")
-    check_writable(path)
 
 
 def load_floats(path: Path, name: str | None = None, max_size: float = MAX_SIZE) -> NDArray[Any]:
@@ -128,74 +111,17 @@ def _named_array(opened: ExitStack, path: Path, name: str | None, max_size: floa
         return opened.enter_context(file.opened(wanted, index))
     if index is not None:
         matrix = np.ascontiguousarray(file.read(wanted, index))
-        return ArrayFile(path, BytesIO(matrix.tobytes()), matrix.dtype, matrix.shape)
+        return ArrayFile(path, BytesIO(matrix.tobytes()), matrix.dtype, matrix.shape, name=wanted)
     stream, header = opened.enter_context(file.member(wanted))
-    return ArrayFile(path, stream, header.dtype, header.shape, fortran=header.fortran)
-
-
-def scales_to_store(tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> NDArray[np.generic]:
-    """Return the scales of a tensor in the layout of a file.
-
-    Parameters
-    ----------
-    tensor : MxTensor
-    tiles : bool
-        One for each tile of 128 rows, whose scales must be equal.
-    pack : bool
-        Four in a word, for each row even if ``tiles`` is set, as DeepGEMM's kernels take them.
-
-    Returns
-    -------
-    ndarray of uint8, shape (..., rows or tiles, blocks), or of int32, shape (..., rows, ceil(blocks / 4))
-
-    Raises
-    ------
-    ValueError
-        If rows of a tile have different scales.
-    """
-    if pack:
-        return deepseek.pack_scales(tensor.scales)
-    if not tiles:
-        return tensor.scales
-    scales = deepseek.scales_of_tiles(tensor.scales)
-    if scales is None:
-        raise ValueError("Rows of one tile have different scales")
-    return scales
-
-
-def save_mx(path: Path, tensor: MxTensor, *, tiles: bool = False, pack: bool = False) -> None:
-    """Write an MX file, whole or not at all; the same tensor gives the same bytes.
-
-    An ``.npz`` holds ``elements`` as uint8, ``scales`` as :func:`scales_to_store` has them and, as arrays without axes,
-    ``format`` and ``block``. A ``.safetensors`` holds elements and scales with their true types where it knows them
-    (F8_E4M3, F8_E5M2, I8, else U8; F8_E8M0 or I32), and format and block as JSON under the key ``mx`` of its metadata.
-
-    Raises
-    ------
-    UserError
-        If ``path`` ends otherwise, or cannot be written.
-    """
-    check_target(path)
-    scales = scales_to_store(tensor, tiles=tiles, pack=pack)
-    try:
-        with written_whole(path) as temporary, temporary.open("wb") as stream:
-            if path.suffix.lower() == ".npz":
-                name, block = np.array(tensor.format.name), np.array(tensor.block)
-                np.savez(stream, elements=tensor.elements, scales=scales, format=name, block=block)
-            else:
-                _write_tensors(stream, tensor, scales)
-    except OSError as error:
-        if of_the_machine(error):
-            raise
-        raise UserError(str(path), f"This file cannot be written: {error.strerror or error}") from error
+    return ArrayFile(path, stream, header.dtype, header.shape, fortran=header.fortran, name=wanted)
 
 
 def load_mx(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATED) -> MxTensor:
     """Read a quantized tensor, for the hardware.
 
-    Besides the files of :func:`save_mx`: scales may be floats that are powers of two from 2^-127 (an FP32 subnormal) to
-    2^127; elements of the types F8, F6 and F4 need no format; a block that only one size fits need not be stated; a last
-    block may be shorter. Of a checkpoint, a tensor in any layout of the table.
+    Besides the files of :func:`mxmac_sim.tensors.writing.save_mx`: scales may be floats that are powers of two from 2^-127
+    (an FP32 subnormal) to 2^127; elements of the types F8, F6 and F4 need no format; a block that only one size fits need not
+    be stated; a last block may be shorter. Of a checkpoint, a tensor in any layout of the table.
 
     Parameters
     ----------
@@ -323,14 +249,3 @@ def _nothing_quantized(source: Source, name: str | None) -> str:
     needed = "an MX file, as `mxmac quantize` makes it from floats, is needed"
     missing = sorted(set(MX.names[0]) - set(names))
     return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
-
-
-def _write_tensors(stream: IO[bytes], tensor: MxTensor, scales: NDArray[np.generic]) -> None:
-    # Narrower codes have no type of a code a byte there.
-    dtype = ELEMENT_DTYPES[tensor.format.name] if tensor.format.width == 8 else np.dtype(np.uint8)
-    if dtype not in SAFETENSORS_DTYPES.values():
-        dtype = np.dtype(np.uint8)
-    if scales.dtype == np.uint8:
-        scales = scales.view(SCALE_DTYPE)
-    about = json.dumps({"format": tensor.format.name, "block": tensor.block})
-    write_safetensors(stream, {"elements": tensor.elements.view(dtype), "scales": scales}, {"mx": about})

@@ -17,6 +17,7 @@ _TYPED = {"F8_E4M3": "E4M3", "F8_E5M2": "E5M2", "F6_E3M2": "E3M2", "F6_E2M3": "E
 _FP8 = {name: _TYPED[name] for name in ("F8_E4M3", "F8_E5M2")}
 _FOUR_BITS = {"U8": "E2M1", "I8": "E2M1", "F4": "E2M1"}
 _CODES, _FLOATS = ("F8_E8M0", "U8"), ("F32", "BF16", "F16")
+_WEIGHT = ".weight"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class Layout:
         Keys of the tensor's JSON in the metadata of a file; a tensor for which one is true is refused.
     reason : str
         Why tensors of this layout are refused; empty if they are accepted.
+    written : str
+        Type of the scales that ``mxmac quantize`` writes; empty if it does not write this layout. The names are the first ones.
     """
 
     name: str
@@ -57,6 +60,28 @@ class Layout:
     grouped: bool = False
     unless: tuple[str, ...] = ()
     reason: str = ""
+    written: str = ""
+
+    @property
+    def formats(self) -> list[str]:
+        """Element formats, each once; empty if every format is accepted."""
+        return [] if "" in self.elements.values() else list(dict.fromkeys(self.elements.values()))
+
+    def element_type(self, fmt: str) -> str:
+        """Type of elements of a format that the layout has."""
+        return next(dtype for dtype, name in self.elements.items() if name == fmt)
+
+    def names_of(self, tensor: str) -> tuple[str, str]:
+        """Names of the elements and scales of a tensor, the first ones of the layout.
+
+        Parameters
+        ----------
+        tensor : str
+            Its name. Where the layout itself adds ``.weight``, that is the end of this name, too.
+        """
+        elements, scales = self.names[0]
+        stem = tensor.removesuffix(_WEIGHT) if elements.startswith(f"*{_WEIGHT}") else tensor
+        return elements.replace("*", stem or tensor), scales.replace("*", stem or tensor)
 
 
 #: The files of ``mxmac quantize``, which state format and block. Tiles follow from them.
@@ -67,6 +92,7 @@ MX = Layout(
     elements=_TYPED | {"U8": "", "I8": ""},
     scales=(*_CODES, *_FLOATS, "F64", "I32"),
     tiles=(),
+    written="F8_E8M0",
 )
 MX_PACKED = Layout(
     name="mx-packed",
@@ -94,6 +120,7 @@ LAYOUTS: dict[str, Layout] = {
             elements=_FP8,
             scales=_CODES,
             tiles=(_BLOCKS_OF_32,),
+            written="U8",
         ),
         Layout(
             name="deepseek-v3",
@@ -129,6 +156,7 @@ LAYOUTS: dict[str, Layout] = {
             tiles=(_BLOCKS_OF_32,),
             packed=True,
             grouped=True,
+            written="U8",
         ),
         Layout(
             name="fp8",
@@ -146,6 +174,7 @@ LAYOUTS: dict[str, Layout] = {
             scales=_CODES,
             tiles=(_BLOCKS_OF_32,),
             packed=True,
+            written="U8",
         ),
         Layout(
             name="quark-mxfp4",
@@ -216,14 +245,14 @@ class Pair:
         Names of the arrays.
     layouts : list of Layout
         Layouts that have such names.
-    aliases : set of str
-        Other names of the tensor, such as ``X`` for ``X_blocks``.
+    aliases : list of str
+        Other names of the tensor, such as ``X`` for ``X_blocks``; the first one is that of a checkpoint of floats.
     """
 
     elements: str
     scales: str
     layouts: list[Layout] = field(default_factory=list)
-    aliases: set[str] = field(default_factory=set)
+    aliases: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -236,8 +265,8 @@ class _Pattern:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Other names of the tensor: X for X_blocks; also X.weight for X.weight_packed and X._weight_qdata."""
-        return ("*.weight", "*") if self.elements.startswith(("*.weight", "*._weight")) else ("*",)
+        """Other names of the tensor: X for X_blocks; also, and first, X.weight for X.weight_packed and X._weight_qdata."""
+        return (f"*{_WEIGHT}", "*") if self.elements.startswith(("*.weight", "*._weight")) else ("*",)
 
     def stem(self, name: str) -> str | None:
         """The text in the place of ``*`` in a name of elements; None if it is not one."""
@@ -279,7 +308,8 @@ def pairs(names: Sequence[str], layout: Layout | None = None) -> list[Pair]:
             if pattern.layout not in pair.layouts:
                 pair.layouts.append(pattern.layout)
             if stem:
-                pair.aliases.update(alias.replace("*", stem) for alias in pattern.aliases)
+                aliases = (alias.replace("*", stem) for alias in pattern.aliases)
+                pair.aliases.extend(alias for alias in aliases if alias not in pair.aliases)
     return [found[key] for key in sorted(found)]
 
 

@@ -143,7 +143,8 @@ def _tensor(
     # A last block is filled with zeros.
     check_size(path, math.prod(shape[:-1]) * (shape[-1] + -shape[-1] % block), stated.max_size)
     codes = unpacked(elements, layout).reshape(shape)
-    return StoredTensor(codes, scales, ELEMENT_FORMATS[name], block, pair.scales, tile_rows, layout.name)
+    fmt, tensor = ELEMENT_FORMATS[name], pair.aliases[0] if pair.aliases else ""
+    return StoredTensor(codes, scales, fmt, block, pair.scales, tile_rows, layout.name, tensor)
 
 
 def unpacked(elements: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:
@@ -241,7 +242,7 @@ def _ambiguous(
 
 def _check_metadata(path: Path, pair: Pair, layout: Layout, metadata: Mapping[str, str]) -> None:
     """Refuse a tensor about which the metadata state that its scales are in another order."""
-    for name in pair.aliases & set(metadata) if layout.unless else ():
+    for name in set(pair.aliases) & set(metadata) if layout.unless else ():
         try:
             about = parsed_json(metadata[name])
         except ValueError:

@@ -7,7 +7,7 @@ continuation of that rule.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PER_GROUP", "unpack", "unpack_four_bits", "unpack_six_bits"]
+__all__ = ["PER_GROUP", "pack_four_bits", "unpack", "unpack_four_bits", "unpack_six_bits"]
 
 _Codes = NDArray[np.uint8]
 
@@ -35,6 +35,22 @@ def unpack_four_bits(data: _Codes) -> _Codes:
     codes[..., 0] = data & 0xF
     codes[..., 1] = data >> 4
     return codes.reshape(*data.shape[:-1], 2 * data.shape[-1])
+
+
+def pack_four_bits(codes: _Codes) -> _Codes:
+    """Return bytes that hold two codes each, the first in the low half: the inverse of :func:`unpack_four_bits`.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (..., 2 n)
+        With no bits above the low four.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., n)
+    """
+    data: _Codes = codes[..., 0::2] | codes[..., 1::2] << np.uint8(4)
+    return data
 
 
 def unpack_six_bits(data: _Codes) -> _Codes:

@@ -121,7 +121,7 @@ class TensorsFile:
         entry = self._entry(name, index)
         with self.path.open("rb") as stream:
             stream.seek(entry.begin)
-            yield ArrayFile(self.path, stream, SAFETENSORS_DTYPES[entry.dtype], entry.shape)
+            yield ArrayFile(self.path, stream, SAFETENSORS_DTYPES[entry.dtype], entry.shape, name=name)
 
     def _entry(self, name: str, index: int | None) -> _Entry:
         header = self._header[name]

@@ -45,6 +45,8 @@ class StoredTensor:
         Rows that share a scale.
     layout : str
         Name of the layout of the file.
+    tensor : str
+        Name of the tensor in a checkpoint, without the suffix of elements; empty in an MX file.
     """
 
     elements: NDArray[np.uint8]
@@ -54,6 +56,7 @@ class StoredTensor:
     name: str
     tile_rows: int = 1
     layout: str = "mx"
+    tensor: str = ""
 
     @classmethod
     def of(

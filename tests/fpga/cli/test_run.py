@@ -18,7 +18,7 @@ from mxmac_fpga.cli import run as commands_run
 from mxmac_fpga.host.board import Board
 from mxmac_fpga.host.link import LinkError
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, quantize
-from mxmac_sim.tensors.files import save_mx
+from mxmac_sim.tensors.writing import save_mx
 from shared_board import built_board
 
 app = typer.Typer()

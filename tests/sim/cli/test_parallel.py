@@ -12,7 +12,8 @@ from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden import model as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule, quantize
-from mxmac_sim.tensors.files import load_mx, save_mx
+from mxmac_sim.tensors.files import load_mx
+from mxmac_sim.tensors.writing import save_mx
 from verify_checks import shared_folder
 
 _UNIT = ("--a", "E2M1", "--b", "E2M1", "--block", "2", "--lanes", "1", "--accumulator", "window", "--window", "24")

@@ -152,6 +152,6 @@ def test_help_names_every_choice():
         "sat|ovf",
         "default: (rceil)",
         "default: (32)",
-        *commands_quantize._LAYOUTS,
+        *commands_quantize.OUTPUT_LAYOUTS,
     ):
         assert part in text

@@ -18,8 +18,9 @@ from mxmac_sim.golden.quantize import quantize, sqnr_db
 from mxmac_sim.golden.sqnr import Sqnr
 from mxmac_sim.tensors import array_file
 from mxmac_sim.tensors.deepseek import padded
-from mxmac_sim.tensors.files import load_floats, load_stored, open_floats, save_mx
+from mxmac_sim.tensors.files import load_floats, load_stored, open_floats
 from mxmac_sim.tensors.safetensors_writer import write_safetensors
+from mxmac_sim.tensors.writing import save_mx
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 FP8 = ml_dtypes.float8_e4m3fn
@@ -207,6 +208,8 @@ def big(path):
         ("wide.safetensors", ()),
         ("quantized.npz", ()),
         ("quantized.npz", ("--requantize", "--format", "E5M2")),
+        ("whole.npy", ("--format", "E2M1")),
+        ("wide.safetensors", ("--layout", "gpt-oss")),
     ],
 )
 def test_memory_is_that_of_the_output_and_a_slice(tmp_path, monkeypatch, name, options):

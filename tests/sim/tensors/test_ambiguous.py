@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import quantize
-from mxmac_sim.tensors.files import load_mx, save_mx
+from mxmac_sim.tensors.files import load_mx
 from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import implied_blocks
+from mxmac_sim.tensors.writing import save_mx
 from tensor_checks import command
 
 E4M3, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E2M1", "INT8"))

@@ -14,7 +14,8 @@ from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import quantize
 from mxmac_sim.tensors.archives import file_and_name
-from mxmac_sim.tensors.files import load_floats, load_mx, save_mx
+from mxmac_sim.tensors.files import load_floats, load_mx
+from mxmac_sim.tensors.writing import save_mx
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 X = np.random.default_rng(7).standard_normal((6, 64)).astype(np.float32)

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.cli.quantize import quantize as quantize_command
 from mxmac_sim.golden.quantize import ScaleRule, dequantize, quantize
-from mxmac_sim.tensors.files import load_mx, load_stored, save_mx
+from mxmac_sim.tensors.files import load_mx, load_stored
+from mxmac_sim.tensors.writing import save_mx
 from tensor_checks import FLOATS, FP8, WEIGHT, checkpoint, command, expected_tiles, powers_of_two
 
 E4M3 = ELEMENT_FORMATS["E4M3"]

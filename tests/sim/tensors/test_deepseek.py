@@ -14,7 +14,8 @@ from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import block_scales, quantize
 from mxmac_sim.tensors.deepseek import pack_scales, padded, scales_of_rows, scales_of_tiles, unpack_scales
-from mxmac_sim.tensors.files import load_mx, save_mx
+from mxmac_sim.tensors.files import load_mx
+from mxmac_sim.tensors.writing import save_mx
 from tensor_checks import FLOATS, FP8, command, expected_tiles
 
 E4M3 = ELEMENT_FORMATS["E4M3"]

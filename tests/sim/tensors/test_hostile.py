@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.golden.quantize import quantize
-from mxmac_sim.tensors.files import load_floats, load_mx, save_mx
+from mxmac_sim.tensors.files import load_floats, load_mx
+from mxmac_sim.tensors.writing import save_mx
 from tensor_checks import command
 
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)

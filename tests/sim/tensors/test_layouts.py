@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from layout_checks import e8m0, nibbles, write_tensors
+from layout_checks import FILES, ROWS, K, e8m0, format_of, nibbles, stored_elements, stored_scales, write_tensors
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.tensors.files import load_floats, load_mx, load_stored
@@ -17,79 +17,16 @@ from mxmac_sim.tensors.stated import Stated
 from tensor_checks import FP8, command
 
 RNG = np.random.default_rng(11)
-ROWS, K = 130, 288
 FILE = "a.safetensors"
 E4M3, E2M1, INT8 = (ELEMENT_FORMATS[name] for name in ("E4M3", "E2M1", "INT8"))
 E5M2 = np.dtype(ml_dtypes.float8_e5m2)
 
-# Written out by hand, not taken from the table: names, types, rows and elements that share a scale. "2 x" stands for two codes
-# a byte.
-FILES = {
-    "deepseek-v3": [
-        ("x.weight", "x.weight_scale_inv", "F8_E4M3", "F32", (128, 128)),
-        ("x.weight", "x.scale_inv", "F8_E4M3", "BF16", (1, 128)),
-        ("w", "w_scale_inv", "F8_E5M2", "F16", (1, 32)),
-        ("x.weight", "x.weight_scale_inv", "F8_E4M3", "I32", (1, 128)),
-        ("x.weight", "x.weight_scale_inv", "F8_E4M3", "F32", (1, K)),
-        ("x.weight", "x.weight_scale_inv", "F8_E4M3", "F32", (ROWS, K)),
-    ],
-    "deepseek-v4": [("x.weight", "x.scale", "F8_E4M3", "F8_E8M0", (128, 128))],
-    "deepseek-v4-experts": [
-        ("x.weight", "x.scale", "2 x I8", "F8_E8M0", (1, 32)),
-        ("x.weight", "x.scale", "2 x F4", "F8_E8M0", (1, 32)),
-    ],
-    "gpt-oss": [
-        ("x_blocks", "x_scales", "2 x U8 in blocks", "U8", (1, 32)),
-        ("x.blocks", "x.scales", "2 x U8 in blocks", "U8", (1, 32)),
-    ],
-    "mxfp8": [
-        ("x.weight", "x.weight_scale", "F8_E4M3", "U8", (1, 32)),
-        ("x.weight", "x.weight_scale_inv", "F8_E5M2", "U8", (1, 32)),
-    ],
-    "fp8": [
-        ("x.weight", "x.weight_scale", "F8_E4M3", "BF16", (1, K)),
-        ("x.weight", "x.weight_scale", "F8_E4M3", "F32", (ROWS, K)),
-        ("x.weight", "x.weight_scale", "F8_E4M3", "F32", (128, 128)),
-    ],
-    "mxfp4-pack-quantized": [("x.weight_packed", "x.weight_scale", "2 x U8", "U8", (1, 32))],
-    "quark-mxfp4": [("x.weight", "x.weight_scale", "2 x U8", "U8", (1, 32))],
-    "codes": [("x.weight", "x.weight_scale", "U8", "U8", (1, 32)), ("w", "w_scale", "I8", "F8_E8M0", (1, 32))],
-    "scaled-codes": [("x.weight", "x.weight_scale_inv", "U8", "F32", (128, 128))],
-    "torchao": [
-        ("x._weight_qdata", "x._weight_scale", "F8_E4M3", "F8_E8M0", (1, 32)),
-        ("x._weight_qdata", "x._weight_scale", "F8_E4M3", "F32", (1, K)),
-    ],
-    "torchao-mxfp4": [("x._weight_qdata", "x._weight_scale", "2 x U8", "F8_E8M0", (1, 32))],
-}
-_FORMATS = {"F8_E5M2": "E5M2"}
-_FLOATS = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
 EACH = [(layout, *file) for layout, files in FILES.items() for file in files]
-
-
-def stored_scales(codes, dtype):
-    """Scale codes as an array of that type."""
-    if dtype in _FLOATS:
-        return np.ldexp(1.0, codes.astype(int) - 127).astype(_FLOATS[dtype])
-    if dtype == "I32":
-        whole = np.concatenate([codes, np.zeros((len(codes), -codes.shape[1] % 4), np.uint8)], axis=1)
-        return whole.view("<i4")
-    return codes if dtype == "U8" else e8m0(codes)
-
-
-def stored_elements(codes, dtype):
-    """Type, shape and bytes of elements."""
-    name = dtype.removeprefix("2 x ")
-    if dtype.endswith(" in blocks"):
-        return "U8", (ROWS, K // 32, 16), nibbles(codes).tobytes()
-    if not dtype.startswith("2 x "):
-        return dtype, codes.shape, codes.tobytes()
-    # Shapes of F4 count codes, others bytes.
-    return name, codes.shape if name == "F4" else (ROWS, K // 2), nibbles(codes).tobytes()
 
 
 @pytest.mark.parametrize(("layout", "elements", "scales", "dtype", "scale_dtype", "tile"), EACH)
 def test_a_layout_gives_the_codes_of_its_file(tmp_path, layout, elements, scales, dtype, scale_dtype, tile):
-    fmt = E2M1 if dtype.startswith("2 x ") else ELEMENT_FORMATS[_FORMATS.get(dtype, "E4M3")]
+    fmt = ELEMENT_FORMATS[format_of(dtype)]
     codes = RNG.integers(0, 16 if fmt is E2M1 else 0x78, (ROWS, K)).astype(np.uint8)
     grid = math.ceil(ROWS / tile[0]), math.ceil(K / tile[1])
     # Powers of two that FP16 has, too.

@@ -15,7 +15,8 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.golden.quantize import clipped, dequantize, quantize, sqnr_db
 from mxmac_sim.simulators.products import ProductRun
-from mxmac_sim.tensors.files import load_mx, load_stored, save_mx
+from mxmac_sim.tensors.files import load_mx, load_stored
+from mxmac_sim.tensors.writing import save_mx
 
 E4M3 = ELEMENT_FORMATS["E4M3"]
 #: Smallest NaN code of each type: the quiet bit, the highest of the fraction, is clear (IEEE 754-2019, 6.2.1).
