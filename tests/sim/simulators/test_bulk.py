@@ -11,7 +11,7 @@ from mxmac.errors import HardwareError, ToolError
 from mxmac.processes import Finished
 from mxmac.verilog import generate
 from mxmac_sim.simulators import bulk
-from mxmac_sim.simulators.bulk import BulkUnit, _check_end
+from mxmac_sim.simulators.bulk import BulkUnit, check_end
 
 ENDS = {
     "stuck": (Finished(1, "", "no transfer for 100000 clocks"), HardwareError, "^The unit is stuck: no transfer for 100000"),
@@ -30,11 +30,11 @@ ENDS = {
 def test_an_end_is_the_fault_of_the_hardware_or_of_the_machine(end):
     done, error, message = ENDS[end]
     with pytest.raises(error, match=message):
-        _check_end(done)
+        check_end(done)
 
 
 def test_a_simulation_that_ends_well_is_no_failure():
-    _check_end(Finished(0, "12 3 4", "%Warning: unit.v:3\n"))
+    check_end(Finished(0, "12 3 4", "%Warning: unit.v:3\n"))
 
 
 CONFIG = MacConfig(a="E2M1", b="E2M1", block=2, lanes=1, accumulator="window", window=24)
