@@ -56,7 +56,7 @@ def test_every_layout_of_the_table_has_a_file_or_a_reason():
 
 
 def row(layout):
-    """Row of a layout in docs/commands.md."""
+    """Row of a layout in docs/checkpoints.md."""
     names = ", ".join(f"`{elements}` with `{scales}`" for elements, scales in layout.names)
     elements, scales = (", ".join(types) for types in (layout.elements, layout.scales))
     packed = ", two codes a byte" * layout.packed
@@ -64,8 +64,8 @@ def row(layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)
-def test_the_page_of_commands_has_the_layout_as_a_row(layout):
-    assert row(layout) in (Path(__file__).parents[3] / "docs" / "commands.md").read_text().splitlines()
+def test_the_page_of_checkpoints_has_the_layout_as_a_row(layout):
+    assert row(layout) in (Path(__file__).parents[3] / "docs" / "checkpoints.md").read_text().splitlines()
 
 
 # Names.
