@@ -32,7 +32,7 @@ def _units(units: Sequence[dict]) -> str:
 def tables(result: dict) -> str:
     """Return the tables of a campaign as Markdown."""
     units = [unit for unit in result["units"] if unit["config"]]
-    parts = [f"{result['jobs']} proof{'s' * (result['jobs'] > 1)} at a time. Method and clocks; b is E4M3."]
+    parts = [f"{result['jobs']} proof{'s' * (result['jobs'] > 1)} at a time. Method and cycles; b is E4M3."]
     for accumulator in dict.fromkeys(unit["config"]["accumulator"] for unit in units):
         parts.append(f"Accumulator `{accumulator}`:")
         parts.append(_units([unit for unit in units if unit["config"]["accumulator"] == accumulator]))
