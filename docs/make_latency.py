@@ -19,7 +19,7 @@ _TABLE = re.compile(r"^\| a × b \| block \|.*?(?=\n\n)", re.M | re.S)
 
 
 def table() -> str:
-    """Return latencies of some units in clocks, as Markdown."""
+    """Return latencies of some units in cycles, as Markdown."""
     lines = ["| a × b | block | lanes | `exact` | `window` | `fp32` |", "|---|--:|--:|--:|--:|--:|"]
     for a, b, block, lanes in _ROWS:
         cells = [f"{a} × {b}", str(block), str(lanes)]

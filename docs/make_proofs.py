@@ -18,7 +18,7 @@ def _cell(row: dict | None) -> str:
 
 
 def _units(units: Sequence[dict]) -> str:
-    """A row for each property, a column for each unit: method and clocks; and the time of each unit."""
+    """A row for each property, a column for each unit: method and cycles; and the time of each unit."""
     names = list(dict.fromkeys(row["property"] for unit in units for row in unit["properties"]))
     heads = [f"{unit['config']['a'][0]}, {unit['config']['lanes']} lane{'s' * (unit['config']['lanes'] > 1)}" for unit in units]
     lines = ["| property | " + " | ".join(heads) + " |", "|---|" + "---|" * len(units)]

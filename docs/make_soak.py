@@ -7,7 +7,7 @@ def markdown(found: dict) -> str:
     """Return a table of units, a table of crosses, and the list of what was not hit."""
     units = found["units"]
     lines = [
-        "| unit | clocks | dot products | reachable bins | hit | clocks, compiled | dot products, compiled | mismatches |",
+        "| unit | cycles | dot products | reachable bins | hit | cycles, compiled | dot products, compiled | mismatches |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, unit in units.items():
@@ -24,7 +24,7 @@ def markdown(found: dict) -> str:
         lines.append(f"| {cross} | {reachable:,} | {1 - holes / reachable:.2%} |")
     lines += [
         "",
-        f"{found['clocks']:,} clocks in all: {found['seconds_at_100_mhz']:.2f} s of a unit at 100 MHz.",
+        f"{found['clocks']:,} cycles in all: {found['seconds_at_100_mhz']:.2f} s of a unit at 100 MHz.",
         "",
         "Not hit:",
         "",

@@ -69,7 +69,7 @@ def readme():
         text = re.sub(rf"^(\| `{kind}`.*?\|.*?\| )[\d,]+(?= \|)", rf"\g<1>{luts:,}", text, flags=re.M)
     put(page, "accumulators", text, [unit(kind, 8) for kind in KINDS])
     design = generate(MacConfig(lanes=8), "mac8")
-    size = f"{design.text.count(chr(10)):,} lines of Verilog, latency {design.manifest['latency']} clocks"
+    size = f"{design.text.count(chr(10)):,} lines of Verilog, latency {design.manifest['latency']} cycles"
     page.write_text(re.sub(r"(?<=^build/demo/mac8.v: ).*", size, page.read_text(), flags=re.M))
 
 
