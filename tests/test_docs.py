@@ -1,9 +1,6 @@
 """The documentation: its examples run, its links lead somewhere, and its pictures and tables are those of the code."""
 
-import contextlib
-import doctest
 import importlib.util
-import io
 import os
 import re
 import shutil
@@ -23,6 +20,7 @@ from mxmac.verilog import generate, manifest_schema
 from mxmac_fpga.boards.table import BOARDS
 from mxmac_sim.golden.quantize import dequantize, quantize
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
+from page_examples import blocks, run_examples
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -35,10 +33,6 @@ DATA = [ROOT / "sim" / "mxmac_sim" / "data" / "README.md", ROOT / "fpga" / "mxma
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DATA]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-
-
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S)
 
 
 def script(name):
@@ -58,17 +52,11 @@ def table(page, head):
 # Examples.
 
 
-@each_page
+# The examples with PyTorch are run by tests/long.
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "pytorch.md"], ids=lambda page: page.name)
 def test_examples_in_python_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    examples = blocks(page, "python")
-    sessions = "\n".join(text for text in examples if ">>>" in text)
-    failed = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(sessions, {}, page.name, str(page), 0))
-    assert failed.failed == 0
-    for text in examples:
-        if ">>>" not in text:
-            with contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(text, page.name, "exec"), {"__name__": "__main__"})
+    run_examples(page)
 
 
 def test_there_are_examples():
