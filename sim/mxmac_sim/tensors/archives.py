@@ -33,6 +33,7 @@ __all__ = [
     "is_float",
     "listed",
     "open_npy",
+    "outline",
     "parsed_json",
     "read_array",
     "reading",
@@ -127,6 +128,11 @@ def parsed_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def outline(dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a read-only array of a type and a shape that takes no memory: all of its elements are one zero."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
 def read_array(path: Path, max_size: float = MAX_SIZE) -> NDArray[Any]:
     """Read the array of a ``.npy`` file.
 
@@ -208,6 +214,20 @@ class ArchiveFile:
         """Shape of an array."""
         with self._opened() as archive:
             return _member_header(archive, self._members[name]).shape
+
+    def described(self, name: str) -> tuple[str, tuple[int, ...], int]:
+        """Return type, shape and uncompressed bytes of an array."""
+        with self._opened() as archive:
+            header = _member_header(archive, self._members[name])
+        return str(header.dtype), header.shape, header.size
+
+    def outline(self, name: str, index: int | None = None) -> NDArray[Any]:
+        """Return an :func:`outline` of an array, or of one matrix of it; errors are those of :meth:`read`."""
+        with self._opened() as archive:
+            header = _member_header(archive, self._members[name])
+        if index is not None:
+            checked_index(self.path, name, header.shape, index)
+        return outline(header.dtype, header.shape if index is None else header.shape[1:])
 
     def read(self, name: str, index: int | None = None) -> NDArray[Any]:
         """Read an array, or one matrix of it.

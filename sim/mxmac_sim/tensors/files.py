@@ -6,9 +6,8 @@ size. Checkpoints have other names and types, as the table of :mod:`mxmac_sim.te
 Nothing ambiguous is guessed: the reader asks, with an error that names the parameter which settles it (:class:`Stated`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxmac.errors import UserError
-from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.tensors.archives import (
     LOST_DTYPE,
     MAX_SIZE,
@@ -28,17 +26,15 @@ from mxmac_sim.tensors.archives import (
     open_npy,
 )
 from mxmac_sim.tensors.array_file import ArrayFile
-from mxmac_sim.tensors.layouts import MX, MX_PACKED, Pair, missing_scales, pairs
-from mxmac_sim.tensors.matching import chosen_pair, matched, unpacked
 from mxmac_sim.tensors.mx_tensor import ELEMENT_DTYPES, MxTensor
+from mxmac_sim.tensors.quantized import nothing_quantized, stored_tensor
 from mxmac_sim.tensors.safetensors_reader import TensorsFile
-from mxmac_sim.tensors.source import ARCHIVES, Source, open_source, split_index
-from mxmac_sim.tensors.stated import Stated, element_format, facts_of_file, implied_block, stated_block
+from mxmac_sim.tensors.source import ARCHIVES, open_source, split_index
+from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor
 
 __all__ = ["load_floats", "load_mx", "load_stored", "open_floats"]
 
-_MX_STATED = ("format", "block")
 _NOTHING_STATED = Stated()
 
 
@@ -139,9 +135,9 @@ def load_mx(path: Path, name: str | None = None, stated: Stated = _NOTHING_STATE
         scale is NaN or not a power of two, or format or block are ambiguous and not stated.
     """
     source = open_source(path)
-    stored = _stored(source, name, stated)
+    stored = stored_tensor(source, name, stated)
     if stored is None:
-        raise UserError(str(path), _nothing_quantized(source, name))
+        raise UserError(str(path), nothing_quantized(source, name))
     try:
         return stored.mx()
     except UserError as error:
@@ -172,80 +168,4 @@ def load_stored(path: Path, name: str | None = None, stated: Stated = _NOTHING_S
         If there is no such file, it is damaged, of another kind or too large, its statements about the tensor are invalid or
         contradict ``stated``, or layout, format or block are ambiguous and not stated.
     """
-    return _stored(open_source(path), name, stated)
-
-
-def _stored(source: Source, name: str | None, stated: Stated) -> StoredTensor | None:
-    tensor, index = split_index(name, source.names)
-    pair = chosen_pair(source.path, source.names, tensor, stated)
-    if pair is None:
-        return None
-    is_mx = MX in pair.layouts or MX_PACKED in pair.layouts
-    facts = [fact for fact in _MX_STATED if is_mx and fact in source.names]
-    arrays = source.read([pair.elements, pair.scales, *facts], stated.max_size, index)
-    elements, scales = arrays[pair.elements], arrays[pair.scales]
-    if index is not None and scales.size > 1:
-        scales = _of_index(source, pair, scales, index)
-    if is_float(elements.dtype) and not is_mx and not pair.scales.endswith("_scale_inv"):
-        return None  # Layers with floats have parameters named scale, too.
-    metadata = source.file(pair.elements).metadata
-    try:
-        if is_mx:
-            return _of_mx_file(source.path, elements, scales, [(fact, arrays[fact]) for fact in facts], metadata, stated)
-        stored = matched(source.path, pair, elements, scales, metadata, stated)
-    except UserError as error:
-        raise UserError(str(source.path) if error.parameter == "scales" else error.parameter, error.message) from error
-    if index is not None and stored.elements.ndim < 2:
-        name, shape = f"{pair.elements}[{index}]", stored.elements.shape
-        raise UserError(str(source.path), f"{name!r} is a row of shape {shape}; an index needs a tensor of several matrices")
-    return stored
-
-
-def _of_index(source: Source, pair: Pair, scales: NDArray[Any], index: int) -> NDArray[Any]:
-    """Scales of one matrix."""
-    shape = source.file(pair.elements).shape(pair.elements)
-    if not scales.ndim or len(scales) != shape[0]:
-        message = f"{pair.scales!r} has shape {scales.shape}, {pair.elements!r} {shape}; their first axes must be the same"
-        raise UserError(str(source.path), message)
-    of_matrix: NDArray[Any] = scales[index]
-    return of_matrix
-
-
-def _of_mx_file(
-    path: Path,
-    elements: NDArray[Any],
-    scales: NDArray[Any],
-    arrays: Sequence[tuple[str, NDArray[Any]]],
-    metadata: Mapping[str, str],
-    stated: Stated,
-) -> StoredTensor:
-    """Make a tensor from the arrays of an MX file, and format and block that it states."""
-    elements_name, scales_name = MX.names[0]
-    facts = facts_of_file(path, arrays, metadata)
-    if stated.layout is MX_PACKED and elements.dtype.kind in "iu" and elements.ndim:
-        elements = unpacked(elements, MX_PACKED)
-        stated = replace(stated, format=stated.format or ELEMENT_FORMATS[MX_PACKED.elements["U8"]])
-    fmt = element_format(path, elements_name, elements, facts.get("format"), stated)
-    block = stated_block(path, facts.get("block"), stated)
-    if block is None:
-        block = implied_block(path, elements, scales, stated)
-    if elements.ndim and block > 0:
-        # A block longer than a row is filled with zeros.
-        k = elements.shape[-1]
-        check_size(path, elements.size // max(k, 1) * (k + -k % block), stated.max_size)
-    return StoredTensor.of(elements.view(np.uint8), scales, fmt, block, scales_name)
-
-
-def _nothing_quantized(source: Source, name: str | None) -> str:
-    names = source.names
-    known = [pair.elements for pair in pairs(names)]
-    if name is not None and name in names:
-        needed = " or ".join(repr(scales) for scales in missing_scales(name))
-        elsewhere = "" if source.whole else "; if it is in another shard, give the folder or the index"
-        return f"{name!r} has no scales beside it: there is no {needed}{elsewhere}"
-    if name is not None or known:
-        wrong = f"It has no {name!r}" if name is not None else f"It has {len(names)} tensors"
-        return f"{wrong}; choose a quantized one as FILE:NAME: {listed(known)}"
-    needed = "an MX file, as `mxmac quantize` makes it from floats, is needed"
-    missing = sorted(set(MX.names[0]) - set(names))
-    return f"It has no {' and no '.join(missing)}, only {listed(names)}; {needed}"
+    return stored_tensor(open_source(path), name, stated)

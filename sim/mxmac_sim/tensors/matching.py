@@ -3,7 +3,6 @@
 Nothing ambiguous is guessed: the error names the parameter that settles it.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import check_size, is_float, listed, parsed_json
+from mxmac_sim.tensors.archives import is_float, listed, outline, parsed_json
 from mxmac_sim.tensors.grids import Tile, accepted_shapes, as_grid, cause
 from mxmac_sim.tensors.layouts import Layout, Pair, pairs
 from mxmac_sim.tensors.packing import unpack_four_bits
@@ -22,7 +21,7 @@ from mxmac_sim.tensors.safetensors_reader import dtype_name
 from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor, in_words
 
-__all__ = ["chosen_pair", "matched", "unpacked"]
+__all__ = ["chosen_pair", "matched", "shape_of_codes", "shares_bytes", "unpacked"]
 
 _Shape = tuple[int, ...]
 
@@ -88,13 +87,15 @@ def matched(
 ) -> StoredTensor:
     """Return the tensor of a checkpoint that two arrays make, in the one layout that fits their types and shapes.
 
+    Types and shapes alone decide, so an outline of the elements will do; the elements of the tensor are an outline, too.
+
     Parameters
     ----------
     path : Path
         The file, for messages.
     pair : Pair
     elements, scales : ndarray
-        As read from the file.
+        As in the file, or outlines of them.
     metadata : mapping of str to str
         Of the file.
     stated : Stated
@@ -107,7 +108,7 @@ def matched(
     layouts = _of_types(path, pair, elements, scales, stated)
     words, readings = in_words(scales), dict[tuple[object, ...], _Reading]()
     for layout in layouts:
-        shape = _shape_of_codes(elements, layout)
+        shape = shape_of_codes(elements, layout)
         if shape is None:
             continue
         for tile in _tiles(layout, stated.block):
@@ -140,20 +141,20 @@ def _tensor(
         # Blocks of any length may have the same scale.
         block = stated.block
         scales = np.repeat(scales, -(-shape[-1] // block), axis=-1)
-    # A last block is filled with zeros.
-    check_size(path, math.prod(shape[:-1]) * (shape[-1] + -shape[-1] % block), stated.max_size)
-    codes = unpacked(elements, layout).reshape(shape)
     fmt, tensor = ELEMENT_FORMATS[name], pair.aliases[0] if pair.aliases else ""
+    codes = outline(np.dtype(np.uint8), shape)
     return StoredTensor(codes, scales, fmt, block, pair.scales, tile_rows, layout.name, tensor)
 
 
 def unpacked(elements: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:
     """Return elements with a code a byte."""
-    codes = np.ascontiguousarray(elements).view(np.uint8)
-    return unpack_four_bits(codes) if _shares_bytes(elements, layout) else codes
+    if shares_bytes(elements, layout):
+        return unpack_four_bits(np.ascontiguousarray(elements).view(np.uint8))
+    return elements.view(np.uint8)
 
 
-def _shares_bytes(elements: NDArray[Any], layout: Layout) -> bool:
+def shares_bytes(elements: NDArray[Any], layout: Layout) -> bool:
+    """Whether a byte of an array of elements has two codes."""
     return layout.packed and elements.dtype.kind in "iu"
 
 
@@ -181,12 +182,12 @@ def _of_types(path: Path, pair: Pair, elements: NDArray[Any], scales: NDArray[An
     return fitting
 
 
-def _shape_of_codes(elements: NDArray[Any], layout: Layout) -> _Shape | None:
-    """Shape of the elements, one code each; None if the array has no such shape."""
+def shape_of_codes(elements: NDArray[Any], layout: Layout) -> _Shape | None:
+    """Return the shape of the elements, one code each; None if the array has no such shape."""
     shape = elements.shape
     if not shape or 0 in shape:
         return None
-    if _shares_bytes(elements, layout):
+    if shares_bytes(elements, layout):
         shape = (*shape[:-1], 2 * shape[-1])
     if not layout.grouped:
         return shape
@@ -208,7 +209,7 @@ def _grid_message(pair: Pair, elements: NDArray[Any], scales: NDArray[Any], layo
     accepted: dict[_Shape, str] = {}
     causes: list[str] = []
     for layout in layouts:
-        shape = _shape_of_codes(elements, layout)
+        shape = shape_of_codes(elements, layout)
         if shape is None:
             continue
         tiles = _tiles(layout, stated.block)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from mxmac.errors import UserError
-from mxmac_sim.tensors.archives import checked_index, parsed_json, reading
+from mxmac_sim.tensors.archives import checked_index, outline, parsed_json, reading
 from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.packing import PER_GROUP, unpack
 
@@ -90,6 +90,19 @@ class TensorsFile:
         """Shape of a tensor, in elements."""
         return tuple(self._header[name]["shape"])
 
+    def described(self, name: str) -> tuple[str, tuple[int, ...], int]:
+        """Return type, shape and bytes of a tensor, of any type."""
+        header = self._header[name]
+        begin, end = header["data_offsets"]
+        return header["dtype"], self.shape(name), end - begin
+
+    def outline(self, name: str, index: int | None = None) -> NDArray[Any]:
+        """Return an :func:`~mxmac_sim.tensors.archives.outline` of a tensor or of one matrix of it; errors are those of
+        :meth:`read`.
+        """
+        entry = self._entry(name, index)
+        return outline(SAFETENSORS_DTYPES[entry.dtype], entry.shape)
+
     def read(self, name: str, index: int | None = None) -> NDArray[Any]:
         """Read a tensor, with a code a byte of the types whose codes share bytes.
 
@@ -110,18 +123,25 @@ class TensorsFile:
             data = np.empty(entry.end - entry.begin, np.uint8)
             if stream.readinto(data.data) < len(data):
                 raise ValueError("it ends within a tensor")
-        dtype, width = SAFETENSORS_DTYPES[entry.dtype], _PACKED_WIDTH.get(entry.dtype)
+        dtype, width = SAFETENSORS_DTYPES[entry.dtype], self.shared_width(name)
         if width is None:
             return data.view(dtype).reshape(entry.shape)
         return unpack(data, width).view(dtype).reshape(entry.shape)
 
     @contextmanager
     def opened(self, name: str, index: int | None = None) -> Iterator[ArrayFile]:
-        """Open a tensor, or one matrix of it, to read it in parts; one whose codes do not share bytes."""
+        """Open a tensor, or one matrix of it, to read it in parts: as bytes, if codes of its type share them."""
         entry = self._entry(name, index)
+        dtype, shape = SAFETENSORS_DTYPES[entry.dtype], entry.shape
+        if (width := self.shared_width(name)) is not None:
+            dtype, shape = np.dtype(np.uint8), (*shape[:-1], shape[-1] * width // 8)
         with self.path.open("rb") as stream:
             stream.seek(entry.begin)
-            yield ArrayFile(self.path, stream, SAFETENSORS_DTYPES[entry.dtype], entry.shape, name=name)
+            yield ArrayFile(self.path, stream, dtype, shape, name=name)
+
+    def shared_width(self, name: str) -> int | None:
+        """Return the bits of a code of a tensor's type, if codes share bytes."""
+        return _PACKED_WIDTH.get(self._header[name]["dtype"])
 
     def _entry(self, name: str, index: int | None) -> _Entry:
         header = self._header[name]

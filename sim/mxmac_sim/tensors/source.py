@@ -84,7 +84,7 @@ class Source:
         UserError
             If a file is missing or damaged, the arrays are larger than ``max_size``, or there is no such index.
         """
-        indices = [index, *(None for _ in names[1:])]
+        indices = [index, *(None for _ in names[1:])][: len(names)]
         sizes = [self.file(name).size(name, i) for name, i in zip(names, indices, strict=True)]
         check_size(self.path, sum(sizes), max_size)
         return {name: self.file(name).read(name, i) for name, i in zip(names, indices, strict=True)}

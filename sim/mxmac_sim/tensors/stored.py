@@ -141,12 +141,41 @@ class StoredTensor:
         UserError
             If the arrays do not make a tensor, or the scales are of no type that scales have.
         """
-        scales = self._of_rows(_scale_values(self.scales, self.name))
+        products: NDArray[np.float32] = self._products(np.dtype(np.float32))
+        return products
+
+    def values(self) -> NDArray[np.float64]:
+        """Return the exact products of elements and scales, which are FP32 numbers of any value.
+
+        Returns
+        -------
+        ndarray of float64, shape of the elements
+
+        Raises
+        ------
+        UserError
+            As :meth:`floats`.
+        """
+        products: NDArray[np.float64] = self._products(np.dtype(np.float64))
+        return products
+
+    def scale_values(self) -> NDArray[np.float32]:
+        """Return the scales as numbers, in the shape in which they are stored.
+
+        Raises
+        ------
+        UserError
+            If they are of no type that scales have.
+        """
+        return _scale_values(self.scales, self.name)
+
+    def _products(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        scales = self._of_rows(self.scale_values())
         # With zeros as scales, for the checks of shapes alone.
         tensor = MxTensor(self._whole(), np.zeros(scales.shape, np.uint8), self.format, self.block)
         with np.errstate(over="ignore", invalid="ignore"):
-            values = element_values(tensor.elements, self.format).astype(np.float32)
-            products: NDArray[np.float32] = values * np.repeat(scales, self.block, axis=-1)
+            values = element_values(tensor.elements, self.format).astype(dtype)
+            products: NDArray[Any] = values * np.repeat(scales.astype(dtype), self.block, axis=-1)
         return products[..., : self.elements.shape[-1]]
 
     def _whole(self) -> NDArray[np.uint8]:
