@@ -1,4 +1,4 @@
-"""Options and readers of the matrices that ``mxmac dot`` and ``mxmac fpga run`` multiply and add."""
+"""Options that say how to read tensors, and readers of the matrices that ``mxmac dot`` and ``mxmac fpga run`` multiply."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,11 +25,16 @@ __all__ = [
     "LayoutAOption",
     "LayoutBOption",
     "MaxSizeOption",
+    "SourceBlockOption",
+    "SourceFormatOption",
+    "SourceLayoutOption",
     "check_pair",
     "load_addends",
     "load_pair",
+    "refuse_facts",
     "stated_format",
     "stated_layout",
+    "stated_source",
 ]
 
 _PANEL = "Input files"
@@ -70,6 +75,28 @@ MaxSizeOption = Annotated[
     float, typer.Option("--max-size", min=0, help="Largest input to read, in GiB of memory.", rich_help_panel=_PANEL)
 ]
 
+SourceFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-format",
+        help="Element format of a quantized IN whose file leaves it open.",
+        autocompletion=one_of(ELEMENT_NAMES),
+    ),
+]
+SourceLayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-layout",
+        metavar="LAYOUT",
+        help="Checkpoint layout of a quantized IN whose file leaves it open.",
+        autocompletion=one_of(LAYOUTS),
+    ),
+]
+SourceBlockOption = Annotated[
+    int | None,
+    typer.Option("--source-block", min=1, help="Elements per block of a quantized IN whose file leaves it open."),
+]
+
 
 def stated_format(
     name: str | None, parameter: str, block: int | None, block_parameter: str = "block"
@@ -98,6 +125,44 @@ def stated_layout(name: str | None, parameter: str) -> Layout | None:
     if name is not None and name.lower() not in LAYOUTS:
         raise UserError(parameter, f"must be one of {', '.join(LAYOUTS)}, not {name!r}")
     return None if name is None else LAYOUTS[name.lower()]
+
+
+def stated_source(source_format: str | None, source_block: int | None, source_layout: str | None, max_size: float) -> Stated:
+    """Return the facts that the options ``--source-format``, ``--source-block`` and ``--source-layout`` state.
+
+    Raises
+    ------
+    UserError
+        As :func:`stated_format` and :func:`stated_layout`.
+    """
+    fmt, block = stated_format(source_format, "source_format", source_block, "source_block")
+    return Stated(
+        format=fmt,
+        block=block,
+        layout=stated_layout(source_layout, "source_layout"),
+        max_size=max_size,
+        format_parameter="source_format",
+        block_parameter="source_block",
+        layout_parameter="source_layout",
+    )
+
+
+def refuse_facts(file: Path, stated: Stated) -> None:
+    """Refuse facts about a quantized tensor that is not there.
+
+    Raises
+    ------
+    UserError
+        If there is one; the error names its option.
+    """
+    facts = {
+        stated.format_parameter: stated.format,
+        stated.block_parameter: stated.block,
+        stated.layout_parameter: stated.layout,
+    }
+    for parameter, fact in facts.items():
+        if fact is not None:
+            raise UserError(parameter, f"{file} has no such quantized tensor; leave out this option for floats")
 
 
 def load_pair(

@@ -6,8 +6,8 @@ two.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,6 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mxmac.cli.choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, one_of
@@ -26,15 +25,16 @@ from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.archives import MAX_SIZE
 from mxmac_sim.tensors.files import load_stored, open_floats
-from mxmac_sim.tensors.layouts import LAYOUTS, MX
+from mxmac_sim.tensors.layouts import MX
 from mxmac_sim.tensors.source import open_source
-from mxmac_sim.tensors.stated import Stated
 from mxmac_sim.tensors.stored import StoredTensor
 from mxmac_sim.tensors.writing import FileTensor, Target, scales_to_store
 
-from .operands import MaxSizeOption, stated_format, stated_layout
+from .operands import MaxSizeOption, SourceBlockOption, SourceFormatOption, SourceLayoutOption, refuse_facts, stated_source
+from .progress import progress
 from .quantize_request import DEFAULT_FORMAT, OUTPUT_LAYOUTS, OutputLayout, Request
-from .slices import Losses, Range, Rows, convert, float_rows, product_rows, quantize_rows
+from .rows import Rows, float_rows, product_rows
+from .slices import Losses, Range, convert, quantize_rows
 
 __all__ = ["quantize"]
 
@@ -105,27 +105,6 @@ _RequantizeOption = Annotated[
     bool,
     typer.Option("--requantize", help="Quantize the values of an IN that is quantized already, with scales of any value."),
 ]
-_SourceFormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--source-format",
-        help="Element format of a quantized IN whose file leaves it open.",
-        autocompletion=one_of(ELEMENT_NAMES),
-    ),
-]
-_SourceLayoutOption = Annotated[
-    str | None,
-    typer.Option(
-        "--source-layout",
-        metavar="LAYOUT",
-        help="Checkpoint layout of a quantized IN whose file leaves it open.",
-        autocompletion=one_of(LAYOUTS),
-    ),
-]
-_SourceBlockOption = Annotated[
-    int | None,
-    typer.Option("--source-block", min=1, help="Elements per block of a quantized IN whose file leaves it open."),
-]
 
 
 def quantize(
@@ -138,9 +117,9 @@ def quantize(
     overflow_name: _OverflowOption = None,
     name: _NameOption = None,
     requantize: _RequantizeOption = False,
-    source_format: _SourceFormatOption = None,
-    source_block: _SourceBlockOption = None,
-    source_layout: _SourceLayoutOption = None,
+    source_format: SourceFormatOption = None,
+    source_block: SourceBlockOption = None,
+    source_layout: SourceLayoutOption = None,
     max_size: MaxSizeOption = MAX_SIZE,
     pack_scales: _PackOption = False,
 ) -> None:
@@ -179,7 +158,7 @@ def quantize(
 
 def _converted(source: Path, stored: StoredTensor, target: Target, console: Console) -> tuple[FileTensor, Table]:
     """Return a quantized tensor as the target has it, and a table about it."""
-    with _progress(console, "Converting", stored.elements.shape) as advance:
+    with progress(console, "Converting", math.prod(stored.elements.shape)) as advance:
         tensor, found = convert(source, stored, packed=target.packs(stored.format, stored.block), advance=advance)
     table = _summary(tensor, target, stored.elements.shape, tensor.format.name, found)
     table.add_row("Read as", stored.layout)
@@ -191,7 +170,7 @@ def _quantized(
     floats: Rows, fmt: Format, layout: OutputLayout, request: Request, target: Target, console: Console
 ) -> tuple[FileTensor, Table]:
     """Quantize floats, and return the tensor as the target has it, and a table about it."""
-    with _progress(console, "Quantizing", floats.shape) as advance:
+    with progress(console, "Quantizing", math.prod(floats.shape)) as advance:
         tensor, found, losses = quantize_rows(
             floats,
             fmt,
@@ -207,15 +186,6 @@ def _quantized(
     table = _summary(tensor, target, floats.shape, about, found, floats.dtype)
     _add_losses(table, math.prod(floats.shape), losses)
     return tensor, table
-
-
-@contextmanager
-def _progress(console: Console, verb: str, shape: tuple[int, ...]) -> Iterator[Callable[[int], object]]:
-    """Show the share of a tensor that is done, on a terminal."""
-    columns = (TextColumn(verb), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("elements", total=math.prod(shape))
-        yield lambda elements: progress.advance(task, elements)
 
 
 def _refuse_input(source: Path, target: Path) -> None:
@@ -236,22 +206,10 @@ def _load_quantized(
     max_size: float,
 ) -> StoredTensor | None:
     """Read the input if it is quantized, with the facts that its file leaves open."""
-    fmt, block = stated_format(source_format, "source_format", source_block, "source_block")
-    stated = Stated(
-        format=fmt,
-        block=block,
-        layout=stated_layout(source_layout, "source_layout"),
-        max_size=max_size,
-        format_parameter="source_format",
-        block_parameter="source_block",
-        layout_parameter="source_layout",
-    )
+    stated = stated_source(source_format, source_block, source_layout, max_size)
     stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
     if stored is None:
-        facts = {"source_format": source_format, "source_block": source_block, "source_layout": source_layout}
-        for parameter, fact in facts.items():
-            if fact is not None:
-                raise UserError(parameter, f"{source} has no such quantized tensor; leave out this option for floats")
+        refuse_facts(source, stated)
     return stored
 
 

@@ -5,7 +5,6 @@ way for those of the result.
 """
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,48 +18,15 @@ from mxmac_sim.golden import quantize as golden
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.golden.sqnr import Sqnr
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import widened
-from mxmac_sim.tensors.array_file import ArrayFile
 from mxmac_sim.tensors.mx_tensor import MxTensor
 from mxmac_sim.tensors.packing import pack_four_bits
 from mxmac_sim.tensors.stored import StoredTensor
 from mxmac_sim.tensors.writing import FileTensor
 
-__all__ = ["Losses", "Range", "Rows", "convert", "float_rows", "product_rows", "quantize_rows"]
+from .progress import Advance
+from .rows import Faults, Rows, column_parts, refuse_whole, slices
 
-#: Elements that are worked on at a time, each in about a hundred bytes.
-_SLICE = 1 << 18
-
-_Advance = Callable[[int], object]
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Floats that are read, or computed, a slice of rows at a time.
-
-    Members
-    -------
-    source : Path
-        Their file, for messages.
-    shape : tuple of int
-    dtype : dtype
-    read : function
-        From the first row of a slice and the one after it, counted through all leading axes, to an array of shape (rows, K).
-    by_columns : bool
-        Whether the first index runs fastest, and so is to run in the result.
-    contiguous : ArrayFile, optional
-        The array itself, if its elements are in a file in the order of the rows.
-    reusable : ndarray of uint8, optional
-        An array of the same shape for the elements of the result, of which ``read`` needs no rows before those that it reads.
-    """
-
-    source: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    read: Callable[[int, int], NDArray[Any]]
-    by_columns: bool = False
-    contiguous: ArrayFile | None = None
-    reusable: NDArray[np.uint8] | None = None
+__all__ = ["Losses", "Range", "convert", "quantize_rows"]
 
 
 @dataclass
@@ -94,70 +60,11 @@ class Losses:
     lost: int = 0
     sqnr: Sqnr = field(default_factory=Sqnr)
 
-
-@dataclass
-class _Faults:
-    """Values that cannot be quantized: counts, and the first of either kind."""
-
-    special: int = 0
-    first_special: int = 0
-    large: int = 0
-    first_large: float = 0.0
-
-    def add(self, values: NDArray[Any], place: int) -> bool:
-        """Count those of a slice that starts at an index of the flat tensor; whether there were any up to now."""
-        special, large = ~np.isfinite(widened(values)), golden.beyond_fp32(values)
-        if special.any():
-            self.first_special = self.first_special if self.special else place + int(special.argmax())
-            self.special += int(np.count_nonzero(special))
-        if large.any():
-            self.first_large = self.first_large if self.large else float(values[large][0])
-            self.large += int(np.count_nonzero(large))
-        return bool(self.special or self.large)
-
-    def refuse(self, source: Path, shape: tuple[int, ...]) -> None:
-        if self.special:
-            first = [int(index) for index in np.unravel_index(self.first_special, shape)]
-            message = f"{self.special} of {math.prod(shape)} values are NaN or Inf, the first at {first}"
-            raise UserError(str(source), f"{message}; their blocks would have NaN scales, finite values are needed")
-        if self.large:
-            raise golden.too_large(self.large, self.first_large)
-
-
-def float_rows(source: Path, array: ArrayFile) -> Rows:
-    """Return the floats of an open file."""
-    contiguous = array if array.row_major else None
-    return Rows(source, array.shape, array.dtype, array.rows, by_columns=not array.row_major, contiguous=contiguous)
-
-
-def product_rows(source: Path, stored: StoredTensor) -> Rows:
-    """Return the products of elements and scales; the result of a quantization may take the place of the elements.
-
-    Raises
-    ------
-    UserError
-        Here or in ``read``, if the arrays do not make a tensor, or the scales are of no type that scales have.
-    """
-    elements = stored.elements
-    if not stored.fitting or int(elements.max()) >> stored.format.width:
-        _refuse_whole(source, stored.floats)
-
-    def read(start: int, stop: int) -> NDArray[np.float32]:
-        try:
-            return stored.rows(start, stop).floats().reshape(stop - start, -1)
-        except UserError as error:
-            raise UserError(str(source), error.message) from error
-
-    reusable = elements if elements.flags.c_contiguous and elements.flags.writeable else None
-    return Rows(source, elements.shape, np.dtype(np.float32), read, reusable=reusable)
-
-
-def _refuse_whole(source: Path, use: Callable[[], object]) -> None:
-    """Raise what the whole tensor raises: its message counts through all of it."""
-    try:
-        use()
-    except UserError as error:
-        raise UserError(str(source), error.message) from error
+    def add(self, values: NDArray[Any], tensor: MxTensor, quantized: NDArray[np.float64]) -> None:
+        """Add a part: floats, what they were quantized to, and the values of that."""
+        self.clipped += int(np.count_nonzero(golden.clipped(values, tensor)))
+        self.lost += int(np.count_nonzero(~np.isfinite(quantized)))
+        self.sqnr.add(values, quantized)
 
 
 def quantize_rows(
@@ -170,7 +77,7 @@ def quantize_rows(
     overflow: Overflow,
     pad: bool,
     packed: bool = False,
-    advance: _Advance = lambda elements: None,
+    advance: Advance = lambda elements: None,
 ) -> tuple[FileTensor, Range, Losses]:
     """Quantize a tensor: :func:`mxmac_sim.golden.quantize.quantize`, slice by slice.
 
@@ -205,20 +112,18 @@ def quantize_rows(
     elements, scales = _empty((*inner[:-1], k // shared), by_columns), _empty((*inner[:-1], k // block), by_columns)
     if floats.reusable is not None and elements.shape == shape:
         elements = floats.reusable
-    faults, found, losses = _Faults(), Range(), Losses()
-    for start, stop in _slices(inner, rows):
+    faults, found, losses = Faults(), Range(), Losses()
+    for start, stop in slices(inner, rows):
         values = read(start, stop)
         if not faults.add(values, start * inner[-1]):
-            for columns in _columns(stop - start, k, block):
+            for columns in column_parts(stop - start, k, block):
                 part = deepseek.padded(values[:, columns], block)
                 tensor = golden.quantize(part, fmt, block=block, rows=rows, rule=rule, overflow=overflow)
                 _put(elements, start, stop, columns, tensor.elements, shared)
                 _put(scales, start, stop, slice(columns.start // block, columns.stop // block), tensor.scales)
                 quantized = golden.dequantize(tensor)
                 found.add(tensor, quantized, rows)
-                losses.clipped += int(np.count_nonzero(golden.clipped(part, tensor)))
-                losses.lost += int(np.count_nonzero(~np.isfinite(quantized)))
-                losses.sqnr.add(part, quantized)
+                losses.add(part, tensor, quantized)
         advance(values.size)
     faults.refuse(floats.source, shape)
     elements = elements.reshape(*whole[:-1], whole[-1] // shared)
@@ -227,7 +132,7 @@ def quantize_rows(
 
 
 def convert(
-    source: Path, stored: StoredTensor, *, packed: bool = False, advance: _Advance = lambda elements: None
+    source: Path, stored: StoredTensor, *, packed: bool = False, advance: Advance = lambda elements: None
 ) -> tuple[FileTensor, Range]:
     """Return a quantized tensor as the hardware takes it: :meth:`StoredTensor.mx`, slice by slice.
 
@@ -247,7 +152,7 @@ def convert(
         If a scale is NaN or not a power of two from 2^-127 to 2^127, or the arrays do not make a tensor.
     """
     if not stored.fitting:
-        _refuse_whole(source, stored.mx)
+        refuse_whole(source, stored.mx)
     shape, block = stored.elements.shape, stored.block
     k, tile = shape[-1] + -shape[-1] % block, deepseek.TILE_ROWS if stored.tiled else 1
     shared = 2 if packed else 1
@@ -256,16 +161,16 @@ def convert(
     elements = stored.elements if kept else _empty((*shape[:-1], k // shared), by_columns=False)
     scales = _empty((*shape[:-1], k // block), stored.tile_rows == 1 and np.isfortran(stored.scales))
     found = Range()
-    for start, stop in _slices(shape, tile):
+    for start, stop in slices(shape, tile):
         try:
             tensor = _matrix(stored.rows(start, stop).mx())
         except UserError as error:
-            _refuse_whole(source, stored.mx)
+            refuse_whole(source, stored.mx)
             raise UserError(str(source), error.message) from error
         if not kept:
             _put(elements, start, stop, slice(0, k), tensor.elements, shared)
         _put(scales, start, stop, slice(None), tensor.scales)
-        for columns in _columns(stop - start, k, block):
+        for columns in column_parts(stop - start, k, block):
             blocks = slice(columns.start // block, columns.stop // block)
             part = MxTensor(tensor.elements[:, columns], tensor.scales[:, blocks], stored.format, block)
             found.add(part, golden.dequantize(part), tile)
@@ -292,19 +197,3 @@ def _put(result: NDArray[np.uint8], start: int, stop: int, columns: slice, part:
     else:
         place: Any = (*np.unravel_index(np.arange(start, stop), result.shape[:-1]), columns)
         result[place] = part
-
-
-def _slices(shape: tuple[int, ...], tile: int) -> Iterator[tuple[int, int]]:
-    """Slices of rows, counted through all leading axes; if there are tiles, each in one matrix and from a tile on."""
-    count, height = math.prod(shape[:-1]), shape[-2] if tile > 1 else math.prod(shape[:-1])
-    step = max(1, _SLICE // (shape[-1] * tile)) * tile
-    for matrix in range(0, count, height):
-        for start in range(matrix, matrix + height, step):
-            yield start, min(start + step, matrix + height)
-
-
-def _columns(rows: int, k: int, block: int) -> Iterator[slice]:
-    """Parts of the columns of a slice, in whole blocks."""
-    step = max(1, _SLICE // (rows * block)) * block
-    for start in range(0, k, step):
-        yield slice(start, min(start + step, k))

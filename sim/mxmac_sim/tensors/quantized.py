@@ -47,12 +47,15 @@ class StoredRows:
         The tensor with an outline of its elements.
     pair : Pair
         Names of its arrays.
+    index : int or None
+        Position of the matrix, if it is one of several.
     read : function
         From the first row of a slice and the one after it, counted through all leading axes, to a code a byte.
     """
 
     head: StoredTensor
     pair: Pair
+    index: int | None
     read: Callable[[int, int], _Codes]
 
     def rows(self, start: int, stop: int) -> StoredTensor:
@@ -126,7 +129,8 @@ def open_stored(source: Source, name: str | None, stated: Stated) -> Iterator[St
         yield None
         return
     with ExitStack() as opened:
-        yield StoredRows(head, meant.pair, _reader(opened, source, meant, elements, head, stated.max_size))
+        read = _reader(opened, source, meant, elements, head, stated.max_size)
+        yield StoredRows(head, meant.pair, meant.index, read)
 
 
 def nothing_quantized(source: Source, name: str | None) -> str:

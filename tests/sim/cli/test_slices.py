@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.cli import quantize as command
+from mxmac_sim.cli import rows as row_slices
 from mxmac_sim.cli import slices
 from mxmac_sim.golden.quantize import quantize, sqnr_db
 from mxmac_sim.golden.sqnr import Sqnr
@@ -37,7 +38,7 @@ def run(*arguments):
 @pytest.fixture
 def small(monkeypatch):
     """Slices of a few rows, and columns in parts."""
-    monkeypatch.setattr(slices, "_SLICE", 1 << 10)
+    monkeypatch.setattr(row_slices, "_SLICE", 1 << 10)
 
 
 def floats(shape, seed=0):
@@ -213,7 +214,7 @@ def big(path):
     ],
 )
 def test_memory_is_that_of_the_output_and_a_slice(tmp_path, monkeypatch, name, options):
-    monkeypatch.setattr(slices, "_SLICE", 1 << 13)
+    monkeypatch.setattr(row_slices, "_SLICE", 1 << 13)
     monkeypatch.setattr(array_file, "_BAND", 1 << 18)
     big(tmp_path / name)
     run(tmp_path / name, tmp_path / "warm.safetensors", *options)  # modules and caches

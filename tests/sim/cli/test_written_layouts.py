@@ -8,8 +8,8 @@ import pytest
 
 from layout_checks import nibbles, write_tensors
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac_sim.cli import slices
-from mxmac_sim.golden.quantize import quantize
+from mxmac_sim.cli import rows
+from mxmac_sim.golden.quantize import ScaleRule, quantize
 from mxmac_sim.tensors.files import load_mx, load_stored
 from mxmac_sim.tensors.layouts import LAYOUTS
 from mxmac_sim.tensors.writing import save_mx
@@ -60,7 +60,7 @@ def model(tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """Slices of a few rows."""
-    monkeypatch.setattr(slices, "_SLICE", 1 << 8)
+    monkeypatch.setattr(rows, "_SLICE", 1 << 8)
 
 
 # Layouts.
@@ -86,7 +86,7 @@ def test_mxfp4_has_two_codes_a_byte_and_its_own_names(tmp_path, capsys, model, s
 def test_gpt_oss_has_an_axis_for_the_bytes_of_a_block(tmp_path, capsys, model, small):
     _, tensors = written(capsys, tmp_path, model, "--name", "experts", "--layout", "gpt-oss", "--rule", "floor")
     elements, scales = expected(EXPERTS, E2M1, packed=True, shape=(2, 5, 2, 16))
-    floor = quantize(EXPERTS, E2M1, rule=slices.ScaleRule.FLOOR)
+    floor = quantize(EXPERTS, E2M1, rule=ScaleRule.FLOOR)
     assert tensors["experts_blocks"] == ("U8", elements[0], nibbles(floor.elements).tobytes())
     assert tensors["experts_scales"] == ("U8", scales[1], floor.scales.tobytes())
 
