@@ -37,12 +37,25 @@ class Sqnr:
         if not largest:
             return
         exponent = int(np.frexp(largest)[1])
-        if self._exponent is None or exponent > self._exponent:
-            before = exponent if self._exponent is None else self._exponent
-            shrunk = 2.0 ** (2 * (before - exponent))
-            self._power, self._noise_power, self._exponent = self._power * shrunk, self._noise_power * shrunk, exponent
-        self._power += float(np.sum(np.ldexp(signal, -self._exponent) ** 2))
-        self._noise_power += float(np.sum(np.ldexp(noise, -self._exponent) ** 2))
+        exponent = exponent if self._exponent is None else max(exponent, self._exponent)
+        power, noise_power = (float(np.sum(np.ldexp(each, -exponent) ** 2)) for each in (signal, noise))
+        self._sum(power, noise_power, exponent)
+
+    def merge(self, other: "Sqnr") -> None:
+        """Add the parts that another one has."""
+        self._finite &= other._finite
+        self._noisy |= other._noisy
+        if other._exponent is not None:
+            self._sum(other._power, other._noise_power, other._exponent)
+
+    def _sum(self, power: float, noise_power: float, exponent: int) -> None:
+        """Add powers in units of the square of 2^exponent."""
+        own = exponent if self._exponent is None else self._exponent
+        unit = max(own, exponent)
+        before, now = 2.0 ** (2 * (own - unit)), 2.0 ** (2 * (exponent - unit))
+        self._power = self._power * before + power * now
+        self._noise_power = self._noise_power * before + noise_power * now
+        self._exponent = unit
 
     @property
     def db(self) -> float:

@@ -146,6 +146,8 @@ def test_a_plain_install_shows_which_commands_need_which_extra(plain, tmp_path):
     assert shown == {
         "generate": None,
         "quantize": None,
+        "show": None,
+        "compare": None,
         "verify": "pip install 'mxmac[sim]'",
         "dot": "pip install 'mxmac[sim]'",
         "prove": "pip install 'mxmac[prove]'",
