@@ -32,6 +32,9 @@ PAGES = [README, *sorted(DOCS.glob("*.md"))]
 DATA = [ROOT / "sim" / "mxmac_sim" / "data" / "README.md", ROOT / "fpga" / "mxmac_fpga" / "data" / "README.md"]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DATA]
 
+#: A command of an example, and its output.
+_COMMAND = r"^\$ mxmac (.*)\n((?:(?!\$ ).*\n)+)"
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -339,18 +342,36 @@ def test_mistakes_are_told_as_in_the_commands_page(capsys, monkeypatch, tmp_path
     assert os.listdir(tmp_path) == []
 
 
-def test_quantize_prints_what_the_page_of_checkpoints_shows(capsys, monkeypatch, tmp_path):
+def test_commands_print_what_the_page_of_checkpoints_shows(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     shutil.copy(TILE, tmp_path)
-    (example,) = re.findall(r"^## Quantize\n.*?^```console\n(.*?)^```", CHECKPOINTS.read_text(), re.M | re.S)
-    commands = re.findall(r"^\$ mxmac (.*)\n((?:(?!\$ ).*\n)+)", example, re.M)
-    assert len(commands) == 2
+    page = CHECKPOINTS.read_text()
+    # All but the simulation, which tests of other pages and of `mxmac dot` build.
+    page = page[: page.index("## On the hardware")]
+    commands = [
+        found for text in re.findall(r"^```console\n(.*?)^```", page, re.M | re.S) for found in re.findall(_COMMAND, text, re.M)
+    ]
+    assert [arguments.split()[0] for arguments, _ in commands] == ["compare", "quantize", "quantize", "show"]
     for arguments, output in commands:
         with pytest.raises(SystemExit) as end:
             cli.main(arguments.split())
         assert not end.value.code
-        assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == output.splitlines()
+        printed, shown = ([line.rstrip() for line in text.splitlines()] for text in (capsys.readouterr().out, output))
+        if shown[-1] == "…":
+            shown.pop()
+            assert len(shown) > 10
+            printed = printed[: len(shown)]
+        assert printed == shown
+
+
+def test_the_picture_of_the_page_of_checkpoints_is_that_of_the_tile(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TILE, tmp_path)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["compare", "minilm_tile.npz:weights", "--plot", "compare.svg"])
+    assert not end.value.code
+    assert (tmp_path / "compare.svg").read_text() == (DOCS / "compare.svg").read_text()
 
 
 def test_the_block_of_the_page_of_checkpoints_is_that_of_the_tile():
