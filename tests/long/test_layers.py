@@ -1,20 +1,19 @@
 """The check of a model's layers: what hardware that is right and hardware with one wrong bit make of it."""
 
 import contextlib
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from broken_units import broken_unit
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim import golden
 from mxmac_sim.campaigns.layers import campaign as layers
 from mxmac_sim.campaigns.layers.campaign import SCHEMES, Layer, check_layer, check_layers
 from mxmac_sim.golden.quantize import quantize
-from mxmac_sim.simulators import bulk
 from mxmac_sim.simulators.bulk import BulkUnit
 
 TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
@@ -24,19 +23,6 @@ TILE = Path(__file__).parents[2] / "sim" / "mxmac_sim" / "data" / "minilm_tile.n
 def layer():
     with np.load(TILE) as tile:
         return Layer("tile", tile["activations"], tile["weights"])
-
-
-def broken(monkeypatch, port, bits):
-    """Have every unit XOR these bits into a port."""
-
-    def generate(config, name, generate=bulk.generate):
-        design = generate(config, name)
-        start = design.text.index(f"assign {port} = ")
-        end = design.text.index(";", start)
-        text = f"{design.text[:end]} ^ {bits}{design.text[end:]}"
-        return dataclasses.replace(design, text=text)
-
-    monkeypatch.setattr(bulk, "generate", generate)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: str(scheme.block))
@@ -62,7 +48,7 @@ def test_one_wrong_bit_is_counted_and_shown(tmp_path, monkeypatch, layer, port, 
     a, b = (quantize(x, ELEMENT_FORMATS["E4M3"]) for x in (layer.activations, layer.weights))
     expected = np.count_nonzero(wrong(golden.matmul(a, b, MacConfig())[0]))
     assert 0 < expected < layer.dots
-    broken(monkeypatch, port, bits)
+    monkeypatch.setattr(layers, "BulkUnit", broken_unit(port, bits))
     console = Console(record=True, width=160)
     (result,) = check_layers([layer], SCHEMES[0], MacConfig(lanes=8), tmp_path, console)
     assert result.mismatches == expected
@@ -70,7 +56,7 @@ def test_one_wrong_bit_is_counted_and_shown(tmp_path, monkeypatch, layer, port, 
 
 
 def test_the_command_fails_if_the_hardware_is_wrong(tmp_path, monkeypatch, layer, capsys):
-    broken(monkeypatch, "out_data", "{31'd0, o__payload[31]}")
+    monkeypatch.setattr(layers, "BulkUnit", broken_unit("out_data", "{31'd0, o__payload[31]}"))
     monkeypatch.setattr(layers, "opened", lambda wheel: contextlib.nullcontext())
     monkeypatch.setattr(layers, "layers_of", lambda model: [layer])
     monkeypatch.setattr(layers, "SCHEMES", SCHEMES[:1])

@@ -10,32 +10,21 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "Vunit.h"
+#include "unit_ports.h"
 #include "verilated.h"
 #ifdef VM_TRACE_VCD_ENABLED
 #include "verilated_vcd_c.h"
 #endif
 
-static_assert(A_BYTES <= sizeof(Vunit::in_a) && B_BYTES <= sizeof(Vunit::in_b), "ports narrower than their bytes");
-
-// Clocks without any transfer after which the unit counts as stuck.
-constexpr uint64_t PATIENCE = 100000;
 #ifdef ADDEND
 constexpr size_t BEAT_BYTES = A_BYTES + B_BYTES + 9;
 #else
 constexpr size_t BEAT_BYTES = A_BYTES + B_BYTES + 5;
 #endif
-
-// Ports are little-endian integers or arrays of words on every host that Verilator supports.
-template <class Port>
-void load(Port& port, const uint8_t* bytes, size_t size) {
-    std::memset(static_cast<void*>(&port), 0, sizeof port);
-    std::memcpy(static_cast<void*>(&port), bytes, size);
-}
 
 static uint64_t random_state;
 
@@ -125,9 +114,7 @@ int main(int argc, char** argv) {
         eval();
         const bool taken = offered && unit->in_ready, given = unit->out_valid && unit->out_ready;
         if (given) {
-            const uint32_t data = unit->out_data;
-            for (int byte = 0; byte < 4; byte++) results.push_back(data >> (8 * byte));
-            results.push_back(unit->out_status);
+            append_result(results, *unit);
             done++;
             when += clocks;
         }

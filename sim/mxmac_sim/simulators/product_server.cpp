@@ -3,34 +3,22 @@
 // Standard input has messages, each of which begins with three 32-bit numbers.
 //   0 ROWS BLOCKS   keep a matrix: beats of in_b, row by row, then a byte for each scale. Matrices are numbered from 0.
 //   1 INDEX ROWS    multiply: beats of in_a, row by row, with as many blocks as the matrix of that number, then scales.
-// The answer to the latter is, for each row of a and within it for each row of the matrix, out_data in four bytes and
-// out_status in one, and then the number of clocks in 64 bits. The program ends with its input.
+// The answer to the latter is the results of each row of a with each row of the matrix, and then the number of clocks in 64
+// bits. The program ends with its input.
 
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "Vunit.h"
+#include "unit_ports.h"
 #include "verilated.h"
-
-static_assert(A_BYTES <= sizeof(Vunit::in_a) && B_BYTES <= sizeof(Vunit::in_b), "ports narrower than their bytes");
-
-// Clocks without any transfer after which the unit counts as stuck.
-constexpr uint64_t PATIENCE = 100000;
 
 struct Matrix {
     uint32_t rows, blocks;
     std::vector<uint8_t> elements, scales;
 };
-
-// Ports are little-endian integers or arrays of words on every host that Verilator supports.
-template <class Port>
-static void load(Port& port, const uint8_t* bytes, size_t size) {
-    std::memset(static_cast<void*>(&port), 0, sizeof port);
-    std::memcpy(static_cast<void*>(&port), bytes, size);
-}
 
 static bool receive(void* bytes, size_t size) { return std::fread(bytes, 1, size, stdin) == size; }
 
@@ -92,11 +80,7 @@ static bool multiply(Vunit& unit, const Matrix& a, const Matrix& b, std::vector<
         unit.in_valid = offered;
         unit.eval();
         const bool taken = offered && unit.in_ready, given = unit.out_valid;
-        if (given) {
-            const uint32_t data = unit.out_data;
-            for (int byte = 0; byte < 4; byte++) results.push_back(data >> (8 * byte));
-            results.push_back(unit.out_status);
-        }
+        if (given) append_result(results, unit);
         clock(unit);
         if (taken) {
             offered = false;

@@ -22,7 +22,7 @@ def verilated(text: str, top: str, driver: Path, options: Sequence[str], folder:
     top : str
         Name of the top module.
     driver : Path
-        C++ file with ``main``.
+        C++ file with ``main``, which may include headers of its folder.
     options : sequence of str
         More options of Verilator.
     folder : Path
@@ -48,5 +48,6 @@ def verilated(text: str, top: str, driver: Path, options: Sequence[str], folder:
         if done.status:
             raise build_failure("Verilator", done, done.errors + done.output, folder / LOG)
 
-    ingredients = repr((text, driver.read_text(), top, options))
+    sources = [driver, *sorted(driver.parent.glob("*.h"))]
+    ingredients = repr((text, [source.read_text() for source in sources], top, options))
     return built(folder, ingredients, build).resolve() / f"V{top}"

@@ -1,18 +1,16 @@
 """The language model on simulated hardware, in small: what right hardware and wrong hardware make of it."""
 
 import re
-from functools import partial
 
 import numpy as np
 import pytest
 
-from mxmac.verilog import generate
+from broken_units import broken_unit
 from mxmac_sim.campaigns.llm import campaign as llm
 from mxmac_sim.campaigns.llm.campaign import Answer
 from mxmac_sim.campaigns.llm.linear import CheckedLinear, Count, GoldenLinear, quantized_weights
 from mxmac_sim.models.smollm2 import load_gguf
 from mxmac_sim.simulators import product_server
-from mxmac_sim.simulators.bulk import BulkUnit
 from mxmac_sim.simulators.products import ProductRun
 from product_units import CONFIG, product_folder
 from tiny_model import write_tiny_model
@@ -39,15 +37,6 @@ def ask(monkeypatch, capsys, tmp_path_factory, model):
     return run
 
 
-def break_hardware(monkeypatch):
-    """Negate results whose two lowest bits of the exponent are set."""
-    right = "assign out_data = o__payload[31:0];"
-    wrong = "assign out_data = o__payload[31:0] ^ {&o__payload[24:23], 31'd0};"
-    text = generate(CONFIG, "unit").text
-    assert text.count(right) == 1
-    monkeypatch.setattr(product_server, "BulkUnit", partial(BulkUnit, text=text.replace(right, wrong)))
-
-
 def golden_answer(model):
     tokens = model.generate(model.prompt("he"), GoldenLinear(quantized_weights(model, CONFIG), CONFIG))
     return model.decode([next(tokens) for _ in range(3)]).rstrip("\ufffd")
@@ -64,7 +53,8 @@ def test_right_hardware_gives_the_answer_of_the_golden_model(ask, model):
 
 
 def test_wrong_hardware_fails(ask, monkeypatch):
-    break_hardware(monkeypatch)
+    # Results whose two lowest bits of the exponent are set are negated.
+    monkeypatch.setattr(product_server, "BulkUnit", broken_unit("out_data", "{&o__payload[24:23], 31'd0}"))
     status, out, _ = ask()
     assert status == 1
     assert re.search(r"Hardware = golden +│ [\d,]+ of [\d,]+ differ", out)

@@ -151,15 +151,19 @@ def answer(
     golden_linear, prompt = GoldenLinear(weights, config), model.prompt(question)
     with console.status(f"Building the simulation in {folder}"):
         server = ProductServer(config, weights, folder)
-    started, tokens = time.perf_counter(), []
+    tokens: list[int] = []
+    started = time.perf_counter()
     with server, _Screen(model, len(prompt), console) as screen:
         linear = CheckedLinear(server, golden_linear, screen.advance)
         for token in islice(model.generate(prompt, linear), limit):
             tokens.append(token)
             screen.show(tokens)
     seconds = time.perf_counter() - started
-    with console.status("Asking the golden model alone"):
-        golden_tokens = list(islice(model.generate(prompt, golden_linear), limit))
+    golden_tokens: list[int] = []
+    with console.status("Asking the golden model alone") as status:
+        for token in islice(model.generate(prompt, golden_linear), limit):
+            golden_tokens.append(token)
+            status.update(f"Asking the golden model alone: {escape(model.decode(golden_tokens))}")
     return Answer(len(prompt), tokens, golden_tokens, linear.count, seconds, server.jobs)
 
 
