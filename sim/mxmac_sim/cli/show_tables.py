@@ -98,10 +98,11 @@ def _show_exponents(console: Console, title: str, exponents: Exponents, *, codes
     table.add_column("")
     bins = _bins(exponents.counts)
     most = max((count for _, _, count in bins), default=1)
+    bar = "#" if console.options.ascii_only else "█"
     for low, high, count in bins:
         labels = [f"2^{low}" if low == high else f"2^{low} to 2^{high}"]
         labels += [_codes(low, high)] * codes
-        table.add_row(*labels, f"{count:,}", "█" * math.ceil(_BAR * count / most))
+        table.add_row(*labels, f"{count:,}", bar * math.ceil(_BAR * count / most))
     nan = f"{SCALE_NAN:#04x}"
     for name, code, count in (("NaN", nan, exponents.nan), ("Inf", "none", exponents.inf), ("0", "none", exponents.zero)):
         if count:

@@ -4,10 +4,8 @@ import json
 import math
 import re
 import tracemalloc
-import xml.etree.ElementTree as ET
 from bisect import bisect
 from fractions import Fraction
-from itertools import pairwise
 
 import ml_dtypes
 import numpy as np
@@ -17,9 +15,6 @@ from dtypes import INTEGERS, element_values
 from layout_checks import e8m0, nibbles, write_index, write_tensors
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.cli import rows
-from mxmac_sim.cli.comparison import Choice, Figures
-from mxmac_sim.cli.scatter import draw
-from mxmac_sim.golden.quantize import ScaleRule
 from tensor_checks import FP8, command
 
 RNG = np.random.default_rng(23)
@@ -126,7 +121,7 @@ def test_every_rule_has_figures_of_its_own(tmp_path, capsys):
     assert [row["rule"] for row in found if row["clipped"]] == ["floor", "even"]
 
 
-def test_the_best_of_each_size_is_marked(tmp_path, capsys):
+def test_the_best_of_each_size_is_marked(tmp_path, capsys, monkeypatch):
     np.save(tmp_path / "x.npy", floats((4, 64)))
     found = compare(capsys, tmp_path / "x.npy", "--block", "16", "--block", "32", "--format", "E4M3,E5M2,e2m1")["choices"]
     sizes = [row["bytes_per_element"] for row in found]
@@ -136,7 +131,9 @@ def test_the_best_of_each_size_is_marked(tmp_path, capsys):
         same = [row for row in found if row["bytes_per_element"] == size]
         highest = max(row["sqnr_db"] for row in same)
         assert [row["best"] for row in same] == [row["sqnr_db"] == highest for row in same]
+    monkeypatch.setenv("COLUMNS", "80")
     _, text, _ = command(capsys, "compare", tmp_path / "x.npy", "--block", "16", "--format", "E4M3,E5M2,e2m1")
+    assert "…" not in text
     assert len(re.findall(r"│ best", text)) == sum(row["best"] for row in found if row["block"] == 16)
 
 
@@ -251,9 +248,10 @@ def test_blocks_that_do_not_divide_k_are_rows_with_the_reason(tmp_path, capsys, 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_slices_have_the_figures_of_the_whole(tmp_path, capsys, monkeypatch, order):
     np.save(tmp_path / "x.npy", np.asarray(floats((40, 96)), order=order))
-    whole = compare(capsys, tmp_path / "x.npy", "--block", "32,16")["choices"]
+    arguments = tmp_path / "x.npy", "--block", "32,16", "--rule", "floor,ceil", "--format", "E4M3,INT8"
+    whole = compare(capsys, *arguments)["choices"]
     monkeypatch.setattr(rows, "_SLICE", 1 << 8)
-    for row, other in zip(compare(capsys, tmp_path / "x.npy", "--block", "32,16")["choices"], whole, strict=True):
+    for row, other in zip(compare(capsys, *arguments)["choices"], whole, strict=True):
         assert [row[figure] for figure in FIGURES] == pytest.approx([other[figure] for figure in FIGURES], rel=1e-12)
 
 
@@ -281,43 +279,6 @@ def test_values_that_are_not_finite_leave_a_tensor_out_or_end_the_command(tmp_pa
     status, _, error = command(capsys, "compare", f"{tmp_path}/a.npz:y", "--block", "32")
     assert (status, error.count("\n")) == (2, 1)
     assert error.startswith(f"mxmac: {tmp_path}/a.npz: 1 of 64 values are NaN or Inf")
-
-
-# The picture.
-
-
-def boxes(root):
-    """Where texts are, with a width that a browser's font may have."""
-    for text in root.findall("{*}text"):
-        left, width = float(text.get("x")), 6 * len(text.text)
-        anchor = text.get("class", "").split()[-1:]
-        left -= width * {"middle": 0.5, "end": 1}.get("".join(anchor), 0)
-        yield left, float(text.get("y")), left + width, float(text.get("y")) + 11
-
-
-def test_the_picture_has_a_mark_for_each_choice_and_texts_apart(tmp_path, capsys):
-    np.save(tmp_path / "x<&>.npy", floats((8, 128)))
-    status, text, _ = command(capsys, "compare", tmp_path / "x<&>.npy", "--plot", tmp_path / "p.svg")
-    assert status == 0
-    assert "p.svg" in text
-    root = ET.fromstring((tmp_path / "p.svg").read_text())
-    titles = [title.text for title in root.findall("{*}path/{*}title")]
-    assert len(set(titles)) == 6 * 4 * 4
-    assert any(re.fullmatch(r"E2M1, block 16, even: 0\.5625 bytes, \d+\.\d\d dB", title) for title in titles)
-    assert {"E4M3", "INT8", "floor", "even", "bytes per element"} <= {text.text for text in root.findall(".//{*}text")}
-    found = list(boxes(root))
-    for index, one in enumerate(found):
-        for other in found[:index]:
-            assert not (one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]), (one, other)
-
-
-def test_the_picture_of_one_choice_and_of_none_can_be_drawn():
-    choice, figures = Choice(ELEMENT_FORMATS["E4M3"], 32, ScaleRule.FLOOR), Figures()
-    assert "no choice has an error" in draw({choice: figures}, set(), "zeros")
-    figures.sqnr.add(np.ones(2), np.array([1, 0.5]))
-    marks = [float(text.text) for text in ET.fromstring(draw({choice: figures}, {choice}, "one")).findall("{*}text")
-             if re.fullmatch(r"[\d.-]+", text.text)]  # fmt: skip
-    assert any(low < high for low, high in pairwise(marks))
 
 
 # Mistakes.
