@@ -242,7 +242,7 @@ def _show(console: Console, found: _Found, choices: Sequence[Choice], together: 
     elements = sum(math.prod(each.shape) for each, _ in found.tensors)
     heading = f"{title}: {f'{shape}, ' if shape else ''}{elements:,} elements"
     table = Table(title=escape(heading), title_justify="left")
-    for name in ("Format", "Block", "Rule", "Bytes", "SQNR, dB", "Clipped", "To zero", "Max error"):
+    for name in ("Format", "Block", "Rule", "Bytes", "SQNR\ndB", "Clipped", "To zero", "Max\nerror"):
         table.add_column(name, justify="left" if name in ("Format", "Rule") else "right")
     table.add_column("")
     marked, size = best(dict(together)), None
