@@ -19,6 +19,7 @@ from mxmac_fpga.report.measure import Settings, measure
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.synthesis import CELLS, netlist
 from mxmac_fpga.simulation.board import SIMULATED_CONFIG, accelerator_verilog
+from mxmac_sim.campaigns.llm.campaign import QUESTION
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -144,6 +145,14 @@ def _order(line: str) -> tuple[int, bool]:
     return int(lanes[1]), lanes[2] == "fp32"
 
 
+def llm():
+    """Output of ``make llm``, in README.md; a few minutes."""
+    done = subprocess.run(["make", "--no-print-directory", "llm"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    # The first run also prints how it sets itself up.
+    output = done.stdout[done.stdout.index(f"{QUESTION}\n") :].strip()
+    put(ROOT / "README.md", "llm", f"```console\n$ make llm\n{output}\n```", [unit("exact", 32)])
+
+
 PARTS_OF_PAGES: dict[str, Callable[[], None]] = {
     "readme": readme,
     "cost": cost,
@@ -151,6 +160,7 @@ PARTS_OF_PAGES: dict[str, Callable[[], None]] = {
     "report": report,
     "explore": explore,
     "boards": boards,
+    "llm": llm,
 }
 
 

@@ -31,11 +31,11 @@ from mxmac_sim.simulators.product_server import ProductServer
 
 from .linear import CheckedLinear, Count, GoldenLinear, quantized_weights
 
-__all__ = ["Answer", "answer", "main"]
+__all__ = ["QUESTION", "Answer", "answer", "main"]
 
 QUESTION = "What is the capital of France?"
 #: Columns that the table takes where no terminal says how many there are.
-_WIDTH = 110
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _summary(model: LanguageModel, found: Answer, config: MacConfig) -> Table:
     table.add_row("In hardware", linear)
     table.add_row("Work", f"{count.products:,} matrix products, {count.dots:,} dot products, {count.macs:,} MACs")
     rate = f"{count.macs / count.seconds / 1e6:.1f} million MAC/s, {count.clocks:,} cycles"
-    table.add_row("Simulated", f"{count.seconds:.0f} s of {found.seconds:.0f} s, {found.jobs} simulations at a time, {rate}")
+    table.add_row("Simulated", f"{count.seconds:.0f} s of {found.seconds:.0f} s, {found.jobs} simulations, {rate}")
     wrong = f"[red]{count.mismatches:,} of {count.dots:,} differ[/]"
     table.add_row("Hardware = golden", wrong if count.mismatches else "[green]bit for bit, flags included[/]")
     same = found.tokens == found.golden_tokens
