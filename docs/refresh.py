@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import measured
+import results
 
 from mxmac.config import Accumulator, MacConfig
 from mxmac.verilog import generate
@@ -27,19 +28,9 @@ KINDS = tuple(kind.value for kind in Accumulator)
 
 
 def put(page: Path, part: str, markdown: str, subjects: list[str]):
-    """Write figures and the digests of their subjects between the marks that the page has for a part.
-
-    Raises
-    ------
-    ValueError
-        If the page has no such marks, or not once.
-    """
-    start, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
-    text = "\n\n".join((start, markdown.strip(), measured.measured_now(subjects), end))
-    replaced, count = re.subn(f"{start}.*?{end}", lambda _: text, page.read_text(), flags=re.S)
-    if count != 1:
-        raise ValueError(f"{page.name} has {count} places for {part}; it needs one, from {start} to {end}")
-    page.write_text(replaced)
+    """Write figures and the digests of their subjects between the marks that the page has for a part."""
+    text = "\n\n".join((markdown.strip(), measured.measured_now(subjects)))
+    page.write_text(results.filled(page.read_text(), part, text))
 
 
 def cells_of(accumulator: str, lanes: int) -> dict[str, int]:

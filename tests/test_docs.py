@@ -1,6 +1,7 @@
 """The documentation: its examples run, its links lead somewhere, and its pictures and tables are those of the code."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate, manifest_schema
 from mxmac_fpga.boards.table import BOARDS
+from mxmac_sim.campaigns.claims import footprint
 from mxmac_sim.golden.quantize import dequantize, quantize
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
 from page_examples import blocks, run_examples
@@ -137,6 +139,16 @@ def test_boards_are_those_of_the_table(monkeypatch):
 def test_accuracy_is_as_measured(monkeypatch):
     monkeypatch.syspath_prepend(DOCS)
     assert script("compare_accumulators").accuracy_table() in (DOCS / "numerics.md").read_text()
+
+
+def test_claims_are_those_of_the_record(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    claims = script("make_claims")
+    record = json.loads(claims.RECORD.read_text())
+    assert claims.page(claims.PAGE.read_text(), record) == claims.PAGE.read_text(), "run docs/make_claims.py"
+    for name, picture in claims.pictures(record).items():
+        assert (DOCS / name).read_text() == picture, "run docs/make_claims.py"
+    assert record["footprint"] == footprint.measured(), "run make claims"
 
 
 def test_ports_are_those_of_the_manifest(mac8):

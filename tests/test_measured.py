@@ -86,6 +86,7 @@ FIGURES = {
     "README.md": 1,
     "docs/architecture.md": 3,
     "docs/area.md": 2,
+    "docs/claims.md": 1,
     "docs/commands.md": 2,
     "docs/fpga.md": 3,
     "docs/gates.md": 1,
