@@ -83,7 +83,7 @@ def test_a_line_that_is_no_digest_is_refused(measured):
 
 #: Pages with figures of hardware, and the number of their tables and examples that have some.
 FIGURES = {
-    "README.md": 1,
+    "README.md": 2,
     "docs/architecture.md": 3,
     "docs/area.md": 2,
     "docs/claims.md": 1,
