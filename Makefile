@@ -88,7 +88,7 @@ hashes: $(READY) ## Record the SHA-256 of generated Verilog, after a change that
 report: $(READY) ## Measure area and speed of the units and parts of docs/area.md, about an hour
 	.venv/bin/python -m mxmac_fpga.report.campaign
 
-soak: $(READY) ## Keep ten units busy with pauses and resets, and measure functional coverage, about twenty minutes
+soak: $(READY) ## Keep twelve units busy with pauses and resets, and measure functional coverage, about twenty minutes
 	.venv/bin/python -m mxmac_sim.campaigns.soak.campaign
 
 oracles: $(READY) $(OUTSIDE)/ready ## Compare the golden model with integers, MPFR, ml_dtypes and MLX on millions of inputs
