@@ -14,7 +14,7 @@ from ..tensors.quantized import open_stored
 from ..tensors.source import Source, open_source
 from ..tensors.stated import Stated
 from .operands import refuse_facts
-from .rows import Rows, float_rows, opened_rows
+from .rows import Rows, float_rows, product_rows
 
 __all__ = ["Input", "Skipped", "inputs_of"]
 
@@ -84,7 +84,7 @@ class Input:
                 return
             stored = stack.enter_context(open_stored(self.source, self.name, self.stated))
             assert stored is not None
-            yield opened_rows(self.file, stored)
+            yield product_rows(self.file, stored)
 
 
 def inputs_of(argument: str, stated: Stated) -> tuple[list[Input], list[Skipped]]:

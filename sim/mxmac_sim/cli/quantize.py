@@ -23,11 +23,11 @@ from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, Format
 from mxmac_sim.golden.quantize import Overflow, ScaleRule
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import MAX_SIZE
-from mxmac_sim.tensors.files import load_stored, open_floats
+from mxmac_sim.tensors.archives import MAX_SIZE, check_size
+from mxmac_sim.tensors.files import open_floats
 from mxmac_sim.tensors.layouts import MX
+from mxmac_sim.tensors.quantized import StoredRows, open_stored
 from mxmac_sim.tensors.source import open_source
-from mxmac_sim.tensors.stored import StoredTensor
 from mxmac_sim.tensors.writing import FileTensor, Target, scales_to_store
 
 from .operands import MaxSizeOption, SourceBlockOption, SourceFormatOption, SourceLayoutOption, refuse_facts, stated_source
@@ -133,20 +133,21 @@ def quantize(
     console = Console(highlight=False)
     name, given = request.names(source, name)
     with ExitStack() as opened:
-        stored = _load_quantized(source, name, source_format, source_block, source_layout, max_size)
+        rows = _open_quantized(opened, source, name, source_format, source_block, source_layout, max_size)
+        stored = rows.head if rows is not None else None
         if requantize and stored is None:
             raise UserError("requantize", f"{source} has no such quantized tensor; floats are quantized without --requantize")
-        if stored is not None and not requantize:
+        if rows is not None and stored is not None and not requantize:
             _refuse_options(source, options, request)
             request.check_kept(source, stored)
             target = replace(target, tensor=_checked_name(source, request, given or stored.tensor), tiles=stored.tiled)
-            tensor, table = _converted(source, stored, target, console)
+            tensor, table = _converted(source, rows, target, console)
         else:
-            if stored is None:
+            if rows is None:
                 array = opened.enter_context(open_floats(source, name, max_size))
                 floats, own_name = float_rows(source, array), array.name
             else:
-                floats, own_name = product_rows(source, stored), stored.tensor
+                floats, own_name = product_rows(source, rows), rows.head.tensor
             fmt, layout = request.target(stored)
             target = replace(target, tensor=_checked_name(source, request, given or own_name), tiles=layout.rows > 1)
             tensor, table = _quantized(floats, fmt, layout, request, target, console)
@@ -156,12 +157,13 @@ def quantize(
     console.print(f"Wrote [bold]{escape(str(target_path))}[/bold]", soft_wrap=True)
 
 
-def _converted(source: Path, stored: StoredTensor, target: Target, console: Console) -> tuple[FileTensor, Table]:
+def _converted(source: Path, stored: StoredRows, target: Target, console: Console) -> tuple[FileTensor, Table]:
     """Return a quantized tensor as the target has it, and a table about it."""
-    with progress(console, "Converting", math.prod(stored.elements.shape)) as advance:
-        tensor, found = convert(source, stored, packed=target.packs(stored.format, stored.block), advance=advance)
-    table = _summary(tensor, target, stored.elements.shape, tensor.format.name, found)
-    table.add_row("Read as", stored.layout)
+    head = stored.head
+    with progress(console, "Converting", math.prod(head.elements.shape)) as advance:
+        tensor, found = convert(source, stored, packed=target.packs(head.format, head.block), advance=advance)
+    table = _summary(tensor, target, head.elements.shape, tensor.format.name, found)
+    table.add_row("Read as", head.layout)
     table.add_row("Conversion", "exact: elements and scales have the values that they had")
     return tensor, table
 
@@ -197,19 +199,27 @@ def _refuse_input(source: Path, target: Path) -> None:
         raise UserError(str(target), "This is the input file; give another name for the output")
 
 
-def _load_quantized(
+def _open_quantized(
+    opened: ExitStack,
     source: Path,
     name: str | None,
     source_format: str | None,
     source_block: int | None,
     source_layout: str | None,
     max_size: float,
-) -> StoredTensor | None:
-    """Read the input if it is quantized, with the facts that its file leaves open."""
+) -> StoredRows | None:
+    """Open the input if it is quantized, with the facts that its file leaves open."""
     stated = stated_source(source_format, source_block, source_layout, max_size)
-    stored = load_stored(source, name, stated=stated) if source.suffix.lower() != ".npy" else None
+    is_npy = source.suffix.lower() == ".npy"
+    stored = None if is_npy else opened.enter_context(open_stored(open_source(source), name, stated))
     if stored is None:
         refuse_facts(source, stated)
+        return None
+    shape, block = stored.head.elements.shape, stored.head.block
+    if shape and block > 0:
+        # A last block is filled with zeros.
+        codes = math.prod(shape[:-1]) * (shape[-1] + -shape[-1] % block)
+        check_size(source, codes + stored.head.scales.nbytes, max_size)
     return stored
 
 

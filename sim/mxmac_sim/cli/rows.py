@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from mxmac.errors import UserError
 from mxmac_sim.golden import quantize as golden
 from mxmac_sim.tensors.archives import widened
 from mxmac_sim.tensors.array_file import ArrayFile
+from mxmac_sim.tensors.mx_tensor import MxTensor
 from mxmac_sim.tensors.quantized import StoredRows
-from mxmac_sim.tensors.stored import StoredTensor
 
-__all__ = ["Faults", "Rows", "column_parts", "float_rows", "opened_rows", "parts", "product_rows", "refuse_whole", "slices"]
+__all__ = ["Faults", "Rows", "about", "column_parts", "float_rows", "parts", "product_rows", "refuse_whole", "slices"]
 
 #: Elements that are worked on at a time, each in about a hundred bytes.
 _SLICE = 1 << 18
@@ -38,8 +39,6 @@ class Rows:
         Whether the first index runs fastest, and so is to run in the result.
     contiguous : ArrayFile, optional
         The array itself, if its elements are in a file in the order of the rows.
-    reusable : ndarray of uint8, optional
-        An array of the same shape for the elements of the result, of which ``read`` needs no rows before those that it reads.
     """
 
     source: Path
@@ -48,7 +47,6 @@ class Rows:
     read: Callable[[int, int], NDArray[Any]]
     by_columns: bool = False
     contiguous: ArrayFile | None = None
-    reusable: NDArray[np.uint8] | None = None
 
 
 @dataclass
@@ -87,44 +85,36 @@ def float_rows(source: Path, array: ArrayFile) -> Rows:
     return Rows(source, array.shape, array.dtype, array.rows, by_columns=not array.row_major, contiguous=contiguous)
 
 
-def opened_rows(source: Path, opened: StoredRows) -> Rows:
+def product_rows(source: Path, stored: StoredRows) -> Rows:
     """Return the products of elements and scales of a tensor that is read in slices.
-
-    Raises
-    ------
-    UserError
-        In ``read``, as :func:`product_rows`.
-    """
-
-    def read(start: int, stop: int) -> NDArray[np.float32]:
-        try:
-            return opened.rows(start, stop).floats().reshape(stop - start, -1)
-        except UserError as error:
-            raise UserError(str(source), error.message) from error
-
-    return Rows(source, opened.head.elements.shape, np.dtype(np.float32), read)
-
-
-def product_rows(source: Path, stored: StoredTensor) -> Rows:
-    """Return the products of elements and scales; the result of a quantization may take the place of the elements.
 
     Raises
     ------
     UserError
         Here or in ``read``, if the arrays do not make a tensor, or the scales are of no type that scales have.
     """
-    elements = stored.elements
-    if not stored.fitting or int(elements.max()) >> stored.format.width:
-        refuse_whole(source, stored.floats)
+    with about(source):
+        stored.head.check_shapes()
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
-        try:
+        with about(source, stored):
             return stored.rows(start, stop).floats().reshape(stop - start, -1)
-        except UserError as error:
-            raise UserError(str(source), error.message) from error
 
-    reusable = elements if elements.flags.c_contiguous and elements.flags.writeable else None
-    return Rows(source, elements.shape, np.dtype(np.float32), read, reusable=reusable)
+    return Rows(source, stored.head.elements.shape, np.dtype(np.float32), read)
+
+
+@contextmanager
+def about(source: Path, stored: StoredRows | None = None) -> Iterator[None]:
+    """Name the file in an error about its tensor. An error about a code of some rows names the largest code of all of them."""
+    try:
+        yield
+    except UserError as error:
+        if stored is not None and error.parameter == "elements":
+            head = stored.head
+            largest = max(int(stored.read(start, stop).max()) for start, stop in slices(head.elements.shape))
+            with about(source):
+                MxTensor(np.full(head.block, largest, np.uint8), np.zeros(1, np.uint8), head.format, head.block)
+        raise UserError(str(source), error.message) from error
 
 
 def refuse_whole(source: Path, use: Callable[[], object]) -> None:

@@ -1,7 +1,6 @@
 """Conversion of tensors of any size to MX, a slice of rows at a time.
 
-In memory are the result, a slice of the input, and less than 256 MB. A quantized input is in memory, too, and its elements make
-way for those of the result.
+In memory are the result, a slice of the input, the scales of a quantized one, and less than 256 MB.
 """
 
 import math
@@ -20,11 +19,11 @@ from mxmac_sim.golden.sqnr import Sqnr
 from mxmac_sim.tensors import deepseek
 from mxmac_sim.tensors.mx_tensor import MxTensor
 from mxmac_sim.tensors.packing import pack_four_bits
-from mxmac_sim.tensors.stored import StoredTensor
+from mxmac_sim.tensors.quantized import StoredRows
 from mxmac_sim.tensors.writing import FileTensor
 
 from .progress import Advance
-from .rows import Faults, Rows, column_parts, refuse_whole, slices
+from .rows import Faults, Rows, about, column_parts, slices
 
 __all__ = ["Losses", "Range", "convert", "quantize_rows"]
 
@@ -110,8 +109,6 @@ def quantize_rows(
     by_columns = floats.by_columns and rows == 1 and k == shape[-1]
     shared = 2 if packed else 1
     elements, scales = _empty((*inner[:-1], k // shared), by_columns), _empty((*inner[:-1], k // block), by_columns)
-    if floats.reusable is not None and elements.shape == shape:
-        elements = floats.reusable
     faults, found, losses = Faults(), Range(), Losses()
     for start, stop in slices(inner, rows):
         values = read(start, stop)
@@ -132,7 +129,7 @@ def quantize_rows(
 
 
 def convert(
-    source: Path, stored: StoredTensor, *, packed: bool = False, advance: Advance = lambda elements: None
+    source: Path, stored: StoredRows, *, packed: bool = False, advance: Advance = lambda elements: None
 ) -> tuple[FileTensor, Range]:
     """Return a quantized tensor as the hardware takes it: :meth:`StoredTensor.mx`, slice by slice.
 
@@ -140,7 +137,7 @@ def convert(
     ----------
     source : Path
         Its file, for messages.
-    stored : StoredTensor
+    stored : StoredRows
     packed : bool
         Put two codes into a byte; the block must be even.
     advance : callable
@@ -151,31 +148,30 @@ def convert(
     UserError
         If a scale is NaN or not a power of two from 2^-127 to 2^127, or the arrays do not make a tensor.
     """
-    if not stored.fitting:
-        refuse_whole(source, stored.mx)
-    shape, block = stored.elements.shape, stored.block
-    k, tile = shape[-1] + -shape[-1] % block, deepseek.TILE_ROWS if stored.tiled else 1
+    head = stored.head
+    with about(source):
+        head.check_shapes()
+    shape, block = head.elements.shape, head.block
+    k, tile = shape[-1] + -shape[-1] % block, deepseek.TILE_ROWS if head.tiled else 1
     shared = 2 if packed else 1
-    # Whole blocks stay where they are.
-    kept = k == shape[-1] and not packed
-    elements = stored.elements if kept else _empty((*shape[:-1], k // shared), by_columns=False)
-    scales = _empty((*shape[:-1], k // block), stored.tile_rows == 1 and np.isfortran(stored.scales))
+    elements = _empty((*shape[:-1], k // shared), stored.by_columns and k == shape[-1] and not packed)
+    scales = _empty((*shape[:-1], k // block), head.tile_rows == 1 and np.isfortran(head.scales))
     found = Range()
     for start, stop in slices(shape, tile):
-        try:
-            tensor = _matrix(stored.rows(start, stop).mx())
-        except UserError as error:
-            refuse_whole(source, stored.mx)
-            raise UserError(str(source), error.message) from error
-        if not kept:
-            _put(elements, start, stop, slice(0, k), tensor.elements, shared)
+        with about(source, stored):
+            try:
+                tensor = _matrix(stored.rows(start, stop).mx())
+            except UserError:
+                head.check_scales()
+                raise
+        _put(elements, start, stop, slice(0, k), tensor.elements, shared)
         _put(scales, start, stop, slice(None), tensor.scales)
         for columns in column_parts(stop - start, k, block):
             blocks = slice(columns.start // block, columns.stop // block)
-            part = MxTensor(tensor.elements[:, columns], tensor.scales[:, blocks], stored.format, block)
+            part = MxTensor(tensor.elements[:, columns], tensor.scales[:, blocks], head.format, block)
             found.add(part, golden.dequantize(part), tile)
         advance((stop - start) * shape[-1])
-    return FileTensor(elements, scales, stored.format, block, packed), found
+    return FileTensor(elements, scales, head.format, block, packed), found
 
 
 def _matrix(tensor: MxTensor) -> MxTensor:

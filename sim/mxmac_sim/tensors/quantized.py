@@ -51,12 +51,15 @@ class StoredRows:
         Position of the matrix, if it is one of several.
     read : function
         From the first row of a slice and the one after it, counted through all leading axes, to a code a byte.
+    by_columns : bool
+        Whether the first index of the elements runs fastest in their file.
     """
 
     head: StoredTensor
     pair: Pair
     index: int | None
     read: Callable[[int, int], _Codes]
+    by_columns: bool = False
 
     def rows(self, start: int, stop: int) -> StoredTensor:
         """Return rows, counted through all leading axes, of a tensor that is fitting: see :meth:`StoredTensor.rows`."""
@@ -129,8 +132,8 @@ def open_stored(source: Source, name: str | None, stated: Stated) -> Iterator[St
         yield None
         return
     with ExitStack() as opened:
-        read = _reader(opened, source, meant, elements, head, stated.max_size)
-        yield StoredRows(head, meant.pair, meant.index, read)
+        read, by_columns = _reader(opened, source, meant, elements, head, stated.max_size)
+        yield StoredRows(head, meant.pair, meant.index, read, by_columns)
 
 
 def nothing_quantized(source: Source, name: str | None) -> str:
@@ -225,8 +228,8 @@ def _of_mx_file(
 
 def _reader(
     opened: ExitStack, source: Source, meant: _Meant, elements: NDArray[Any], head: StoredTensor, max_size: float
-) -> Callable[[int, int], _Codes]:
-    """Return the function that reads the codes of rows, from an array whose rows may lie along several axes."""
+) -> tuple[Callable[[int, int], _Codes], bool]:
+    """Return the function that reads the codes of rows, which may lie along several axes, and whether columns lie together."""
     name, index, file = meant.pair.elements, meant.index, source.file(meant.pair.elements)
     width = 4 if shares_bytes(elements, LAYOUTS[head.layout]) else None
     count, first = math.prod(head.elements.shape[:-1]), 0
@@ -243,4 +246,4 @@ def _reader(
         data = array.rows((first + start) * lines, (first + stop) * lines).view(np.uint8).reshape(stop - start, -1)
         return data if width is None else unpack(data, width)
 
-    return read
+    return read, not array.row_major

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mxmac.errors import UserError
 from mxmac.formats import SCALE_BIAS, SCALE_NAN, Format
 from mxmac_sim.tensors import deepseek
-from mxmac_sim.tensors.archives import is_float, widened
+from mxmac_sim.tensors.archives import is_float, outline, widened
 from mxmac_sim.tensors.mx_tensor import MxTensor, element_values
 
 __all__ = ["SCALE_DTYPE", "StoredTensor", "implied_blocks", "in_words"]
@@ -23,6 +23,9 @@ __all__ = ["SCALE_DTYPE", "StoredTensor", "implied_blocks", "in_words"]
 SCALE_DTYPE = np.dtype(ml_dtypes.float8_e8m0fnu)
 #: Elements per scale where four scales share a word.
 _WORD_BLOCKS = (32, deepseek.BLOCK)
+#: Scales that are looked at together, if any of them is wrong.
+_PART = 1 << 18
+_NAN = "NaN", "every result would be NaN: quantize finite floats instead"
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,32 @@ class StoredTensor:
         scales = self.scales[np.unravel_index(numbers, self.scales.shape[:-1])]
         return replace(self, elements=elements, scales=scales, tile_rows=1)
 
+    def check_shapes(self) -> None:
+        """Raise the error of :meth:`mx` about shapes and the type of scales, if there is one, without the elements.
+
+        Raises
+        ------
+        UserError
+            As there.
+        """
+        _check_scale_type(self.scales, self.name)
+        if not self.fitting:
+            shape = self.elements.shape
+            if self._in_blocks:
+                shape = (*shape[:-1], self.scales.shape[-1] * self.block)
+            codes, scales = (outline(np.dtype(np.uint8), axes) for axes in (shape, self.scales.shape))
+            replace(self, elements=codes, scales=scales).mx()
+
+    def check_scales(self) -> None:
+        """Raise the error of :meth:`mx` about scales that are not UE8M0, counted through all of them, if there is one.
+
+        Raises
+        ------
+        UserError
+            As there.
+        """
+        _check_scales(self.scales, self.name)
+
     def mx(self) -> MxTensor:
         """Return it as the hardware takes it: a UE8M0 code for each row and block, and zeros after a short last block.
 
@@ -180,9 +209,13 @@ class StoredTensor:
 
     def _whole(self) -> NDArray[np.uint8]:
         """Return the elements in whole blocks, if their number is that of the scales."""
+        return deepseek.padded(self.elements, self.block) if self._in_blocks else self.elements
+
+    @property
+    def _in_blocks(self) -> bool:
+        """Whether there are as many scales to a row as blocks, of which the last may be shorter."""
         k, blocks = (array.shape[-1] if array.ndim else 0 for array in (self.elements, self.scales))
-        fitting = self.block > 0 and k and blocks == -(-k // self.block)
-        return deepseek.padded(self.elements, self.block) if fitting else self.elements
+        return self.block > 0 and k > 0 and blocks == -(-k // self.block)
 
     def _of_rows(self, scales: NDArray[Any]) -> NDArray[Any]:
         return scales if self.tile_rows == 1 else deepseek.scales_of_rows(scales, self.elements.shape[-2], self.tile_rows)
@@ -221,45 +254,67 @@ def in_words(scales: NDArray[np.generic]) -> bool:
 
 
 def _scale_values(scales: NDArray[Any], name: str) -> NDArray[np.float32]:
-    if scales.dtype in (np.dtype(np.uint8), SCALE_DTYPE):
+    _check_scale_type(scales, name)
+    if not is_float(scales.dtype):
         codes = scales.view(np.uint8)
         return np.where(codes == SCALE_NAN, np.nan, np.ldexp(1.0, codes.astype(np.int64) - SCALE_BIAS)).astype(np.float32)
-    if is_float(scales.dtype):
-        with np.errstate(invalid="ignore"):  # a signalling NaN
-            return scales.astype(np.float32)
-    raise _other_type(scales, name)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        return scales.astype(np.float32)
 
 
 def _scale_codes(scales: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Return the UE8M0 codes of scales that are stored as codes or as floats."""
-    if scales.dtype in (np.dtype(np.uint8), SCALE_DTYPE):
-        codes = scales.view(np.uint8)
-        nan = codes == SCALE_NAN
-    elif is_float(scales.dtype):
-        values = widened(scales)
-        nan = np.isnan(values)
-        # Exact, without a logarithm: frexp gives 2^e the fraction 0.5 and the exponent e + 1.
-        fraction, exponent = np.frexp(values)
-        remedy = "UE8M0 has powers of two only: quantize anew with `mxmac quantize --requantize`, or from the original floats"
-        _refuse(~nan & (fraction != 0.5), scales, name, "not powers of two", remedy)
-        wide_codes = exponent.astype(np.int64) - 1 + SCALE_BIAS
-        outside = ~nan & ((wide_codes < 0) | (wide_codes >= SCALE_NAN))
-        _refuse(outside, scales, name, "outside 2^-127 to 2^127", "UE8M0 has nothing there: quantize floats instead")
-        codes = wide_codes.astype(np.uint8)
+    _check_scale_type(scales, name)
+    if not is_float(scales.dtype):
+        codes: NDArray[np.uint8] = scales.view(np.uint8)
+        wrong = codes == SCALE_NAN
     else:
-        raise _other_type(scales, name)
-    _refuse(nan, scales, name, "NaN", "every result would be NaN: quantize finite floats instead")
+        codes, faults = _of_floats(scales)
+        wrong = np.logical_or.reduce([fault for fault, _, _ in faults])
+    if wrong.any():
+        _check_scales(scales, name)
     return codes
 
 
-def _other_type(scales: NDArray[Any], name: str) -> UserError:
-    accepted = "uint8 (UE8M0 codes), int32 (four of them a word), or float32 powers of two"
-    return UserError("scales", f"{name!r} has dtype {scales.dtype}; accepted: {accepted}")
+def _of_floats(scales: NDArray[Any]) -> tuple[NDArray[np.uint8], list[tuple[NDArray[np.bool_], str, str]]]:
+    """Codes of scales, and which are wrong, with what that means and what to do."""
+    values = widened(scales)
+    nan = np.isnan(values)
+    # Exact, without a logarithm: frexp gives 2^e the fraction 0.5 and the exponent e + 1.
+    fraction, exponent = np.frexp(values)
+    codes = exponent.astype(np.int64) - 1 + SCALE_BIAS
+    power = fraction == 0.5
+    outside = power & ((codes < 0) | (codes >= SCALE_NAN))
+    remedy = "UE8M0 has powers of two only: quantize anew with `mxmac quantize --requantize`, or from the original floats"
+    return codes.astype(np.uint8), [
+        (~nan & ~power, "not powers of two", remedy),
+        (outside, "outside 2^-127 to 2^127", "UE8M0 has nothing there: quantize floats instead"),
+        (nan, *_NAN),
+    ]
 
 
-def _refuse(wrong: NDArray[np.bool_], scales: NDArray[Any], name: str, what: str, remedy: str) -> None:
-    """Refuse scales of which any is wrong: how many are, and which is the first."""
-    if wrong.any():
-        index = [int(i) for i in np.argwhere(wrong)[0]]
-        message = f"{np.count_nonzero(wrong)} of {wrong.size} {scales.dtype} scales in {name!r} are {what}"
-        raise UserError("scales", f"{message}, the first {scales[tuple(index)]!s} at {index}; {remedy}")
+def _check_scales(scales: NDArray[Any], name: str) -> None:
+    """Refuse scales of which any is wrong: how many are, and which is the first. Works on parts of them."""
+    _check_scale_type(scales, name)
+    counts: dict[str, int] = {}
+    first: dict[str, tuple[int, str]] = {}
+    flat = np.atleast_1d(scales)
+    step = max(1, _PART * len(flat) // max(1, flat.size))
+    for start in range(0, len(flat), step):
+        part = flat[start : start + step]
+        for wrong, what, remedy in _of_floats(part)[1] if is_float(part.dtype) else [(part.view(np.uint8) == SCALE_NAN, *_NAN)]:
+            counts[what] = counts.get(what, 0) + int(np.count_nonzero(wrong))
+            if wrong.any() and what not in first:
+                first[what] = start * (flat.size // len(flat)) + int(wrong.argmax()), remedy
+    for what in counts:
+        if what in first:
+            place, remedy = first[what]
+            index = [int(i) for i in np.unravel_index(place, scales.shape)]
+            message = f"{counts[what]} of {scales.size} {scales.dtype} scales in {name!r} are {what}"
+            raise UserError("scales", f"{message}, the first {scales[tuple(index)]!s} at {index}; {remedy}")
+
+
+def _check_scale_type(scales: NDArray[Any], name: str) -> None:
+    if scales.dtype not in (np.dtype(np.uint8), SCALE_DTYPE) and not is_float(scales.dtype):
+        accepted = "uint8 (UE8M0 codes), int32 (four of them a word), or float32 powers of two"
+        raise UserError("scales", f"{name!r} has dtype {scales.dtype}; accepted: {accepted}")
