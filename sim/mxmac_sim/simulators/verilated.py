@@ -42,7 +42,7 @@ def verilated(text: str, top: str, driver: Path, options: Sequence[str], folder:
             str(VERILATOR), "--cc", "--exe", "--build", "-O3", "--x-initial", "unique", *VERILATOR_BUILD_ARGUMENTS,
             "--top-module", top, "--Mdir", ".", *options, f"{top}.v", str(driver.resolve()),
         ]  # fmt: skip
-        for argument in linked_runtime(place, folder):
+        for argument in linked_runtime(place, folder, waves="--trace-vcd" in options):
             command += ["-MAKEFLAGS", argument]
         done = run_tool("Verilator", command, cwd=place, env=environment(), check=False)
         if done.status:

@@ -254,7 +254,7 @@ class Runner:
         sources: Sequence[Path] = [source]
         runner = self._runner()
         if self.simulator == "verilator":
-            runner.linked = linked_runtime(place, self.work / "verilator", self.processes)
+            runner.linked = linked_runtime(place, self.work / "verilator", self.processes, waves=waves)
             runner.linked += [_FST_WRITER] if _TRACE_FST in arguments else []
             ports = place / "ports.vlt"
             lines = [_PORT_IS_PUBLIC.format(top=design.top, port=port) for port in design.ports]

@@ -16,7 +16,8 @@ def fresh(monkeypatch, tmp_path):
     place = tmp_path / "place"
     place.mkdir()
     # Half a second of work instead of ten.
-    monkeypatch.setattr(runtime, "_SOURCE", "int library() { return 0; }\n")
+    monkeypatch.setattr(runtime, "_PARTS", ())
+    monkeypatch.setattr(runtime, "_TRACE_PARTS", ())
     return place
 
 
@@ -36,6 +37,12 @@ def test_a_cache_that_cannot_be_written_is_replaced_by_the_folder_of_work(fresh,
     (tmp_path / "cache").write_text("a file in its place")
     linked_runtime(fresh, tmp_path / "work")
     assert len(list((tmp_path / "work").rglob("*.o"))) == 1
+
+
+def test_simulations_that_write_waveforms_have_one_of_their_own(fresh, tmp_path):
+    linked_runtime(fresh, tmp_path / "work")
+    linked_runtime(fresh, tmp_path / "work", waves=True)
+    assert len(list((tmp_path / "cache").rglob("*.o"))) == 2
 
 
 def test_another_compiler_makes_another_one(fresh, tmp_path, monkeypatch):
