@@ -330,7 +330,7 @@ class MacConfig:
         """Beats of a whole block."""
         return self.block // self.lanes
 
-    @property
+    @cached_property
     def product_lsb_exp(self) -> int:
         """Exponent of the least significant bit of a product: every finite product is an integer times 2^product_lsb_exp."""
         return self.operand_a.lsb_exp + self.operand_b.lsb_exp

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from functools import cached_property
 
 from .errors import UserError
 
@@ -268,12 +269,12 @@ class Operand:
         """Exponent of the least significant bit of a significand whose exponent is 0."""
         return 1 - self.sig_bits - self.bias
 
-    @property
+    @cached_property
     def lsb_exp(self) -> int:
         """Exponent of the least significant bit: every finite element is an integer times 2^lsb_exp."""
         return min(fmt.lsb_exp for fmt in self.formats)
 
-    @property
+    @cached_property
     def max_integer(self) -> int:
         """Largest finite magnitude as a multiple of 2^lsb_exp."""
         return max(fmt.max_integer << (fmt.lsb_exp - self.lsb_exp) for fmt in self.formats)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import cocotb
 
-from mxmac.accumulator import accumulator_plan
-
 from ..stimulus.directed_dots import directed_dots
 from ..stimulus.dots import Dot
 from ..stimulus.random_dots import random_dot
@@ -41,20 +39,20 @@ async def one_beat_a_clock(dut):
     """The rate that the manifest states, across blocks and dot products."""
     async with Testbench(dut, "one_beat_a_clock") as bench:
         config, budget = bench.config, bench.settings.effort.scaled(_BEATS) // 4
-        plan = accumulator_plan(config)
-        enough = -(-plan.dot_interval // config.beats)
+        rate = bench.settings.parameters
+        enough = -(-rate["dot_interval"] // config.beats)
         for blocks in ((1,), (1, 2, 3), (max(8, enough),)):
-            if min(blocks) * plan.block_interval < plan.dot_interval:
+            if min(blocks) * rate["block_interval"] < rate["dot_interval"]:
                 continue  # short dot products may have to wait for each other
             unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=blocks), bench)))
             await unit.run()
             count = sum(len(dot.a) for dot in unit.dots)
-            waits = (len(unit.dots) - 1) * plan.addend_interval
-            unit.check_clocks((count - 1) * plan.block_interval + config.beats - 1 + waits)
-        if not plan.queue:
+            waits = (len(unit.dots) - 1) * rate["addend_interval"]
+            unit.check_clocks((count - 1) * rate["block_interval"] + config.beats - 1 + waits)
+        if not rate["blocks_queued"]:
             unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=(1,), last_beats=1), bench)))
             await unit.run()
-            unit.check_clocks((len(unit.dots) - 1) * plan.dot_interval)
+            unit.check_clocks((len(unit.dots) - 1) * rate["dot_interval"])
 
 
 @cocotb.test()

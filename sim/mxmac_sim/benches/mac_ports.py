@@ -5,8 +5,6 @@ from itertools import islice
 
 import cocotb
 
-from mxmac.accumulator import accumulator_plan
-
 from ..stimulus.dots import Dot
 from ..stimulus.latency_dots import latency_dots
 from ..stimulus.random_dots import random_dot
@@ -21,13 +19,12 @@ _SLACK = 8
 async def full_of_results(dut):
     """As many dot products are taken in as there is room for results; one more for each that is taken; then at full rate."""
     async with Testbench(dut, "full_of_results") as bench:
-        config = bench.config
         run = await _fill(bench)
         room, since, start = len(run.source.taken), len(run.sink.taken), bench.clock
         run.allowed = len(run.dots)
         await run.run()
         clocks = run.source.taken[-1] - start
-        most = (len(run.dots) - room) * accumulator_plan(config).dot_interval + _SLACK
+        most = (len(run.dots) - room) * bench.settings.parameters["dot_interval"] + _SLACK
         bench.check(
             True,
             clocks <= most,
@@ -112,9 +109,8 @@ class _Held(StreamRun):
 
 async def _fill(bench: Testbench) -> _Held:
     """Offer dot products of one beat and take hardly a result: check that there is room for exactly as many as stated."""
-    config, parameters = bench.config, bench.settings.parameters
-    plan, room = accumulator_plan(config), parameters["results_queued"]
-    interval = max(plan.dot_interval, plan.block_interval)
+    parameters = bench.settings.parameters
+    room, interval = parameters["results_queued"], max(parameters["dot_interval"], parameters["block_interval"])
     run = _Held(bench, list(islice(_shortest(bench), 2 * room + 4)))
     await run.run(clocks=(room + 2) * interval + parameters["latency"] + _SLACK)
     run.check_taken(room)

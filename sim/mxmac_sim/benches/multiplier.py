@@ -27,7 +27,7 @@ async def every_pair_of_codes(dut):
         for number, ((index_a, fmt_a), (index_b, fmt_b)) in enumerate(choices):
             for side, index, formats in (("a", index_a, config.a), ("b", index_b, config.b)):
                 if len(formats) > 1:
-                    port, lanes = getattr(dut, f"format_{side}"), bench.settings.parameters["side_by_side"]
+                    port, lanes = getattr(bench.dut, f"format_{side}"), bench.settings.parameters["side_by_side"]
                     port.value = joined([index] * lanes, len(port) // lanes)
             codes_b = list(range(1 << fmt_b.width))
             if bench.settings.effort is Effort.QUICK and len(choices) > 1:
@@ -47,6 +47,7 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     rows_a, rows_b = rows
     ones_bits = len(dut.product_ones) // lanes
     specials = [getattr(dut, f"specials_{name}") for name in SPECIALS]
+    products = [(port, len(port)) for port in (dut.product_ones, dut.product_neg)]
 
     def operands(index: int) -> dict[str, str]:
         sides = zip("ab", (fmt_a, fmt_b), pairs[index], strict=True)
@@ -79,9 +80,7 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
                     check_specials(index, tuple(map(bool, named)))
             row = clock - self.start - latency
             if 0 <= row < len(rows_a):
-                seen = zip(
-                    *(split(int(port.value), lanes, len(port)) for port in (dut.product_ones, dut.product_neg)), strict=True
-                )
+                seen = zip(*(split(int(port.value), lanes, width) for port, width in products), strict=True)
                 for index, (ones, neg) in zip(range(row * lanes, len(pairs)), seen, strict=False):
                     check_product(index, ones, neg)
 

@@ -18,14 +18,15 @@ _CODES = range(1 << _WIDTH)
 async def every_pair_of_scales(dut):
     """All pairs of codes, several at a time; there is no clock."""
     async with Testbench(dut, "every_pair_of_scales") as bench:
-        lanes = bench.settings.parameters["side_by_side"]
+        dut, lanes = bench.dut, bench.settings.parameters["side_by_side"]
+        outputs = [(port, len(port)) for port in (dut.sum_scale_exp, dut.sum_scale_nan)]
         for scale_a in _CODES:
             dut.sum_scale_a.value = joined([scale_a] * lanes, _WIDTH)
             for start in range(0, len(_CODES), lanes):
                 scales_b = _CODES[start : start + lanes]
                 dut.sum_scale_b.value = joined(scales_b, _WIDTH)
                 await Timer(1, "ns")
-                exps, nans = (split(int(port.value), lanes, len(port)) for port in (dut.sum_scale_exp, dut.sum_scale_nan))
+                exps, nans = (split(int(port.value), lanes, width) for port, width in outputs)
                 for scale_b, exp, nan in zip(scales_b, exps, nans, strict=True):
                     _check(bench, scale_a, scale_b, exp, nan)
             bench.note(scale_a / len(_CODES))

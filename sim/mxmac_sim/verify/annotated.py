@@ -8,7 +8,6 @@ from mxmac.bus import bus_ports
 from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
-from ..benches.kit.annotations import annotations
 from ..benches.kit.settings import ANNOTATED
 from ..simulators.waves import inner_traces, port_traces, write_save_file
 from .catalogue import Design
@@ -24,6 +23,9 @@ def annotated(design: Design, config: MacConfig | QuantizerConfig) -> Design:
     """
     if not design.whole:
         return design
+    # Only waveforms need what this imports: the golden model and all stimulus.
+    from ..benches.kit.annotations import annotations
+
     top = "bench"
     while re.search(rf"\b{top}\b", design.text):
         top += "_"
@@ -38,7 +40,11 @@ def annotated(design: Design, config: MacConfig | QuantizerConfig) -> Design:
 
 def write_design_save_file(waves: Path, design: Design, config: MacConfig | QuantizerConfig) -> None:
     """Write a save file of GTKWave beside a waveform of a design, which may be an annotated one."""
-    notes = annotations(config) if design.parameters.get(ANNOTATED) else []
+    notes = []
+    if design.parameters.get(ANNOTATED):
+        from ..benches.kit.annotations import annotations
+
+        notes = annotations(config)
     text, top = design.text, design.top
     write_save_file(waves, [*port_traces(text, top, top, notes), *inner_traces(text, top, top)])
 

@@ -35,8 +35,8 @@ _UNIT_TOP = "mxmac"
 _QUANTIZER_TOP = "quantizer"
 #: Blocks that may wait before an accumulator.
 _QUEUE = 4
-#: Small parts that a bench drives at a time: a cycle costs it far more than the simulator.
-_SIDE_BY_SIDE = 4
+#: Small parts that a bench drives at a time: a cycle costs it far more than the simulator, but each is compiled.
+_MULTIPLIERS, _SCALE_SUMS = 4, 16
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Design:
     ports: tuple[str, ...] = ("*",)
     options: tuple[str, ...] = ()
     whole: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether it cannot share a top module: models of AXI4-Stream find its ports by themselves."""
+        return "axis" in self.modules
 
 
 @dataclass(frozen=True)
@@ -106,16 +111,16 @@ def _component(
 
 
 def _multiplier(config: MacConfig) -> Design:
-    equal = [Multiplier(config) for _ in range(_SIDE_BY_SIDE)]
-    return _component("multiplier", {"": equal}, "multiplier", latency=multiplier_latency(config), side_by_side=_SIDE_BY_SIDE)
+    equal = [Multiplier(config) for _ in range(_MULTIPLIERS)]
+    return _component("multiplier", {"": equal}, "multiplier", latency=multiplier_latency(config), side_by_side=_MULTIPLIERS)
 
 
 def _scale_sums() -> list[ScaleSum]:
-    return [ScaleSum() for _ in range(_SIDE_BY_SIDE)]
+    return [ScaleSum() for _ in range(_SCALE_SUMS)]
 
 
 def _scale_sum(_: MacConfig) -> Design:
-    return _component("scale_applier", {"sum": _scale_sums()}, "scale_sum", side_by_side=_SIDE_BY_SIDE)
+    return _component("scale_applier", {"sum": _scale_sums()}, "scale_sum", side_by_side=_SCALE_SUMS)
 
 
 def _stage(config: MacConfig, name: str) -> Any:
@@ -126,7 +131,7 @@ def _stage(config: MacConfig, name: str) -> Any:
 
 def _scale_applier(config: MacConfig) -> Design:
     parts = {"sum": _scale_sums(), "": _stage(config, "scale_applier")}
-    more = {"latency": scale_applier_latency(config), "side_by_side": _SIDE_BY_SIDE}
+    more = {"latency": scale_applier_latency(config), "side_by_side": _SCALE_SUMS}
     return _component("scale_applier", parts, "scale_sum", "scale_applier", **more)
 
 
@@ -162,12 +167,13 @@ def _parallel_window(config: MacConfig) -> Design:
 def _serial_window(config: MacConfig) -> Design:
     plan = accumulator_plan(config)
     part = WithScaleAhead(_stage(config, "accumulator"), plan.scale_lead)
-    latency = plan.scale_lead + plan.latency[0]
-    return _component("accumulator", {"": part}, "accumulator_serial_window", latency=latency)
+    parameters = {"latency": plan.scale_lead + plan.latency[0], "block_interval": plan.block_interval}
+    return _component("accumulator", {"": part}, "accumulator_serial_window", **parameters)
 
 
 def _fp32(config: MacConfig) -> Design:
-    return _accumulator(config, "accumulator_fp32", latency=fp32_latency(config))
+    interval = accumulator_plan(config).block_interval
+    return _accumulator(config, "accumulator_fp32", latency=fp32_latency(config), block_interval=interval)
 
 
 def _narrower(config: MacConfig) -> Design:
@@ -211,11 +217,16 @@ def _of_ports(config: MacConfig | QuantizerConfig, *modules: str) -> tuple[str, 
 def unit_design(config: MacConfig, top: str, text: str, **more: Any) -> Design:
     """Return a whole unit for its bench; ``more`` are members of the design."""
     unit = unit_plan(config)
+    accumulator = unit.accumulator
     parameters = {
         "latency_min": unit.latency_min,
         "latency": unit.latency,
-        "latency_reached": unit.accumulator.latency_reached,
+        "latency_reached": accumulator.latency_reached,
         "results_queued": unit.results_queued,
+        "block_interval": accumulator.block_interval,
+        "dot_interval": accumulator.dot_interval,
+        "addend_interval": accumulator.addend_interval,
+        "blocks_queued": accumulator.queue,
     }
     return Design(top, text, _of_ports(config, "mac", "mac_ports"), parameters, whole=True, **more)
 

@@ -1,15 +1,11 @@
 """Builds simulations of Verilog modules, and runs cocotb benches in them."""
 
 import builtins
-import logging
-import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
-
-from cocotb_tools import runner as cocotb_runner
 
 from mxmac.config import MacConfig
 from mxmac.errors import HardwareError, ToolError
@@ -18,12 +14,14 @@ from mxmac.processes import Finished, Processes, failure
 from mxmac.quantizer.config import QuantizerConfig
 
 from ..benches.kit.report import Report, report_file
-from ..benches.kit.settings import Effort, Settings
+from ..benches.kit.settings import Effort, Settings, environment_of
 from ..simulators.builds import LOG, build_failure, built
 from ..simulators.runtime import linked_runtime
-from ..simulators.toolchain import VERILATOR, VERILATOR_BUILD_ARGUMENTS, environment
+from ..simulators.toolchain import VERILATOR_BUILD_ARGUMENTS
 from .annotated import annotated, write_design_save_file
 from .catalogue import Design
+from .hooks import HOOKS, CommandError, Hooks
+from .together import prefix_of, together
 
 __all__ = ["SIMULATORS", "BenchRun", "Runner", "config_slug", "dump_name"]
 
@@ -37,13 +35,14 @@ _TRACE_FST = "--trace-fst"
 #: The library that is linked writes VCD only.
 _FST_WRITER = "VM_GLOBAL_FAST=verilated_fst_c"
 _BENCHES = "mxmac_sim.benches"
+#: Folder of what benches run in together.
+_TOGETHER = "together"
 #: Where pytest is installed, cocotb has it rewrite every module for the sake of assertions, which takes a second.
 _AS_THEY_ARE = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
 _TIMESCALE = ("1ns", "1ps")
 #: Name of the output of a bench.
 _RUN_LOG = "log"
-#: Compilers take more than twice as long for what Verilator's makefile asks for, and the simulation is no faster.
-_OPTIMIZATION = "OPT_FAST=-O1"
+_RESULTS = "results.xml"
 
 
 @dataclass(frozen=True)
@@ -70,68 +69,6 @@ class BenchRun:
     def passed(self) -> bool:
         """Whether everything was as it should be."""
         return self.problem is None and not self.report.misses
-
-
-class _CommandError(Exception):
-    """A command of cocotb's runner has failed."""
-
-    def __init__(self, tool: str, done: Finished):
-        super().__init__(tool)
-        self.tool, self.done = tool, done
-
-
-class _Hooks(cocotb_runner.Runner):
-    """What mxmac has to say in cocotb's runners: where programs are, and how they are started."""
-
-    def __init__(self, processes: Processes):
-        super().__init__()
-        self._processes = processes
-        #: Arguments of make that link Verilator's own library.
-        self.linked: list[str] = []
-        self.log.setLevel(logging.CRITICAL)
-
-    def _set_env_common(self):
-        super()._set_env_common()
-        tools = environment()
-        self.env |= {name: tools[name] for name in ("PATH", "VERILATOR_ROOT")}
-        # Not those of a make that may have started us.
-        self.env.pop("MAKEFLAGS", None)
-
-    def _execute_cmds(self, cmds, cwd, stdout=None):
-        for command in cmds:
-            tool = Path(command[0]).name
-            if Path(cwd) == self.build_dir:
-                command = [self._relative(argument) for argument in command]
-            done = self._processes.run(tool, command, cwd=Path(cwd), env=self.env, log=stdout, check=False)
-            if done.status:
-                raise _CommandError(tool, done)
-
-    def _relative(self, argument: str) -> str:
-        """Name a file in the build folder without the folder: make takes no names with spaces."""
-        return "." if argument == str(self.build_dir) else argument.removeprefix(f"{self.build_dir}{os.sep}")
-
-
-class _Verilator(_Hooks, cocotb_runner.Verilator):
-    def _simulator_in_path_build_only(self):
-        self.executable = str(VERILATOR)
-
-    def _build_command(self):
-        verilate, make = super()._build_command()
-        verilate.remove("--public-flat-rw")
-        return [verilate, [*make, "CURDIR=.", _OPTIMIZATION, "VM_USER_CLASSES=", *self.linked]]
-
-    def _execute_cmds(self, cmds, cwd, stdout=None):
-        super()._execute_cmds(cmds[:1], cwd, stdout)
-        if cmds[1:]:
-            # As a part of the model, cocotb's main() needs none of the headers for itself.
-            main = next(argument for argument in cmds[0] if argument.endswith(".cpp"))
-            with (self.build_dir / "Vtop.cpp").open("a") as model:
-                model.write(f'#include "{main}"\n')
-            super()._execute_cmds(cmds[1:], cwd, stdout)
-
-
-class _Icarus(_Hooks, cocotb_runner.Icarus):
-    pass
 
 
 def dump_name(simulator: str, *, fst: bool = False) -> str:
@@ -225,9 +162,10 @@ class Runner:
             return BenchRun(Report(), str(error), folder / LOG, None)
         with private_folder(folder, "running") as place:
             on_start(place)
-            settings = Settings(bench, config, seed, effort, design.parameters, place, stop_after)
+            settings = Settings(bench, config, seed, effort, design.parameters, place, stop_after, _modules(design))
             try:
-                problem = self._simulate(design, settings, program, shown / _RUN_LOG, waves)
+                done = self._simulate(design, [settings], program, place, waves)
+                problem = self._problem(done, settings, place, shown / _RUN_LOG)
                 report = Report.read(place) if report_file(place).exists() else Report()
                 dump = place / dump_name(self.simulator, fst=fst)
                 if dump.exists():
@@ -237,8 +175,64 @@ class Runner:
             finally:
                 publish(place, shown)
 
-    def _runner(self) -> _Hooks:
-        return {"verilator": _Verilator, "icarus": _Icarus}[self.simulator](self.processes)
+    def run_together(
+        self,
+        designs: Mapping[str, Design],
+        config: MacConfig | QuantizerConfig,
+        *,
+        seed: int,
+        effort: Effort,
+        stop_after: int = 20,
+        on_start: Callable[[str, Path], None] = lambda _bench, _folder: None,
+    ) -> dict[str, BenchRun]:
+        """Run benches in one simulation, one after the other: it starts once, and is compiled in one go.
+
+        Parameters
+        ----------
+        designs : mapping of str to Design
+            By the names of their benches.
+        config, seed, effort, stop_after
+            As for :meth:`run`.
+        on_start : callable
+            Called for each bench when the build is done, with its name and the folder where it reports its progress.
+
+        Returns
+        -------
+        dict of str to BenchRun
+            Without those that could not be built, or have not come to an end.
+
+        Raises
+        ------
+        ToolError
+            If a tool is missing or fails.
+        """
+        folder, design = self.folder(_TOGETHER, config), together(designs)
+        try:
+            program = self._build(design, folder, waves=False)
+        except HardwareError:
+            return {}
+        shown = folder / "run"
+        with private_folder(folder, "running") as place:
+            benches = []
+            for bench, part in designs.items():
+                own, prefix = place / bench, prefix_of(bench)
+                own.mkdir()
+                benches.append(Settings(bench, config, seed, effort, part.parameters, own, stop_after, _modules(part), prefix))
+                on_start(bench, own)
+            try:
+                done = self._simulate(design, benches, program, place, waves=False)
+                complete = done.status == 0 and (place / _RESULTS).exists()
+                ended = [each for each in benches if complete and report_file(each.folder).exists()]
+                log = shown / _RUN_LOG
+                problems = {each.bench: self._problem(done, each, place, log) for each in ended}
+                return {each.bench: BenchRun(Report.read(each.folder), problems[each.bench], log, None) for each in ended}
+            finally:
+                for each in benches:
+                    publish(each.folder, shown / each.bench)
+                publish(place, shown)
+
+    def _runner(self) -> Hooks:
+        return HOOKS[self.simulator](self.processes)
 
     def _build(self, design: Design, folder: Path, waves: bool, fst: bool = False) -> Path:
         """Return the folder of a build, and make it unless it exists."""
@@ -271,34 +265,38 @@ class Runner:
                 waves=waves,
                 log_file=output,
             )
-        except _CommandError as error:
+        except CommandError as error:
             raise build_failure(error.tool, error.done, output.read_text(errors="replace"), log) from error
 
-    def _simulate(self, design: Design, settings: Settings, program: Path, shown: Path, waves: bool) -> str | None:
-        """Run a bench, and return what is wrong with the hardware besides mismatches."""
-        place = settings.folder.resolve()
-        results, log = place / "results.xml", place / _RUN_LOG
-        plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{settings.seed % 0x7FFFFFFF + 1}"]
-        done = Finished(0)
+    def _simulate(self, design: Design, benches: Sequence[Settings], program: Path, place: Path, waves: bool) -> Finished:
+        """Run the benches of a top module in a folder, and return how that ended."""
+        place, seed = place.resolve(), benches[0].seed
+        plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
         try:
             self._runner().test(
-                test_module=[f"{_BENCHES}.{module}" for module in design.modules],
+                test_module=list(_modules(design)),
                 hdl_toplevel=design.top,
                 hdl_toplevel_lang="verilog",
                 build_dir=program,
                 test_dir=place,
-                results_xml=str(results),
-                seed=settings.seed,
+                results_xml=str(place / _RESULTS),
+                seed=seed,
                 plusargs=plusargs if self.simulator == "verilator" else [f"+dumpfile_path={dump_name('icarus')}"],
-                extra_env=settings.environment() | _AS_THEY_ARE,
+                extra_env=environment_of(benches) | _AS_THEY_ARE,
                 waves=waves,
-                log_file=log,
+                log_file=place / _RUN_LOG,
             )
-        except _CommandError as error:
-            done = error.done
+        except CommandError as error:
+            return error.done
         except SystemExit:
             # cocotb exits by itself when pytest runs it, if only a test has failed, or if it has left no results.
             pass
+        return Finished(0)
+
+    @staticmethod
+    def _problem(done: Finished, settings: Settings, place: Path, shown: Path) -> str | None:
+        """Return what is wrong with the hardware besides mismatches, after a run in a folder."""
+        results, log = place / _RESULTS, place / _RUN_LOG
         if results.exists() and done.status >= 0:
             return _problem(settings, results, shown)
         text = log.read_text(errors="replace") if log.exists() else ""
@@ -307,15 +305,19 @@ class Runner:
         raise ToolError(f"{failure(f'The simulation of bench {settings.bench}', done, text)}; see {shown}")
 
 
+def _modules(design: Design) -> tuple[str, ...]:
+    return tuple(f"{_BENCHES}.{module}" for module in design.modules)
+
+
 def _problem(settings: Settings, results: Path, log: Path) -> str | None:
-    """Read the results of a bench: what is wrong with the hardware besides mismatches.
+    """Read the results of a bench, which may be those of others as well: what is wrong with the hardware besides mismatches.
 
     Raises
     ------
     ToolError
         If the machine has failed, rather than the hardware.
     """
-    cases = ElementTree.parse(results).findall(".//testcase")
+    cases = [case for case in ElementTree.parse(results).findall(".//testcase") if case.get("classname") in settings.modules]
     failures = [failed for case in cases for kind in ("failure", "error") for failed in case.findall(kind)]
     for failed in failures:
         error = getattr(builtins, failed.get("type", ""), AssertionError)

@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from mxmac.processes import Processes, failure
 
 from ..benches.kit.report import progress_file
 from ..benches.kit.settings import Effort
+from ..simulators.kept import kept
 from ..simulators.toolchain import VERILATOR, environment
 from .annotated import annotated, write_design_save_file
 from .catalogue import Design, Subject
@@ -22,6 +23,7 @@ from .runner import BenchRun, Runner, config_slug, dump_name
 
 __all__ = ["Outcome", "Verdict", "Verification"]
 
+_LINT = ("--lint-only", "-Wall")
 #: Benches that are built and run at a time.
 _JOBS = 2
 #: Seconds between two looks at what benches have to say.
@@ -37,7 +39,7 @@ class Outcome:
     bench : str
     run : BenchRun
     seconds : float
-        Wall time of generating, building and simulating.
+        Wall time of building and simulating; only of simulating, if it ran together with others.
     waves : BenchRun or None
         A second run with a waveform, if the first one failed.
     """
@@ -122,8 +124,14 @@ class Verification:
         return kept_design(self._folder / "designs", repr((bench, self.subject.config.as_dict())), make)
 
     def lint(self) -> str:
-        """Return what Verilator finds to say about the subject's Verilog: nothing, if all is well."""
-        command = [str(VERILATOR), "--lint-only", "-Wall", self.verilog.name]
+        """Return what Verilator finds to say about the subject's Verilog: nothing, if all is well. It is asked once."""
+        ingredients = (_LINT, self.verilog.name, self._text)
+        found = kept(self._folder / "lint", ingredients, lambda: {"said": self._linted()})
+        said: str = found["said"]
+        return said
+
+    def _linted(self) -> str:
+        command = [str(VERILATOR), *_LINT, self.verilog.name]
         with private_folder(self._folder, "lint") as place:
             (place / self.verilog.name).write_text(self._text)
             done = self._processes.run("Verilator", command, cwd=place, env=environment(), check=False)
@@ -133,7 +141,7 @@ class Verification:
         return said.strip()
 
     def run(self, names: Sequence[str], on_progress: Callable[[str, str, float], None]) -> list[Outcome]:
-        """Run benches, some at a time.
+        """Run benches, some at a time; of quick ones all in one simulation, whose start takes longer than most of them.
 
         Parameters
         ----------
@@ -153,25 +161,57 @@ class Verification:
         """
         # Amaranth and Yosys stay in one thread.
         designs = {name: self._design(name) for name in names}
-        executor = ThreadPoolExecutor(_JOBS)
+        shared = [name for name in names if self.effort is Effort.QUICK and not designs[name].alone]
+        # The longest first: that is the whole unit.
+        groups = [*([shared] if shared else []), *([name] for name in reversed(names) if name not in shared)]
+        outcomes = self._run(groups, designs, on_progress)
+        left = [[name] for name in reversed(names) if name not in outcomes]
+        outcomes |= self._run(left, designs, on_progress)
+        return [outcomes[name] for name in names]
+
+    def _run(
+        self,
+        groups: Sequence[Sequence[str]],
+        designs: Mapping[str, Design],
+        on_progress: Callable[[str, str, float], None],
+    ) -> dict[str, Outcome]:
+        """Run groups of benches, some at a time: those of a group together."""
+        executor, outcomes = ThreadPoolExecutor(_JOBS), dict[str, Outcome]()
         try:
-            # The longest first: that is the whole unit.
-            futures = {name: executor.submit(self._bench, name, designs[name]) for name in reversed(names)}
-            left = set(futures.values())
+            futures = {executor.submit(self._group, {name: designs[name] for name in group}): group for group in groups}
+            left = set(futures)
             while left:
-                _, left = wait(left, timeout=_INTERVAL, return_when=FIRST_COMPLETED)
-                for name, future in futures.items():
-                    if future.done():
-                        verdict = "passed" if future.result().run.passed else "FAILED"
-                        on_progress(name, verdict, 1)
-                    elif future.running():
-                        on_progress(name, *self._progress(name))
-            return [futures[name].result() for name in names]
+                done, left = wait(left, timeout=_INTERVAL, return_when=FIRST_COMPLETED)
+                for future in done:
+                    for name, outcome in future.result().items():
+                        outcomes[name] = outcome
+                        on_progress(name, "passed" if outcome.run.passed else "FAILED", 1)
+                for name in (name for future in left if future.running() for name in futures[future]):
+                    on_progress(name, *self._progress(name))
+            return outcomes
         except BaseException:
             self.stop()
             raise
         finally:
             executor.shutdown(cancel_futures=True)
+
+    def _group(self, designs: Mapping[str, Design]) -> dict[str, Outcome]:
+        """Run benches together, and return the outcomes of those that passed; a single one, whether it passes or not.
+
+        All else is the business of single runs, such as a waveform of what went wrong.
+        """
+        if len(designs) == 1:
+            return {name: self._bench(name, design) for name, design in designs.items()}
+        runs = self._runner.run_together(
+            designs,
+            self.subject.config,
+            seed=self.seed,
+            effort=self.effort,
+            on_start=lambda name, folder: self._started.update({name: folder}),
+        )
+        for name in designs:
+            self._started.pop(name, None)
+        return {name: Outcome(name, run, run.report.seconds, None) for name, run in runs.items() if run.passed}
 
     def waves(self, path: Path) -> BenchRun:
         """Run the bench of the whole in quick effort, and write its waveform, whose suffix is ``.vcd`` or ``.fst``."""

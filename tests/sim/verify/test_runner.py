@@ -10,16 +10,17 @@ from mxmac_sim.benches.kit.report import Miss, Report
 from mxmac_sim.benches.kit.settings import Effort, Settings
 from mxmac_sim.verify.runner import _problem
 
-RESULTS = """<testsuites><testsuite name="all" tests="2">
+RESULTS = """<testsuites><testsuite name="all" tests="3">
 <testcase classname="benches.mac" name="random_values"></testcase>
-<testcase classname="benches.mac" name="other_values">{failure}</testcase>
+<testcase classname="benches.mac_ports" name="other_values">{failure}</testcase>
+<testcase classname="benches.rounder" name="other_values"><failure message="" type="OSError"></failure></testcase>
 </testsuite></testsuites>
 """
 STUCK = '<failure message="nothing has happened for 1000 cycles" type="AssertionError">Traceback</failure>'
 
 
 def problem(folder, text, misses=0):
-    settings = Settings("mac", MacConfig(lanes=1), 1, Effort.QUICK, {}, folder, 20)
+    settings = Settings("mac", MacConfig(lanes=1), 1, Effort.QUICK, {}, folder, 20, ("benches.mac", "benches.mac_ports"))
     report = Report()
     for _ in range(misses):
         report.add(Miss("other_values", "5 ns", {}, {}, {}))

@@ -145,10 +145,10 @@ class _SumsRun:
 
 def _total(config: MacConfig, dot: _Blocks) -> tuple[int, tuple[int, ...]]:
     """Exact sum, in units of 2^config.block_exp_min, and specials."""
-    seen = NO_SPECIALS
-    for block in dot:
+    runs, seen = _repeated(dot), NO_SPECIALS
+    for block, _ in runs:
         seen = merged(seen, block.seen)
-    return sum(block.sum << block.exp - config.block_exp_min for block in dot), seen
+    return sum(times * block.sum << block.exp - config.block_exp_min for block, times in runs), seen
 
 
 def _expected_result(bench: Testbench, dot: _Blocks) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
-__all__ = ["Lane", "Packed", "StreamPorts", "TopPorts", "payload_widths"]
+__all__ = ["Lane", "Packed", "Part", "StreamPorts", "TopPorts", "payload_widths"]
 
 #: What names of AXI4-Stream start with, by the prefix of plain names.
 _AXIS = {"in": "s_axis", "out": "m_axis"}
@@ -72,6 +72,26 @@ class Packed:
         )
         for lane in self._lanes:
             item[lane.index] = value >> lane.lsb & (1 << lane.width) - 1
+
+
+class Part:
+    """One of several modules inside a top module, by the names of its own ports.
+
+    Parameters
+    ----------
+    top : cocotb handle
+    prefix : str
+        What the names of its ports start with outside.
+    """
+
+    def __init__(self, top: Any, prefix: str):
+        self._top, self._prefix = top, prefix
+
+    def __getattr__(self, name: str) -> Any:
+        port = getattr(self._top, f"{self._prefix}{name}")
+        # Found once: benches ask for some of their ports in every cycle.
+        self.__dict__[name] = port
+        return port
 
 
 @dataclass(frozen=True)

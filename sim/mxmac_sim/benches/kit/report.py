@@ -1,15 +1,13 @@
 """What a bench reports: counts, and the operands of what went wrong."""
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from mxmac.formats import Format
 from mxmac.quantizer.config import QuantizerConfig
-from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF
 
 __all__ = [
     "Miss",
@@ -23,7 +21,6 @@ __all__ = [
     "shown_result",
 ]
 
-_FLAGS = {"NV": NV, "DZ": DZ, "OF": OF, "UF": UF, "NX": NX}
 #: Mismatches of a bench that are described, besides the first one of each test; all are counted.
 _DESCRIBED = 8
 
@@ -159,12 +156,16 @@ def shown_beat(config: QuantizerConfig, beat: Sequence[int]) -> dict[str, str]:
 
 def flag_names(status: int) -> str:
     """Return the names of the flags that are set."""
-    return " ".join(name for name, flag in _FLAGS.items() if status & flag)
+    # NumPy takes as long to import as everything else here, and who only reads a report does not need it.
+    from mxmac_sim.golden.rounding import DZ, NV, NX, OF, UF
+
+    return " ".join(name for name, flag in {"NV": NV, "DZ": DZ, "OF": OF, "UF": UF, "NX": NX}.items() if status & flag)
 
 
 def _value(code: int, output: Format) -> float:
-    if output.width == 32:
-        return float(np.uint32(code).view(np.float32))
-    if output.exp_bits == 8:  # bfloat16: the upper half of a binary32
-        return float(np.uint32(code << 16).view(np.float32))
-    return float(np.uint16(code).view(np.float16))
+    if output.exp_bits == 8:  # bfloat16 is the upper half of a binary32
+        code, kind = code << 32 - output.width, "f"
+    else:
+        kind = "e"
+    value: float = struct.unpack(f"<{kind}", code.to_bytes(struct.calcsize(kind), "little"))[0]
+    return value

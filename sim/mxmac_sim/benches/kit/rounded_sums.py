@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Protocol, TypeVar
 
-from mxmac.accumulator import accumulator_plan
 from mxmac.config import MacConfig
 from mxmac_sim.golden import model as golden
 
@@ -77,6 +76,6 @@ async def run_rounded_sums(
             vectors,
             results,
             idle=idle,
-            interval=accumulator_plan(config).block_interval,
+            interval=bench.settings.parameters["block_interval"],
             operands=lambda index: places[index],
         )

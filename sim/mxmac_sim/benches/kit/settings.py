@@ -1,7 +1,8 @@
-"""Settings of a bench, which runs inside the simulator, in a process of its own."""
+"""Settings of benches, which run inside the simulator, in a process of its own."""
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -11,9 +12,9 @@ from typing import Any
 from mxmac.config import MacConfig
 from mxmac.quantizer.config import QuantizerConfig
 
-__all__ = ["ANNOTATED", "Effort", "Settings", "config_from_dict"]
+__all__ = ["ANNOTATED", "Effort", "Settings", "config_from_dict", "environment_of", "settings_of"]
 
-_VARIABLE = "MXMAC_BENCH"
+_VARIABLE = "MXMAC_BENCHES"
 #: Parameter of a bench whose top module has signals for annotations.
 ANNOTATED = "annotated"
 
@@ -60,6 +61,10 @@ class Settings:
         Where report and progress are written.
     stop_after : int
         Mismatches after which the bench gives up.
+    modules : tuple of str
+        Names of the modules of its tests.
+    prefix : str
+        What the names of its ports start with, in a top module that several benches share.
     """
 
     bench: str
@@ -69,31 +74,33 @@ class Settings:
     parameters: dict[str, Any]
     folder: Path
     stop_after: int
+    modules: tuple[str, ...]
+    prefix: str = ""
 
-    def environment(self) -> dict[str, str]:
-        """Return the environment variable that carries the settings into the simulator."""
-        values = {
-            "bench": self.bench,
-            "config": self.config.as_dict(),
-            "seed": self.seed,
-            "effort": self.effort.value,
-            "parameters": self.parameters,
-            "folder": str(self.folder.resolve()),
-            "stop_after": self.stop_after,
-        }
-        return {_VARIABLE: json.dumps(values)}
+    def as_dict(self) -> dict[str, Any]:
+        """Return the members as JSON has them."""
+        values = {"config": self.config.as_dict(), "effort": self.effort.value, "folder": str(self.folder.resolve())}
+        return vars(self) | values
 
     @staticmethod
-    @cache
-    def from_environment() -> "Settings":
-        """Return the settings of the run that this process is."""
-        values = json.loads(os.environ[_VARIABLE])
-        return Settings(
-            bench=values["bench"],
-            config=config_from_dict(values["config"]),
-            seed=values["seed"],
-            effort=Effort(values["effort"]),
-            parameters=values["parameters"],
-            folder=Path(values["folder"]),
-            stop_after=values["stop_after"],
-        )
+    def from_dict(values: dict[str, Any]) -> "Settings":
+        """Return the settings that :meth:`as_dict` describes."""
+        members = {
+            "config": config_from_dict(values["config"]),
+            "effort": Effort(values["effort"]),
+            "folder": Path(values["folder"]),
+            "modules": tuple(values["modules"]),
+        }
+        return Settings(**(values | members))
+
+
+def environment_of(benches: Iterable[Settings]) -> dict[str, str]:
+    """Return the environment variable that carries the settings of the benches of a simulation into it."""
+    return {_VARIABLE: json.dumps([settings.as_dict() for settings in benches])}
+
+
+@cache
+def settings_of(module: str) -> Settings | None:
+    """Return the settings of the bench in this process that a module has tests of; None if it has none."""
+    benches = map(Settings.from_dict, json.loads(os.environ[_VARIABLE]))
+    return next((settings for settings in benches if module in settings.modules), None)

@@ -1,5 +1,6 @@
 """What all benches share: a clock, a reset, one loop over time, and a report."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -14,9 +15,9 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from mxmac.config import MacConfig
 
 from .annotator import Annotator
-from .ports import TopPorts, payload_widths
+from .ports import Part, TopPorts, payload_widths
 from .report import Miss, Report, Test, progress_file
-from .settings import ANNOTATED, Settings
+from .settings import ANNOTATED, Settings, settings_of
 from .streams import Pause, Sink, Source, never
 
 __all__ = ["PERIOD", "Agent", "Testbench"]
@@ -28,8 +29,8 @@ _PROGRESS_INTERVAL = 0.2
 #: Cycles that an aborted run still takes, for the waveform to show them.
 _AFTERMATH = 8
 
-#: The report of this process, over all its tests.
-_report = Report()
+#: Reports of the benches of this process, each over all its tests.
+_reports: dict[str, Report] = {}
 
 
 class Agent(Protocol):
@@ -46,6 +47,16 @@ class _TooManyMissesError(AssertionError):
     pass
 
 
+def _settings() -> Settings:
+    """Return the settings of the bench whose test is running: a test is a coroutine of a module of its bench."""
+    frame, settings = sys._getframe(), None
+    while settings is None:
+        assert frame.f_back is not None, "this is no test of a bench"
+        frame = frame.f_back
+        settings = settings_of(frame.f_globals["__name__"])
+    return settings
+
+
 class Testbench:
     """One test: an asynchronous context whose end writes the report, and fails if there was a mismatch.
 
@@ -55,13 +66,16 @@ class Testbench:
     Parameters
     ----------
     dut : cocotb handle
-        Top module. It has neither clock nor reset if it is combinational.
+        Top module, with the bench's own module or those of several benches in it. That of a bench has neither clock nor reset
+        if it is combinational.
     test : str
         Name of the test: with it, each draws random numbers of its own from the same seed.
 
     Members
     -------
     settings : Settings
+    dut : cocotb handle or Part
+        The bench's own module, by the names of its ports.
     report : Report
     ports : TopPorts
     rng : random.Random
@@ -71,10 +85,10 @@ class Testbench:
     """
 
     def __init__(self, dut: Any, test: str):
-        self.dut, self.test = dut, test
-        self.settings = Settings.from_environment()
-        self.report = _report
-        self._misses_before = _report.misses
+        self.test, self.settings = test, _settings()
+        dut = self.dut = Part(dut, self.settings.prefix) if self.settings.prefix else dut
+        self.report = _reports.setdefault(self.settings.bench, Report())
+        self._misses_before = self.report.misses
         entropy = [self.settings.seed, crc32(f"{self.settings.bench}/{test}".encode())]
         self.numpy_rng = np.random.default_rng(entropy)
         self.rng = Random(int(self.numpy_rng.integers(1 << 62)))
