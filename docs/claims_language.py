@@ -96,23 +96,24 @@ def sums(found: dict) -> str:
     summed, rows = [row for row in found["language"] if "way" in row], []
     exact = {row.get("tokens"): row for row in summed if row["way"] == "exact"}
     for row in summed:
-        scheme, tokens = Scheme(**row["scheme"]), row.get("tokens")
+        scheme, tokens, windows = Scheme(**row["scheme"]), row.get("tokens"), row.get("windows", range(len(row["losses"])))
         whole, other = _whole(found, scheme), exact.get(tokens)
         # Not the same tokens as in whole windows, if there is a number of them.
         beside = "" if tokens or whole is None else _difference(row, dict(enumerate(whole["losses"])))
-        same = (
-            "" if other is None or other is row else _difference(row, dict(zip(other["windows"], other["losses"], strict=True)))
-        )
+        same = ""
+        if other is not None and other is not row:
+            same = _difference(row, dict(zip(other.get("windows", range(16)), other["losses"], strict=True)))
         value = summary(row["losses"], row["losses"])[0]
-        count = (tokens or 256) * len(row["windows"])
-        rows.append([f"`{row['way']}`", scheme.element, f"{count}", f"{value:.4f}", beside, same])
+        rows.append([f"`{row['way']}`", scheme.element, f"{(tokens or 256) * len(windows):,}", f"{value:.2f}", beside, same])
     heads = ["added up by", "elements", "tokens", "perplexity", "beside float32 sums", "beside `exact`"]
     return table(heads, rows, left=2)
 
 
 def _difference(row: dict, losses: Mapping[int, float]) -> str:
-    """Return the change of the perplexity from other losses, by their windows."""
-    return f"{100 * (summary(row['losses'], [losses[index] for index in row['windows']])[1] - 1):+.3f} %"
+    """Return the change of the perplexity from other losses, by their windows; its error, if there is more than one."""
+    windows = row.get("windows", range(len(row["losses"])))
+    _, ratio, error = summary(row["losses"], [losses[index] for index in windows])
+    return _more(ratio, error) if len(windows) > 1 else f"{100 * (ratio - 1):+.1f} %"
 
 
 def _single(found: dict, scheme: Scheme, part: str, name: int | str) -> tuple[float, float] | None:

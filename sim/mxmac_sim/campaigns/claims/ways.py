@@ -7,6 +7,7 @@ import numpy as np
 from mxmac.config import Accumulator, MacConfig
 from mxmac_sim import golden
 from mxmac_sim.campaigns.claims.schemes import Floats
+from mxmac_sim.golden.quantize import dequantize
 from mxmac_sim.golden.tensor_core import tensor_core
 from mxmac_sim.tensors.mx_tensor import MxTensor
 
@@ -54,9 +55,16 @@ def _columns(x: MxTensor, start: int, stop: int) -> MxTensor:
     return MxTensor(x.elements[:, start:stop], x.scales[:, start // x.block : stop // x.block], x.format, x.block)
 
 
+def _backwards(a: MxTensor, b: MxTensor) -> Floats:
+    left, right = (dequantize(x)[:, ::-1].astype(np.float32) for x in (a, b))
+    product: Floats = left @ right.T
+    return product
+
+
 WAYS: dict[str, Product] = {kind.value: _accumulator(kind) for kind in Accumulator}
 WAYS |= {
     "window of 48 bits, guard 2": _accumulator(Accumulator.WINDOW, window=48, window_guard=2),
+    "float32, backwards": _backwards,
     "tensor core, F = 25": tensor_core(25),
     "tensor core, F = 13": tensor_core(13),
     f"tensor core, F = 13, promoted every {_PROMOTION}": promoted(tensor_core(13), _PROMOTION),

@@ -59,6 +59,11 @@ def test_a_wheel_that_is_missing_is_a_mistake_before_anything_is_measured(measur
     assert not file.exists()
 
 
+def test_no_job_at_a_time_is_a_mistake(measured, capsys, tmp_path):
+    assert campaign.main(["a.whl", "b.whl", "--jobs", "0", "--json", str(tmp_path / "claims.json")]) == 2
+    assert "jobs: At least 1" in capsys.readouterr().err
+
+
 def test_no_setting_is_measured_twice():
     words = [(job.claim, job.words) for module in (language, file_types) for job in module.jobs()]
     assert len(words) == len(set(words))
