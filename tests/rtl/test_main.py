@@ -22,10 +22,16 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["mxmac.cli.app", "typer", "mxmac_sim.cli.verify", "amaranth", "numpy"])
-def test_ctrl_c_during_imports_is_one_line(module):
-    command = [sys.executable, "-c", INTERRUPTED, str(int(signal.SIGINT)), module, "verify"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        *((module, "verify") for module in ("mxmac.cli.app", "typer", "mxmac_sim.cli.verify", "amaranth")),
+        ("numpy", "dot"),
+    ],
+)
+def test_ctrl_c_during_imports_is_one_line(module, command):
+    arguments = [sys.executable, "-c", INTERRUPTED, str(int(signal.SIGINT)), module, command]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "mxmac: interrupted\n")
 
 
