@@ -22,7 +22,7 @@ CLAIM = "language"
 #: Part of the texts for the effect of single layers: half of the first window of every other text.
 SENSITIVITY: Fields = {"windows": [0, 4, 8, 12], "tokens": 128}
 #: Block sizes beside the MX one. They divide all K of the model, which are 576 and 1,536; 0 is one scale of a whole matrix.
-BLOCKS = (192, 0)
+BLOCKS = (16, 64, 192, 0)
 #: Layers of the model.
 _LAYERS = 30
 #: What is tried on single layers, and what repairs a model in which all layers have it: one scale of a matrix, and blocks; four
@@ -96,7 +96,6 @@ def jobs() -> list[Job]:
     schemes += [Scheme(name, ScaleRule.FLOOR.name, 0) for name in ELEMENT_FORMATS]
     schemes += [Scheme(name, rule.name) for rule in ScaleRule if rule is not ScaleRule.RCEIL for name in ELEMENT_FORMATS]
     schemes += [Scheme(name, block=block) for block in BLOCKS for name in ELEMENT_FORMATS]
-    schemes += [Scheme("E2M1", block=block) for block in (16, 64)]
     found = [Job(CLAIM, {"scheme": None}), *(Job(CLAIM, {"scheme": scheme.as_dict()}) for scheme in schemes)]
     found += [Job(CLAIM, {"scheme": Scheme(name).as_dict(), **choice}) for name, choice in _SUMS]
     found.append(Job(CLAIM, {"scheme": None, **SENSITIVITY}))
