@@ -26,8 +26,8 @@ export QUESTION ?= What is the capital of France?
 MLX := mlx[cpu]==0.32.4
 OUTSIDE := build/outside
 
-# What `make claims` measures besides the language model: a classifier of file types. What reads and runs its file is apart from
-# .venv, too; all that these packages need besides is in .venv, or not used.
+# A classifier of file types, which `make claims` measures besides the language model. The packages that read and run its file are
+# apart from .venv, too; their other dependencies are in .venv, or not used.
 CLASSIFIER := magika==1.0.3
 CLASSIFIER_NEEDS := onnx==1.23.2 onnxruntime==1.32.0 protobuf==7.36.2 flatbuffers==25.12.19
 CLAIMS := build/claims
@@ -65,7 +65,7 @@ layers: $(READY) $(WHEEL) ## Run every linear layer of a real model through the 
 llm: $(READY) $(LANGUAGE_WHEEL) ## Let a language model answer QUESTION="…" on the simulated hardware, a few minutes
 	@.venv/bin/python -m mxmac_sim.campaigns.llm.campaign $(LANGUAGE_WHEEL) --question "$$QUESTION"
 
-claims: $(READY) $(LANGUAGE_WHEEL) $(CLAIMS)/ready ## Measure what is claimed about UE8M0 scales, on whole models too, about twenty minutes
+claims: $(READY) $(LANGUAGE_WHEEL) $(CLAIMS)/ready ## Measure the claims about UE8M0 scales, on whole models too, about twenty minutes
 	PYTHONPATH=$(CLAIMS)/packages .venv/bin/python -m mxmac_sim.campaigns.claims.campaign $(LANGUAGE_WHEEL) $(CLAIMS)/magika-*.whl \
 	  --work $(CLAIMS) --json docs/claims.json
 	.venv/bin/python docs/make_claims.py

@@ -117,7 +117,7 @@ def _difference(row: dict, losses: Mapping[int, float]) -> str:
 
 
 def _single(found: dict, scheme: Scheme, part: str, name: int | str) -> tuple[float, float] | None:
-    """Return what a scheme in one layer or kind of layers adds to the loss, and its standard error, in nats."""
+    """Return the increase of the loss by a scheme in one layer or kind of layers, and its standard error, in nats."""
     wanted = _reference(found, whole=False)
     for row in found["language"]:
         if row["scheme"] is None and row.get("other") == scheme.as_dict() and row.get(part) == [name]:
@@ -139,7 +139,7 @@ def _described(scheme: Scheme) -> str:
 
 
 def layers(found: dict) -> str:
-    """What each kind of layers, and each layer, costs when it alone is quantized."""
+    """Cost of each kind of layers, and of each layer, if it alone is quantized."""
     tried = [scheme for scheme, _ in REPAIRS]
     tables = []
     for head, part, names in (("products quantized", "kinds", _KINDS), ("layer quantized", "layers", range(30))):

@@ -1,5 +1,7 @@
 """What tests of tensors and their files share: the command, checkpoints, and DeepSeek's tiles quantized by definition."""
 
+import json
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import safetensors.numpy
 
 from mxmac.cli import app as cli
 
-__all__ = ["FLOATS", "FP8", "WEIGHT", "checkpoint", "command", "expected_tiles", "powers_of_two"]
+__all__ = ["FLOATS", "FP8", "WEIGHT", "checkpoint", "command", "expected_tiles", "json_of", "powers_of_two"]
 
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)
 WEIGHT = "model.layers.0.self_attn.o_proj.weight"
@@ -21,6 +23,13 @@ def command(capsys, *arguments):
     with pytest.raises(SystemExit) as end:
         cli.main([str(argument) for argument in arguments])
     return end.value.code or 0, *capsys.readouterr()
+
+
+def json_of(capsys, *arguments):
+    """The record that a command prints as JSON, and nothing else."""
+    status, out, error = command(capsys, *arguments, "--json")
+    assert (status, error) == (0, "")
+    return json.loads(out)
 
 
 def checkpoint(path, scales, elements=None):

@@ -4,12 +4,10 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
@@ -20,22 +18,16 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate, manifest_schema
 from mxmac_fpga.boards.table import BOARDS
 from mxmac_sim.campaigns.claims import footprint
-from mxmac_sim.golden.quantize import dequantize, quantize
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
 from page_examples import blocks, run_examples
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-CHECKPOINTS = DOCS / "checkpoints.md"
-TILE = ROOT / "sim" / "mxmac_sim" / "data" / "minilm_tile.npz"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 #: Pages of others that link to these, and from which these link.
 DATA = [ROOT / "sim" / "mxmac_sim" / "data" / "README.md", ROOT / "fpga" / "mxmac_fpga" / "data" / "README.md"]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DATA]
-
-#: A command of an example, and its output.
-_COMMAND = r"^\$ mxmac (.*)\n((?:(?!\$ ).*\n)+)"
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -352,51 +344,3 @@ def test_mistakes_are_told_as_in_the_commands_page(capsys, monkeypatch, tmp_path
         assert end.value.code == 2
         assert capsys.readouterr().err == message + "\n"
     assert os.listdir(tmp_path) == []
-
-
-def test_commands_print_what_the_page_of_checkpoints_shows(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    shutil.copy(TILE, tmp_path)
-    page = CHECKPOINTS.read_text()
-    # All but the simulation, which tests of other pages and of `mxmac dot` build.
-    page = page[: page.index("## On the hardware")]
-    commands = [
-        found for text in re.findall(r"^```console\n(.*?)^```", page, re.M | re.S) for found in re.findall(_COMMAND, text, re.M)
-    ]
-    assert [arguments.split()[0] for arguments, _ in commands] == ["compare", "quantize", "quantize", "show"]
-    for arguments, output in commands:
-        with pytest.raises(SystemExit) as end:
-            cli.main(arguments.split())
-        assert not end.value.code
-        printed, shown = ([line.rstrip() for line in text.splitlines()] for text in (capsys.readouterr().out, output))
-        if shown[-1] == "…":
-            shown.pop()
-            assert len(shown) > 10
-            printed = printed[: len(shown)]
-        assert printed == shown
-
-
-def test_the_picture_of_the_page_of_checkpoints_is_that_of_the_tile(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(TILE, tmp_path)
-    with pytest.raises(SystemExit) as end:
-        cli.main(["compare", "minilm_tile.npz:weights", "--plot", "compare.svg"])
-    assert not end.value.code
-    assert (tmp_path / "compare.svg").read_text() == (DOCS / "compare.svg").read_text()
-
-
-def test_the_block_of_the_page_of_checkpoints_is_that_of_the_tile():
-    weights = np.load(TILE)["weights"]
-    block = quantize(weights, ELEMENT_FORMATS["E2M1"])
-    assert block.scales[0, 0] == 123
-    rows = re.findall(r"^\| (weight|weight / 2\^-4|code|element|value) \| (.*) \|$", CHECKPOINTS.read_text(), re.M)
-    shown = {name: cells.split(" | ") for name, cells in rows}
-    values, codes = dequantize(block)[0, :8], block.elements[0, :8]
-    assert shown["weight"] == [f"{x:.4f}" for x in weights[0, :8]]
-    assert shown["weight / 2^-4"] == [f"{x * 16:.3f}" for x in weights[0, :8]]
-    assert shown["code"] == [str(code) for code in codes]
-    assert shown["element"] == [f"{x * 16:g}" for x in values]
-    assert shown["value"] == [f"{x:g}" for x in values]
-    packed = [low | high << 4 for low, high in zip(codes[0::2].tolist(), codes[1::2].tolist(), strict=True)]
-    assert f"bytes {' '.join(f'{byte:#04x}' for byte in packed)}" in CHECKPOINTS.read_text()

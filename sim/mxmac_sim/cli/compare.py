@@ -5,7 +5,6 @@ table marks the highest SQNR of each size.
 """
 
 import math
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from .comparison import Choice, Figures, best, compared, reason_against, total
 from .inputs import Input, Skipped, inputs_of
 from .operands import MaxSizeOption, SourceBlockOption, SourceFormatOption, SourceLayoutOption, stated_source
 from .progress import progress
-from .results import JsonOption, Results, versions
+from .results import JsonOption, Results, repeating, versions
 from .scatter import draw
 
 __all__ = ["compare"]
@@ -105,13 +104,13 @@ def compare(
         if plot.suffix.lower() != ".svg":
             raise UserError("plot", f"must end in .svg, not {plot.suffix!r}")
         check_writable(plot)
-    facts: dict[str, object] = {
+    facts: dict[str, object] = _options(choices) | {
         "--source-format": source_format,
         "--source-block": source_block,
         "--source-layout": source_layout,
+        "--max-size": None if max_size == MAX_SIZE else max_size,
     }
-    facts |= {"--max-size": None if max_size == MAX_SIZE else max_size}
-    results = Results(_again(sources, choices, facts), None, versions(("numpy", "ml_dtypes")), {"inputs": sources})
+    results = Results(repeating(["compare", *sources], facts), None, versions(("numpy", "ml_dtypes")), {"inputs": sources})
 
     console, tables = Console(stderr=as_json, highlight=False), Console(quiet=as_json, highlight=False)
     inputs, found = [], _Found()
@@ -153,21 +152,19 @@ def _words(given: Sequence[str] | None) -> list[str]:
     return [word.strip() for text in given or () for word in text.split(",")]
 
 
-def _again(sources: Sequence[str], choices: Sequence[Choice], facts: Mapping[str, object]) -> str:
-    """Return the command that does the same again."""
+def _options(choices: Sequence[Choice]) -> dict[str, object]:
+    """Return the options whose combinations the choices are."""
     lists = {
-        "--format": dict.fromkeys(choice.format.name for choice in choices),
-        "--rule": dict.fromkeys(choice.rule.value for choice in choices),
-        "--block": dict.fromkeys(str(choice.block) for choice in choices),
+        "--format": (choice.format.name for choice in choices),
+        "--rule": (choice.rule.value for choice in choices),
+        "--block": (str(choice.block) for choice in choices),
     }
-    words = [word for option, values in lists.items() for word in (option, ",".join(values))]
-    words += [str(word) for option, fact in facts.items() if fact is not None for word in (option, fact)]
-    return shlex.join(["mxmac", "compare", *sources, *words])
+    return {option: ",".join(dict.fromkeys(values)) for option, values in lists.items()}
 
 
 def _compare_all(inputs: Sequence[Input], choices: Sequence[Choice], found: _Found, console: Console) -> None:
-    """Compare tensor by tensor. What cannot be compared is left out, unless it is the only one."""
-    work = sum(math.prod(each.shape) * sum(not reason_against(one, each.shape[-1]) for one in choices) for each in inputs)
+    """Compare tensor by tensor. One that cannot be compared is left out, unless it is the only one."""
+    work = sum(math.prod(each.shape) * sum(not reason_against(one.block, each.shape[-1]) for one in choices) for each in inputs)
     first: UserError | None = None
     with progress(console, "Comparing", work) as advance:
         for each in inputs:
@@ -191,7 +188,7 @@ def _record(found: _Found, choices: Sequence[Choice], together: Mapping[Choice, 
                 "name": each.name,
                 "read_as": each.about,
                 "shape": list(each.shape),
-                "choices": _rows(choices, figures, {choice: reason_against(choice, each.shape[-1]) for choice in choices}),
+                "choices": _rows(choices, figures, {one.block: reason_against(one.block, each.shape[-1]) for one in choices}),
             }
             for each, figures in found.tensors
         ],
@@ -199,11 +196,11 @@ def _record(found: _Found, choices: Sequence[Choice], together: Mapping[Choice, 
     }
 
 
-def _rows(choices: Sequence[Choice], found: Mapping[Choice, Figures], reasons: Mapping[Choice, str]) -> list[dict[str, Any]]:
-    marked, rows = best(dict(found)), []
+def _rows(choices: Sequence[Choice], found: Mapping[Choice, Figures], reasons: Mapping[int, str]) -> list[dict[str, Any]]:
+    marked, rows = best(found), []
     for choice in _sorted(choices):
         row: dict[str, Any] = {"format": choice.format.name, "block": choice.block, "rule": choice.rule.value}
-        row |= {"bytes_per_element": float(choice.bytes), "reason": reasons[choice] or None}
+        row |= {"bytes_per_element": float(choice.bytes), "reason": reasons[choice.block] or None}
         figures = found.get(choice)
         if figures is not None:
             row |= {
@@ -225,15 +222,15 @@ def _sorted(choices: Sequence[Choice]) -> list[Choice]:
     return sorted(choices, key=lambda choice: choice.bytes)
 
 
-def _reasons(found: _Found, choices: Sequence[Choice]) -> dict[Choice, str]:
-    """Return how many tensors each choice leaves out, if there are several, and why; empty if none."""
-    reasons: dict[Choice, str] = {}
-    for choice in choices:
-        against = Counter(filter(None, (reason_against(choice, each.shape[-1]) for each, _ in found.tensors)))
+def _reasons(found: _Found, choices: Sequence[Choice]) -> dict[int, str]:
+    """Return how many tensors each block leaves out, if there are several, and why; empty if none."""
+    reasons: dict[int, str] = {}
+    for block in dict.fromkeys(choice.block for choice in choices):
+        against = Counter(filter(None, (reason_against(block, each.shape[-1]) for each, _ in found.tensors)))
         if len(found.tensors) > 1:
-            reasons[choice] = "; ".join(f"{count} of {len(found.tensors)} tensors: {why}" for why, count in against.items())
+            reasons[block] = "; ".join(f"{count} of {len(found.tensors)} tensors: {why}" for why, count in against.items())
         else:
-            reasons[choice] = "".join(against)
+            reasons[block] = "".join(against)
     return reasons
 
 
@@ -245,7 +242,7 @@ def _show(console: Console, found: _Found, choices: Sequence[Choice], together: 
     for name in ("Format", "Block", "Rule", "Bytes", "SQNR\ndB", "Clipped", "To zero", "Max\nerror"):
         table.add_column(name, justify="left" if name in ("Format", "Rule") else "right")
     table.add_column("")
-    marked, size = best(dict(together)), None
+    marked, size = best(together), None
     for choice in _sorted([choice for choice in choices if choice in together]):
         if size not in (None, choice.bytes):
             table.add_section()
@@ -256,7 +253,7 @@ def _show(console: Console, found: _Found, choices: Sequence[Choice], together: 
         notes = ["best"] * (choice in marked)
         notes += [f"{figures.tensors} of {len(found.tensors)} tensors"] * (figures.tensors < len(found.tensors))
         table.add_row(*cells, ", ".join(notes), style="bold" if choice in marked else None)
-    reasons = {choice.block: reason for choice, reason in _reasons(found, choices).items() if reason}
+    reasons = {block: reason for block, reason in _reasons(found, choices).items() if reason}
     table.add_section()
     for block, reason in reasons.items():
         if not any(choice.block == block for choice in together):

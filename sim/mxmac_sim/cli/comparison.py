@@ -1,8 +1,8 @@
-"""Formats, scale rules and block sizes compared on the same floats: what ``mxmac compare`` computes."""
+"""Formats, scale rules and block sizes compared on the same floats, for ``mxmac compare``."""
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -66,7 +66,7 @@ class Figures(Losses):
     largest: float = 0.0
 
     def add(self, values: NDArray[Any], tensor: MxTensor, quantized: NDArray[np.float64]) -> None:
-        """Add a part: floats, what they were quantized to, and the values of that."""
+        """Add a part: floats, the tensor that they were quantized to, and its values."""
         super().add(values, tensor, quantized)
         exact = widened(values)
         self.elements += exact.size
@@ -86,9 +86,9 @@ class Figures(Losses):
         self.largest = max(self.largest, other.largest)
 
 
-def reason_against(choice: Choice, k: int) -> str:
-    """Return why rows of K elements cannot be quantized so; empty if they can."""
-    return f"K = {k} is not a multiple of {choice.block}" if k % choice.block else ""
+def reason_against(block: int, k: int) -> str:
+    """Return why rows of K elements cannot be cut into blocks of that size; empty if they can."""
+    return f"K = {k} is not a multiple of {block}" if k % block else ""
 
 
 def compared(floats: Rows, choices: Iterable[Choice], advance: Advance) -> dict[Choice, Figures]:
@@ -111,7 +111,7 @@ def compared(floats: Rows, choices: Iterable[Choice], advance: Advance) -> dict[
     UserError
         If a value is NaN or Inf, or a float64 beyond FP32.
     """
-    found = {choice: Figures(tensors=1) for choice in choices if not reason_against(choice, floats.shape[-1])}
+    found = {choice: Figures(tensors=1) for choice in choices if not reason_against(choice.block, floats.shape[-1])}
     if not found:
         return found
     for values in parts(floats, math.lcm(*(choice.block for choice in found))):
@@ -130,7 +130,7 @@ def total(tensors: Iterable[dict[Choice, Figures]]) -> dict[Choice, Figures]:
     return found
 
 
-def best(found: dict[Choice, Figures]) -> set[Choice]:
+def best(found: Mapping[Choice, Figures]) -> set[Choice]:
     """Return the choices of which no other one of the same size has a higher SQNR."""
     sizes: dict[Fraction, list[Choice]] = {}
     for choice in found:
@@ -138,6 +138,6 @@ def best(found: dict[Choice, Figures]) -> set[Choice]:
     return {choice for same in sizes.values() for choice in _highest(same, found)}
 
 
-def _highest(choices: Sequence[Choice], found: dict[Choice, Figures]) -> list[Choice]:
+def _highest(choices: Sequence[Choice], found: Mapping[Choice, Figures]) -> list[Choice]:
     highest = max(found[choice].sqnr.db for choice in choices)
     return [choice for choice in choices if found[choice].sqnr.db == highest]

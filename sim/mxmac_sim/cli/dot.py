@@ -4,8 +4,7 @@ Formats and block are those of the tensors. Either may be a tensor of a checkpoi
 powers of two. Exit status 1 if any result or flag differs.
 """
 
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +40,7 @@ from .operands import (
     load_addends,
     load_pair,
 )
-from .results import JsonOption, JunitOption, Results, check_junit, options_of, versions
+from .results import JsonOption, JunitOption, Results, check_junit, options_of, repeating, versions
 
 __all__ = ["dot"]
 
@@ -96,7 +95,9 @@ def dot(
     stated: dict[str, object] = {"--addend": addend_file, "--format-a": format_a, "--format-b": format_b}
     stated |= {"--layout-a": layout_a, "--layout-b": layout_b, "--block": block}
     stated["--max-size"] = None if max_size == MAX_SIZE else max_size
-    again = shlex.join(["mxmac", "dot", a_argument, b_argument, *_words(make_config(**formats, addend=None), stated)])
+    # The files have formats and block, and the option of the addend has a file in the place of a format.
+    unit = options_of(make_config(**formats, addend=None))[6:]
+    again = repeating(["dot", a_argument, b_argument, *unit], stated)
     originals = _load_originals(floats_a, a, "floats-a", max_size), _load_originals(floats_b, b, "floats-b", max_size)
     if output_file is not None:
         if output_file.suffix != ".npz":
@@ -130,13 +131,6 @@ def dot(
     results.put_out(outcome.passed, record(outcome, waves), [suite(outcome, waves)], as_json=as_json, junit=junit)
     _show(tables, outcome, waves, output_file)
     return 0 if outcome.passed else 1
-
-
-def _words(config: MacConfig, stated: Mapping[str, object]) -> list[str]:
-    """Return the options that repeat a run: those of the unit, but for formats and block, and others that were stated."""
-    # The option of the addend has a file in the place of a format.
-    others = [word for option, value in stated.items() if value is not None for word in (option, str(value))]
-    return [*options_of(config)[6:], *others]
 
 
 def _load_originals(argument: str | None, tensor: MxTensor, option: str, max_size: float) -> NDArray[np.floating] | None:

@@ -3,6 +3,7 @@
 import json
 import platform
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from mxmac.quantizer.config import QuantizerConfig
 
 from .junit import Suite, junit_text
 
-__all__ = ["JsonOption", "JunitOption", "Results", "check_junit", "options_of", "versions"]
+__all__ = ["JsonOption", "JunitOption", "Results", "check_junit", "options_of", "repeating", "versions"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table on standard output.")]
 JunitOption = Annotated[Path | None, typer.Option(metavar="FILE.xml", help="JUnit XML file of the results.")]
@@ -49,6 +50,20 @@ def options_of(config: MacConfig | QuantizerConfig) -> list[str]:
     return [
         word for name, value in options for word in (f"--{name}", ",".join(value) if isinstance(value, list) else str(value))
     ]
+
+
+def repeating(words: Sequence[str], options: Mapping[str, object]) -> str:
+    """Return the command line that repeats a run.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command and its arguments, without ``mxmac``.
+    options : mapping of str to object
+        Options with a value, by their names. Those whose value is None are left out.
+    """
+    stated = [word for option, value in options.items() if value is not None for word in (option, str(value))]
+    return shlex.join(["mxmac", *words, *stated])
 
 
 def versions(packages: Iterable[str], *, icarus: bool = False) -> dict[str, str]:

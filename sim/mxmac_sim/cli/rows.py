@@ -118,7 +118,7 @@ def about(source: Path, stored: StoredRows | None = None) -> Iterator[None]:
 
 
 def refuse_whole(source: Path, use: Callable[[], object]) -> None:
-    """Raise what the whole tensor raises: its message counts through all of it."""
+    """Raise the error of the whole tensor, whose message counts through all of it."""
     try:
         use()
     except UserError as error:

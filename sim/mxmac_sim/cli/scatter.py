@@ -138,7 +138,7 @@ def _overlap(one: _Box, other: _Box) -> bool:
 
 
 def _legend(points: Mapping[Choice, float]) -> list[str]:
-    """Colours of the formats, shapes of the rules, and what is filled."""
+    """Colours of the formats, shapes of the rules, and the meaning of filled marks."""
     left, top, parts = _WIDTH - _RIGHT + 22, _TOP + 10, []
     formats = dict.fromkeys(choice.format.name for choice in points)
     rules = [rule for rule in ScaleRule if any(choice.rule is rule for choice in points)]

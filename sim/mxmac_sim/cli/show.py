@@ -6,7 +6,6 @@ slices, so that it may be larger than memory.
 
 import math
 import re
-import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +30,7 @@ from .operands import (
     stated_source,
 )
 from .progress import progress
-from .results import JsonOption, Results, versions
+from .results import JsonOption, Results, repeating, versions
 from .rows import refuse_whole
 from .show_results import FloatTensor, ShownTensor, list_record
 from .show_tables import show_float, show_list, show_tensor
@@ -82,9 +81,7 @@ def show(
     facts: dict[str, object] = {"--block": block, "--floats": floats, "--source-format": source_format}
     facts |= {"--source-block": source_block, "--source-layout": source_layout}
     facts |= {"--max-size": None if max_size == MAX_SIZE else max_size}
-    words = [str(word) for option, fact in facts.items() if fact is not None for word in (option, fact)]
-    again = shlex.join(["mxmac", "show", source_argument, *words])
-    results = Results(again, None, versions(("numpy", "ml_dtypes")), {"file": str(file)})
+    results = Results(repeating(["show", source_argument], facts), None, versions(("numpy", "ml_dtypes")), {"file": str(file)})
     console, tables = Console(stderr=as_json, highlight=False), Console(quiet=as_json, highlight=False)
 
     entries: list[Entry] = []

@@ -1,4 +1,4 @@
-"""What ``mxmac show`` has found, and the same ready for JSON."""
+"""Results of ``mxmac show``, and the same ready for JSON."""
 
 import math
 from collections.abc import Sequence

@@ -60,7 +60,7 @@ class Losses:
     sqnr: Sqnr = field(default_factory=Sqnr)
 
     def add(self, values: NDArray[Any], tensor: MxTensor, quantized: NDArray[np.float64]) -> None:
-        """Add a part: floats, what they were quantized to, and the values of that."""
+        """Add a part: floats, the tensor that they were quantized to, and its values."""
         self.clipped += int(np.count_nonzero(golden.clipped(values, tensor)))
         self.lost += int(np.count_nonzero(~np.isfinite(quantized)))
         self.sqnr.add(values, quantized)

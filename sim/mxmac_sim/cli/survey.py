@@ -1,4 +1,4 @@
-"""Figures of one tensor, read a slice of rows at a time: what ``mxmac show`` computes."""
+"""Figures of one tensor for ``mxmac show``, read a slice of rows at a time."""
 
 import math
 from dataclasses import dataclass, field
@@ -148,7 +148,7 @@ class Block:
         return None if self.exponent is None else self.exponent + SCALE_BIAS
 
     def notes(self) -> list[str]:
-        """Return what is special about each element, in words."""
+        """Return the special properties of each element, in words."""
         kinds = _kinds(self.format)
         notes = [[name for name, codes in kinds.items() if codes[code]] for code in self.codes]
         if self.floats is not None:

@@ -64,7 +64,7 @@ class FileTypes:
         return product
 
     def features(self, content: bytes) -> NDArray[np.int64]:
-        """Return what the network looks at: 2,048 bytes, 256 where there is none."""
+        """Return the input of the network: 2,048 bytes of a file, 256 where there is none."""
         first, last = content[:_READ], content[-_READ:]
         begin = first.strip() if len(content) <= _READ else first.lstrip()
         end = last.strip() if len(content) <= _READ else last.rstrip()

@@ -127,7 +127,7 @@ class LanguageModel:
         return product
 
     def features(self, ids: Sequence[int], linear: Linear | None = None, past: Past | None = None) -> Floats:
-        """Run tokens through the network, up to what the logits are computed of.
+        """Run tokens through the network, up to the input of the logits.
 
         Parameters
         ----------

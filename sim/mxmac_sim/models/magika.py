@@ -19,7 +19,7 @@ __all__ = ["load_wheel", "probabilities"]
 
 _SHA256 = "fe2d2eb49c5f88a9e0a6c048e15d6ffdf86235519c2afc535044de433169ec8c"
 _FOLDER = "magika/models/standard_v3_3/"
-#: What the names of constants begin with.
+#: Prefix of the names of constants.
 _PREFIXES = ("jax2tf_get_logits_/", "pjit_get_logits_/MagikaV2/")
 
 

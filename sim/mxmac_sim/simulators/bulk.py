@@ -224,7 +224,7 @@ def _generated(config: MacConfig) -> dict[str, Any]:
 
 
 def check_end(done: Finished) -> None:
-    """Tell a unit that is wrong from a simulation that failed.
+    """Distinguish a wrong unit from a failed simulation.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ class _Simulation:
         """End the process."""
         self._child.kill()
         for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
-            # What was not yet sent cannot be.
+            # The rest of a message cannot be sent any more.
             with suppress(OSError):
                 cast(IO[str], stream).close()
         self._child.wait()

@@ -111,7 +111,7 @@ class MxLinear(nn.Linear):
         return y.to(x.dtype)
 
     def extra_repr(self) -> str:
-        """Return what the printed layer says about itself."""
+        """Return the text of the printed layer."""
         unit = self.arithmetic
         config = unit.config
         facts = config.as_dict() | {"a": config.a[0].name, "b": config.b[0].name, "rule": unit.rule.value}

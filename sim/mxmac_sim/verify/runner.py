@@ -120,7 +120,7 @@ class Runner:
         on_start: Callable[[Path], None] = lambda _folder: None,
         on_end: Callable[[Path], None] = lambda _folder: None,
     ) -> BenchRun:
-        """Build what a bench runs on, unless it is built already, and run it.
+        """Build the simulation of a bench, unless it is built already, and run it.
 
         Parameters
         ----------
@@ -295,7 +295,7 @@ class Runner:
 
     @staticmethod
     def _problem(done: Finished, settings: Settings, place: Path, shown: Path) -> str | None:
-        """Return what is wrong with the hardware besides mismatches, after a run in a folder."""
+        """Return the faults of the hardware besides mismatches, after a run in a folder."""
         results, log = place / _RESULTS, place / _RUN_LOG
         if results.exists() and done.status >= 0:
             return _problem(settings, results, shown)
@@ -310,7 +310,7 @@ def _modules(design: Design) -> tuple[str, ...]:
 
 
 def _problem(settings: Settings, results: Path, log: Path) -> str | None:
-    """Read the results of a bench, which may be those of others as well: what is wrong with the hardware besides mismatches.
+    """Return the faults of the hardware besides mismatches. The results may be those of several benches.
 
     Raises
     ------

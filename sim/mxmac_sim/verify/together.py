@@ -12,7 +12,7 @@ _TOP = "benches"
 
 
 def prefix_of(bench: str) -> str:
-    """Return what the names of a bench's ports start with in the top module."""
+    """Return the prefix of the names of a bench's ports in the top module."""
     return f"{bench}_"
 
 

@@ -15,17 +15,14 @@ from dtypes import INTEGERS, element_values
 from layout_checks import e8m0, nibbles, write_index, write_tensors
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.cli import rows
-from tensor_checks import FP8, command
+from tensor_checks import FP8, command, json_of
 
 RNG = np.random.default_rng(23)
 FIGURES = ("elements", "sqnr_db", "clipped", "underflowed", "largest_error")
 
 
 def compare(capsys, *arguments):
-    """The record that the command prints as JSON."""
-    status, out, error = command(capsys, "compare", *arguments, "--json")
-    assert (status, error) == (0, "")
-    return json.loads(out)
+    return json_of(capsys, "compare", *arguments)
 
 
 def floats(shape):

@@ -1,6 +1,5 @@
 """``mxmac show``: what it says about tensors written byte by byte, lists of checkpoints, and mistakes."""
 
-import json
 import math
 import re
 import tracemalloc
@@ -15,7 +14,7 @@ from mxmac.formats import ELEMENT_FORMATS
 from mxmac_sim.cli import rows
 from mxmac_sim.golden.quantize import ScaleRule, quantize, sqnr_db
 from mxmac_sim.tensors.writing import save_mx
-from tensor_checks import FP8, command
+from tensor_checks import FP8, command, json_of
 
 RNG = np.random.default_rng(29)
 CODES = RNG.integers(0, 16, (2, 4, 96)).astype(np.uint8)
@@ -25,10 +24,7 @@ E2M1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6]
 
 
 def show(capsys, *arguments):
-    """The record that the command prints as JSON."""
-    status, out, error = command(capsys, "show", *arguments, "--json")
-    assert (status, error) == (0, "")
-    return json.loads(out)
+    return json_of(capsys, "show", *arguments)
 
 
 def text_of(capsys, *arguments):

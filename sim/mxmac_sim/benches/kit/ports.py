@@ -81,7 +81,7 @@ class Part:
     ----------
     top : cocotb handle
     prefix : str
-        What the names of its ports start with outside.
+        Prefix of the names of its ports outside.
     """
 
     def __init__(self, top: Any, prefix: str):

@@ -64,7 +64,7 @@ class Settings:
     modules : tuple of str
         Names of the modules of its tests.
     prefix : str
-        What the names of its ports start with, in a top module that several benches share.
+        Prefix of the names of its ports, in a top module that several benches share.
     """
 
     bench: str

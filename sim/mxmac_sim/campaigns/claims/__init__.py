@@ -1,1 +1,1 @@
-"""What is claimed about block scales that are powers of two, measured: bytes, area, accumulators, and whole models."""
+"""Claims about block scales that are powers of two, measured: bytes, area, accumulators, and whole models."""

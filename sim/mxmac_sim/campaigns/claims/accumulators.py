@@ -58,7 +58,7 @@ def _positive(sources: Sources) -> tuple[Floats, Floats]:
 
 @cache
 def _received(wheel: Path) -> tuple[Floats, Floats]:
-    """What down-projections of the language model receive, and their weights, joined until there are K columns."""
+    """Inputs of down-projections of the language model, and their weights, joined until there are K columns."""
     model, windows = loaded(wheel)
     names = [f"blk.{layer}.ffn_down.weight" for layer in range(3, 28, 6)]
     received: dict[str, Floats] = {}

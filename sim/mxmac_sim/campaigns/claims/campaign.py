@@ -120,7 +120,7 @@ def _of(claim: str, jobs: Iterable[Job], results: Iterable[Fields]) -> list[Fiel
 def _figures(sources: Sources, kept: Kept, processes: int, console: Console) -> Fields:
     """Measure everything."""
     jobs = [job for module in _MODULES.values() for job in module.jobs()]
-    # What takes longest first, so that no process is idle in the end.
+    # The longest first, so that no process is idle in the end.
     jobs.sort(key=lambda job: (job.claim != language.CLAIM, "windows" in job.fields, "way" not in job.fields))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -105,7 +105,7 @@ class Loaded(NamedTuple):
     -------
     model : FileTypes
     features : list of ndarray of integers
-        What the model looks at, of each file.
+        Inputs of the model, of each file.
     labels : list of str
         Of the suffixes.
     reference : ndarray of float32, shape (files, labels)

@@ -1,4 +1,4 @@
-"""Mixed precision: which layers of the language model need more bits, and what a model is worth in which they have them."""
+"""Mixed precision: the layers of the language model that need more bits, and models in which they have them."""
 
 from collections.abc import Sequence
 

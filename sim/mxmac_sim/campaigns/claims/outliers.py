@@ -1,4 +1,4 @@
-"""Outliers in the activations of the language model: what one scale of a whole matrix has to cover."""
+"""Outliers in the activations of the language model: the range that one scale of a whole matrix has to cover."""
 
 import numpy as np
 

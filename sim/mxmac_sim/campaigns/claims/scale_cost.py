@@ -28,7 +28,7 @@ def run(fields: Fields, sources: Sources) -> Fields:
     Returns
     -------
     dict
-        ``report``: what the command prints as JSON.
+        ``report``: the JSON that the command prints.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What all claims have in common: jobs, and the files that they need."""
+"""Jobs, which measure claims, and the files that they need."""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Job:
     claim : str
         Module that measures it.
     fields : dict
-        What to measure, of values that JSON has.
+        Setting of the measurement, of values that JSON has.
     """
 
     claim: str

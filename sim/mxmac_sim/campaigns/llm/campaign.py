@@ -40,7 +40,7 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a question.
+    """Answer to a question, and its checks.
 
     Members
     -------
@@ -49,7 +49,7 @@ class Answer:
     tokens, golden_tokens : list of int
         Of the answer that the hardware gave, and of that of the golden model alone.
     count : Count
-        What the hardware computed.
+        Work of the hardware.
     seconds : float
         Wall time of the answer, comparisons included.
     jobs : int

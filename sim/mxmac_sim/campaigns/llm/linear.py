@@ -20,7 +20,7 @@ __all__ = ["CheckedLinear", "Count", "GoldenLinear", "quantized_weights"]
 
 @dataclass
 class Count:
-    """What was computed.
+    """Work of the hardware, and its mismatches.
 
     Members
     -------
