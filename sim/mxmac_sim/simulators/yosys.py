@@ -3,16 +3,18 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import distribution
 from pathlib import Path
-
-import pyosys
 
 from mxmac.processes import failure, run_tool
 
-__all__ = ["YOSYS_SHARE", "run_yosys"]
+__all__ = ["YOSYS_FOLDER", "YOSYS_SHARE", "run_yosys"]
 
+#: Where Yosys is. Nothing imports it here: it makes the symbols of all libraries that are loaded later visible to each other,
+#: and code that PyTorch compiles then crashes.
+YOSYS_FOLDER = Path(str(distribution("pyosys").locate_file("pyosys")))
 #: Yosys's own files, among them its models of the cells of FPGAs.
-YOSYS_SHARE = Path(pyosys.__file__).parent / "share"
+YOSYS_SHARE = YOSYS_FOLDER / "share"
 
 #: Commands come one a line.
 _SCRIPT = """

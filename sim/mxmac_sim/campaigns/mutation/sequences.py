@@ -10,15 +10,14 @@ import time
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
-import pyosys
-
 from mxmac.processes import failure, run_tool
+from mxmac_sim.simulators.yosys import YOSYS_FOLDER
 
 from .aiger import Graph, Netlist
 
 __all__ = ["SequentialUnit"]
 
-_ABC = Path(pyosys.__file__).parent / "yosys-abc"
+_ABC = YOSYS_FOLDER / "yosys-abc"
 #: Numbers of cycles over which equal signals are searched for, one after the other.
 _CLOCKS = (1, 5)
 #: Proofs that are tried, of more and more registers.
