@@ -165,8 +165,10 @@ class Verification:
         # The longest first: that is the whole unit.
         groups = [*([shared] if shared else []), *([name] for name in reversed(names) if name not in shared)]
         outcomes = self._run(groups, designs, on_progress)
-        left = [[name] for name in reversed(names) if name not in outcomes]
-        outcomes |= self._run(left, designs, on_progress)
+        wrong = {name: outcomes.pop(name, None) for name in shared if len(shared) > 1 and not _passed(outcomes.get(name))}
+        outcomes |= self._run([[name] for name in reversed(names) if name in wrong], designs, on_progress)
+        # A single run has a waveform. If it passes, the verdict stays: a fault may depend on the first values of registers.
+        outcomes |= {name: first for name, first in wrong.items() if first is not None and _passed(outcomes[name])}
         return [outcomes[name] for name in names]
 
     def _run(
@@ -185,7 +187,8 @@ class Verification:
                 for future in done:
                     for name, outcome in future.result().items():
                         outcomes[name] = outcome
-                        on_progress(name, "passed" if outcome.run.passed else "FAILED", 1)
+                        if _passed(outcome) or len(futures[future]) == 1:
+                            on_progress(name, "passed" if _passed(outcome) else "FAILED", 1)
                 for name in (name for future in left if future.running() for name in futures[future]):
                     on_progress(name, *self._progress(name))
             return outcomes
@@ -196,10 +199,7 @@ class Verification:
             executor.shutdown(cancel_futures=True)
 
     def _group(self, designs: Mapping[str, Design]) -> dict[str, Outcome]:
-        """Run benches together, and return the outcomes of those that passed; a single one, whether it passes or not.
-
-        All else is the business of single runs, such as a waveform of what went wrong.
-        """
+        """Run benches together, and return the outcomes of those that came to an end."""
         if len(designs) == 1:
             return {name: self._bench(name, design) for name, design in designs.items()}
         runs = self._runner.run_together(
@@ -211,7 +211,7 @@ class Verification:
         )
         for name in designs:
             self._started.pop(name, None)
-        return {name: Outcome(name, run, run.report.seconds, None) for name, run in runs.items() if run.passed}
+        return {name: Outcome(name, run, run.report.seconds, None) for name, run in runs.items()}
 
     def waves(self, path: Path) -> BenchRun:
         """Run the bench of the whole in quick effort, and write its waveform, whose suffix is ``.vcd`` or ``.fst``."""
@@ -263,3 +263,7 @@ class Verification:
             return test, float(done)
         except FileNotFoundError:
             return "simulating", 0
+
+
+def _passed(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.run.passed

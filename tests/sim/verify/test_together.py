@@ -66,8 +66,9 @@ def test_what_verilator_rejects_has_no_outcome_together(runner, designs, monkeyp
     assert run_together(runner, designs) == {}
 
 
+@pytest.mark.parametrize("found_alone", ["wrong", None])
 @pytest.mark.parametrize("passed", [{"multiplier", "mac"}, set()])
-def test_benches_that_do_not_pass_together_run_alone(tmp_path, monkeypatch, passed):
+def test_benches_that_do_not_pass_together_run_alone_and_have_not_passed(tmp_path, monkeypatch, passed, found_alone):
     alone = []
 
     def run_together(_runner, designs, _config, *, on_start, **_options):
@@ -77,13 +78,15 @@ def test_benches_that_do_not_pass_together_run_alone(tmp_path, monkeypatch, pass
 
     def run(_runner, name, *_arguments, **_options):
         alone.append(name)
-        return BenchRun(Report(), "wrong", Path("log"), None)
+        return BenchRun(Report(), found_alone, Path("log"), None)
 
     monkeypatch.setattr(Runner, "run_together", run_together)
     monkeypatch.setattr(Runner, "run", run)
     verification = Verification(unit_subject(CONFIG), tmp_path, simulator="verilator", seed=1, effort=Effort.QUICK)
     names = ["multiplier", "rounder", "mac"]
-    outcomes = verification.run(names, lambda *_: None)
+    said = []
+    outcomes = verification.run(names, lambda name, state, _share: said.append((name, state)))
+    assert {name for name, state in said if state == "FAILED"} == (set(names) - passed if found_alone else set())
     assert [outcome.bench for outcome in outcomes] == names
     assert {outcome.bench for outcome in outcomes if outcome.run.passed} == passed
     assert set(alone) == set(names) - passed
