@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
@@ -24,6 +24,7 @@ __all__ = [
     "MultiplierKind",
     "Reset",
     "Storage",
+    "Target",
     "checked_ports",
     "default_reset",
     "with_plain_ports",
@@ -36,7 +37,7 @@ EXACT_BLOCKS = 1 << 16
 #: Default width of a window, its default guard bits, and its greatest width, in bits.
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
 #: Parameters that every description of a configuration states; of the others, those that are not their defaults.
-_ALWAYS = frozenset(("a", "b", "block", "lanes", "accumulator", "output"))
+_ALWAYS = frozenset(("a", "b", "block", "lanes", "accumulator", "output", "target"))
 #: Levels of a barrel shifter and of logic of the rounder between two registers, for each pipeline depth.
 _PIPELINES = {1: (4, 12), 2: (2, 4), 3: (1, 3)}
 
@@ -76,6 +77,31 @@ class Storage(Enum):
     LUTRAM = "lutram"
     #: Flip-flops, as in an ASIC: every entry costs area.
     REGISTERS = "registers"
+
+
+class Target(Enum):
+    """Technology that the text is written for. Every target gives the same result bits."""
+
+    #: Portable text.
+    GENERIC = "generic"
+    #: Carry cells and DSP blocks of Lattice's ECP5, as instances.
+    ECP5 = "ecp5"
+    #: Registers and adders for standard cells.
+    ASIC = "asic"
+
+
+class _Defaults(NamedTuple):
+    """Parameters that depend on the target unless they are chosen."""
+
+    storage: Storage
+    pipeline: int
+
+
+_TARGET_DEFAULTS: Mapping[Target, _Defaults] = {
+    Target.GENERIC: _Defaults(Storage.LUTRAM, 2),
+    Target.ECP5: _Defaults(Storage.LUTRAM, 3),
+    Target.ASIC: _Defaults(Storage.REGISTERS, 1),
+}
 
 
 class Reset(Enum):
@@ -162,14 +188,16 @@ class MacConfig:
         an anchored window only, and None with ``window_lsb``.
     window_lsb : int, optional
         Exponent of the window's least significant bit. By default, the first block with a non-zero sum anchors the window.
-    storage : Storage or str
-        Kind of memory for words and queue entries. It changes no result, but with registers dot products that are shorter
-        than a block or two take longer.
+    target : Target or str
+        Technology that the text is written for. It changes no result.
+    storage : Storage or str, optional
+        Kind of memory for words and queue entries: registers by default for ``Target.ASIC``, and LUTRAM for the others. It
+        changes no result, but with registers dot products that are shorter than a few blocks take longer.
     multiplier : MultiplierKind or str
         Kind of multiplier.
-    pipeline : int
-        Depth of the pipeline: 1 has the least latency, 3 the highest clock. Serial accumulators and ``Accumulator.FP32``
-        have one depth only.
+    pipeline : int, optional
+        Depth of the pipeline: 1 has the least latency, 3 the highest clock of an FPGA. By default 2, 3 for ``Target.ECP5`` and
+        1 for ``Target.ASIC``. Serial accumulators and ``Accumulator.FP32`` have one depth only.
     addend : Format or str, optional
         Format of a number that is added to each dot product: FP32 or, by default, None. Not for ``Accumulator.WINDOW``.
     reset : Reset or str, optional
@@ -195,6 +223,7 @@ class MacConfig:
     window: int | None = None
     window_guard: int | None = None
     window_lsb: int | None = None
+    target: Target = Target.GENERIC
     storage: Storage = Storage.LUTRAM
     multiplier: MultiplierKind = MultiplierKind.LUT
     pipeline: int = 2
@@ -214,9 +243,10 @@ class MacConfig:
         window: int | None = None,
         window_guard: int | None = None,
         window_lsb: int | None = None,
-        storage: Storage | str = storage,
+        target: Target | str = target,
+        storage: Storage | str | None = None,
         multiplier: MultiplierKind | str = multiplier,
-        pipeline: int = pipeline,
+        pipeline: int | None = None,
         addend: FormatLike | None = None,
         reset: Reset | str | None = None,
         bus: Bus | str = bus,
@@ -225,6 +255,8 @@ class MacConfig:
         output = checked_format("output", output, RESULT_FORMATS)
         if not output.has_inf:
             raise UserError("output", f"must be a format with Inf and NaN, not {output.name}")
+        target = checked_choice("target", target, Target)
+        defaults = _TARGET_DEFAULTS[target]
         normalised = {
             "a": checked_formats("a", a, ELEMENT_FORMATS, block=block),
             "b": checked_formats("b", b, ELEMENT_FORMATS, block=block),
@@ -232,9 +264,12 @@ class MacConfig:
             "lanes": lanes,
             "accumulator": checked_choice("accumulator", accumulator, Accumulator),
             "output": output,
-            "storage": checked_choice("storage", storage, Storage),
+            "target": target,
+            "storage": defaults.storage if storage is None else checked_choice("storage", storage, Storage),
             "multiplier": checked_choice("multiplier", multiplier, MultiplierKind),
-            "pipeline": checked_int("pipeline", pipeline, min(_PIPELINES), max(_PIPELINES)),
+            "pipeline": defaults.pipeline
+            if pipeline is None
+            else checked_int("pipeline", pipeline, min(_PIPELINES), max(_PIPELINES)),
             "addend": None if addend is None else checked_format("addend", addend, {"FP32": RESULT_FORMATS["FP32"]}),
             **checked_ports(reset, bus),
         }
@@ -271,8 +306,12 @@ class MacConfig:
             for name, value in self.parameters().items()
             if name in _ALWAYS
             or (name == "reset" and self.bus is not Bus.PLAIN)
-            or value != plain_value(getattr(MacConfig, name.replace("-", "_")))
+            or value != plain_value(self._default(name.replace("-", "_")))
         }
+
+    def _default(self, name: str) -> object:
+        """Return the value of a parameter that is left out, with this target."""
+        return getattr(_TARGET_DEFAULTS[self.target], name, getattr(MacConfig, name))
 
     def parameters(self) -> dict[str, object]:
         """Return all parameters, defaults included, with names and values as on the command line.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
+from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage, Target
 from mxmac.errors import UserError
 from mxmac.formats import (
     ELEMENT_FORMATS,
@@ -23,14 +23,16 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 
 WRONG_TYPES = [
-    *((MacConfig, name, value) for name in ("block", "lanes", "pipeline") for value in (1.0, True, "1", None, [1])),
+    *((MacConfig, name, value) for name in ("block", "lanes") for value in (1.0, True, "1", None, [1])),
+    *((MacConfig, "pipeline", value) for value in (1.0, True, "1", [1])),
     *((MacConfig, name, value) for name in ("a", "b") for value in (None, 5, [None], [["E4M3"]], {"E4M3", "E5M2"})),
     *((MacConfig, "output", value) for value in (None, 32, ["FP32"], np.float32)),
     *(
         (MacConfig, name, value)
-        for name in ("accumulator", "storage", "multiplier")
+        for name in ("accumulator", "target", "multiplier")
         for value in (None, 0, ["exact"], ScaleRule.EVEN)
     ),
+    *((MacConfig, "storage", value) for value in (0, ["exact"], ScaleRule.EVEN)),
     *((QuantizerConfig, name, value) for name in ("block", "lanes") for value in (8.0, True, "8", None)),
     *((QuantizerConfig, name, value) for name in ("source", "to") for value in (None, 8, ["E4M3"])),
     *(
@@ -61,6 +63,8 @@ SPELT = [
     (MacConfig, {"block": 16, "lanes": 4}, {"block": np.uint8(16), "lanes": np.int32(4)}),
     (MacConfig, {"storage": Storage.REGISTERS}, {"storage": "registers"}),
     (MacConfig, {"multiplier": MultiplierKind.DSP}, {"multiplier": "DSP"}),
+    (MacConfig, {"target": Target.ECP5}, {"target": "ECP5", "pipeline": 3}),
+    (MacConfig, {"target": Target.ASIC}, {"target": "asic", "pipeline": 1, "storage": "registers"}),
     (QuantizerConfig, {"source": RESULT_FORMATS["BF16"]}, {"source": "bf16"}),
     (QuantizerConfig, {"to": ELEMENT_FORMATS["INT8"]}, {"to": "int8"}),
     (QuantizerConfig, {"rules": (ScaleRule.EVEN,)}, {"rules": "even"}),
@@ -86,6 +90,7 @@ def test_configs_are_equal_and_hashable_however_they_are_spelt(kind, parameters,
         MacConfig(),
         MacConfig(a=["E4M3", "INT8"], accumulator="window", window=99, window_guard=1, output="FP16", pipeline=3),
         MacConfig(accumulator="window", window_lsb=-40, storage="registers", multiplier="dsp"),
+        MacConfig(target="asic", storage="lutram", pipeline=2),
         QuantizerConfig(),
         QuantizerConfig(source="BF16", to="E5M2", block=12, lanes=3, rules=["ceil", "even"], overflows=["ovf"]),
     ],

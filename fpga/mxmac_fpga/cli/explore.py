@@ -79,7 +79,7 @@ _Scheduler = Annotated[
 
 
 @with_options_of(settings_from, "make_settings", without=("target", "jobs", "period", "power"))
-@with_options_of(config_from, "make_config", without=("a", "b", "lanes", "accumulator"))
+@with_options_of(config_from, "make_config", without=("a", "b", "lanes", "accumulator", "target"))
 def explore(
     context: typer.Context,
     make_config: Callable[..., MacConfig],

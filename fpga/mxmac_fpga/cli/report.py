@@ -39,7 +39,7 @@ report_app = typer.Typer(invoke_without_command=True)
 
 @report_app.callback()
 @with_options_of(settings_from, "make_settings")
-@with_options_of(config_from, "make_config")
+@with_options_of(config_from, "make_config", without=("target",))
 def _report(
     context: typer.Context,
     make_config: Callable[[], MacConfig],

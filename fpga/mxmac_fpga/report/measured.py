@@ -32,7 +32,7 @@ _quantizers = typer.Typer()
 
 @_units.command()
 @with_options_of(settings_from, "make_settings")
-@with_options_of(config_from, "make_config")
+@with_options_of(config_from, "make_config", without=("target",))
 def _unit(
     context: typer.Context,
     make_config: Callable[[], MacConfig],

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 from ..config import MacConfig
 from ..primitives.credit_queue import QUEUE_CLOCKS
-from ..stages.adder_tree import beat_latency
+from ..stages.beat_sum import beat_latency
 
 __all__ = ["Kind", "Plan", "block_queue_depth"]
 

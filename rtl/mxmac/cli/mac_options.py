@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..config import Accumulator, MacConfig, MultiplierKind, Storage
+from ..config import Accumulator, MacConfig, MultiplierKind, Storage, Target
 from ..formats import RESULT_FORMATS
 from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, bus_option, list_of, one_of, reset_option
 
@@ -15,6 +15,7 @@ _OUTPUTS = [name.lower() for name in RESULT_FORMATS]
 _ACCUMULATORS = [kind.value for kind in Accumulator]
 _STORAGES = [kind.value for kind in Storage]
 _MULTIPLIERS = [kind.value for kind in MultiplierKind]
+_TARGETS = [target.value for target in Target]
 _E4M3 = ["E4M3"]
 
 
@@ -46,17 +47,31 @@ _WindowGuardOption = Annotated[
 _WindowLsbOption = Annotated[
     int | None, _option(help="Fixed exponent of the window's least significant bit, instead of an anchor block.")
 ]
-_StorageOption = Annotated[
+_TargetOption = Annotated[
     str,
     _option(
-        help=f"Storage of queues and exact sums: {', '.join(_STORAGES)}; the latter for an ASIC.",
+        help=f"Technology that the text is written for: {', '.join(_TARGETS)}. The results are the same.",
+        autocompletion=one_of(_TARGETS),
+    ),
+]
+_StorageOption = Annotated[
+    str | None,
+    _option(
+        help=f"Storage of queues and exact sums: {', '.join(_STORAGES)}.",
+        show_default="lutram; registers for asic",
         autocompletion=one_of(_STORAGES),
     ),
 ]
 _MultiplierOption = Annotated[
     str, _option(help=f"Multiplier of the elements: {', '.join(_MULTIPLIERS)}.", autocompletion=one_of(_MULTIPLIERS))
 ]
-_PipelineOption = Annotated[int, _option(help="Pipeline depth: 1 for the lowest latency, 3 for the highest clock.")]
+_PipelineOption = Annotated[
+    int | None,
+    _option(
+        help="Pipeline depth: 1 for the lowest latency, 3 for the highest clock of an FPGA.",
+        show_default="2; 3 for ecp5, 1 for asic",
+    ),
+]
 _ResetOption = Annotated[str | None, reset_option(_PANEL)]
 _BusOption = Annotated[str, bus_option(_PANEL)]
 _AddendOption = Annotated[
@@ -75,9 +90,10 @@ def config_from(
     window: _WindowOption = None,
     window_guard: _WindowGuardOption = None,
     window_lsb: _WindowLsbOption = None,
-    storage: _StorageOption = "lutram",
+    target: _TargetOption = "generic",
+    storage: _StorageOption = None,
     multiplier: _MultiplierOption = "lut",
-    pipeline: _PipelineOption = 2,
+    pipeline: _PipelineOption = None,
     reset: _ResetOption = None,
     bus: _BusOption = "plain",
     addend: _AddendOption = None,
@@ -99,6 +115,7 @@ def config_from(
         window=window,
         window_guard=window_guard,
         window_lsb=window_lsb,
+        target=target,
         storage=storage,
         multiplier=multiplier,
         pipeline=pipeline,

@@ -8,12 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from ..accumulator import accumulator_plan
 from ..config import MacConfig
-from ..primitives.bits import any_of, delay, delay_valid
+from ..primitives.bits import delay, delay_valid
 from ..primitives.description import Description
-from ..stages.adder_tree import AdderTree, beat_latency
+from ..stages.beat_sum import BeatSum, beat_latency
 from ..stages.block_adder import BlockAdder
-from ..stages.layouts import SPECIALS, beat_in_layout, result_layout, scale_sum_layout
-from ..stages.multiplier import Multiplier
+from ..stages.layouts import beat_in_layout, result_layout, scale_sum_layout
 from ..stages.scale_sum import ScaleSum
 
 __all__ = ["Datapath", "datapath_latency"]
@@ -79,29 +78,18 @@ class Datapath(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, beat = self.config, self.i.payload
-        m.submodules.tree = tree = AdderTree(config)
+        m.submodules.beat_sum = beat_sum = BeatSum(config)
         m.submodules.block_adder = block_adder = BlockAdder(config)
-        lanes = []
-        for lane in range(config.lanes):
-            multiplier = Multiplier(config)
-            m.submodules[f"multiplier{lane}"] = multiplier
-            lanes.append(multiplier)
-            m.d.comb += [
-                multiplier.a.eq(beat.a[lane]),
-                multiplier.b.eq(beat.b[lane]),
-                tree.products[lane].ones.eq(multiplier.product.ones),
-                tree.products[lane].neg.eq(multiplier.product.neg),
-            ]
-            for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
-                if operand.selectable:
-                    m.d.comb += getattr(multiplier, f"format_{side}").eq(self._of_block(m, beat, f"format_{side}"))
-        specials = any_of(m, [multiplier.specials for multiplier in lanes], SPECIALS, name="specials")
+        m.d.comb += [beat_sum.a.eq(beat.a), beat_sum.b.eq(beat.b)]
+        for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
+            if operand.selectable:
+                m.d.comb += getattr(beat_sum, f"format_{side}").eq(self._of_block(m, beat, f"format_{side}"))
 
         front = beat_latency(config)
         to_block = block_adder.i.payload
         m.d.comb += [
-            to_block.beat.eq(tree.beat),
-            to_block.specials.as_value().eq(delay(m, specials.as_value(), front - 1, name="specials")),
+            to_block.beat.eq(beat_sum.beat),
+            to_block.specials.eq(beat_sum.specials),
             block_adder.block_end.eq(delay_valid(m, self.block_end, front, name="block_end")),
             to_block.dot_last.eq(delay(m, beat.last, front, name="dot_last")),
             block_adder.i.valid.eq(delay_valid(m, self.i.valid, front, name="valid")),

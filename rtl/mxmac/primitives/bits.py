@@ -10,8 +10,8 @@ from amaranth.lib import data
 __all__ = [
     "add_unsigned_with_carry",
     "add_with_carry",
+    "any_in_steps",
     "any_later",
-    "any_of",
     "any_of_each",
     "delay",
     "delay_valid",
@@ -22,6 +22,8 @@ __all__ = [
     "sign_extend",
 ]
 
+#: Structures that one step ORs, if there is time: one level of LUTs.
+_ORED_AT_ONCE = 4
 #: Bits of which two levels of LUTs see whether any is set.
 _SEEN_AT_ONCE = 16
 
@@ -127,8 +129,16 @@ def any_later(m: Module, bits: Value, *, name: str) -> Value:
     return register(m, any_of_each(bits, _SEEN_AT_ONCE), name=f"{name}_any").any() if len(bits) else Const(0)
 
 
-def any_of(m: Module, flags: Sequence[data.View], layout: data.Layout, *, name: str) -> data.View:
-    """Return the bitwise OR of flag structures of one ``layout``."""
-    merged = Signal(layout, name=name)
-    m.d.comb += merged.as_value().eq(reduce(or_, (flag.as_value() for flag in flags)))
-    return merged
+def any_in_steps(m: Module, flags: Sequence[data.View], clocks: int, *, name: str) -> Value:
+    """Return the bitwise OR of flag structures of one layout ``clocks`` cycles later, as bits.
+
+    Each step ORs a few structures and ends in a register. The first steps do the work, so the last ones hold one structure.
+    """
+    values = [flag.as_value() for flag in flags]
+    each = _ORED_AT_ONCE
+    while each**clocks < len(values):
+        each += 1
+    for clock in range(clocks):
+        groups = [values[start : start + each] for start in range(0, len(values), each)]
+        values = [register(m, reduce(or_, group), name=f"{name}{clock}_{index}") for index, group in enumerate(groups)]
+    return reduce(or_, values)

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from ..config import MacConfig
 from ..primitives.bits import add_with_carry, register
 from ..primitives.description import Description
-from .multiplier import multiplier_latency, product_layout
+from .multiplier import product_layout
 
-__all__ = ["AdderTree", "adder_tree_latency", "beat_latency", "beat_sum_layout"]
+__all__ = ["AdderTree", "adder_tree_latency", "beat_sum_layout"]
 
 
 def beat_sum_layout(config: MacConfig) -> data.StructLayout:
@@ -26,11 +26,6 @@ def beat_sum_layout(config: MacConfig) -> data.StructLayout:
 def adder_tree_latency(config: MacConfig) -> int:
     """Cycles from products to their sum: one for each level."""
     return (config.lanes - 1).bit_length()
-
-
-def beat_latency(config: MacConfig) -> int:
-    """Return the latency from a beat to the sum of its products, in cycles."""
-    return multiplier_latency(config) + adder_tree_latency(config)
 
 
 class AdderTree(wiring.Component):

@@ -212,8 +212,8 @@ def test_verilog_and_manifest_are_those_of_the_library(capsys, folder):
 def test_every_option_reaches_the_unit(capsys, folder):
     status, _, _ = run(
         capsys, "generate", "--a", "e5m2", "--b", "int8", "--block", "12", "--lanes", "3", "--accumulator", "WINDOW",
-        "--output", "fp32", "--window", "64", "--window-guard", "5", "--reset", "async-low", "--bus", "axis", "--top",
-        "my_unit", "-o", "any name.v",
+        "--output", "fp32", "--window", "64", "--window-guard", "5", "--target", "ECP5", "--reset", "async-low", "--bus",
+        "axis", "--top", "my_unit", "-o", "any name.v",
     )  # fmt: skip
     assert status == 0
     manifest = json.loads((folder / "any name.json").read_text())
@@ -228,9 +228,10 @@ def test_every_option_reaches_the_unit(capsys, folder):
         "window": 64,
         "window-guard": 5,
         "window-lsb": None,
+        "target": "ecp5",
         "storage": "lutram",
         "multiplier": "lut",
-        "pipeline": 2,
+        "pipeline": 3,
         "addend": None,
         "reset": "async-low",
         "bus": "axis",

@@ -33,9 +33,9 @@ def elaborations(monkeypatch):
 def test_lanes_of_a_unit_are_elaborated_once(elaborations):
     text = generate(MacConfig(lanes=8, **WINDOW), "unit").text
     assert elaborations == [Multiplier]
-    lanes = re.findall(r"^  unit__mac_datapath_multiplier multiplier(\d+) \(\n    \.a\(i__payload\[(\d+):", text, re.M)
+    lanes = re.findall(r"^  unit__mac_datapath_beat_sum_multiplier multiplier(\d+) \(\n    \.a\(port\[(\d+):", text, re.M)
     assert lanes == [(str(lane), str(8 * lane + 7)) for lane in range(8)]
-    assert text.count("\nmodule unit__mac_datapath_multiplier (") == 1
+    assert text.count("\nmodule unit__mac_datapath_beat_sum_multiplier (") == 1
 
 
 def test_lanes_of_a_quantizer_are_elaborated_once(elaborations):

@@ -195,7 +195,7 @@ def test_header_comment_says_what_it_is_and_how_to_use_it(name):
     assert all(line.startswith("//") or not line for line in header.splitlines())
     assert "unit" in header.splitlines()[0]
     assert f"mxmac {mxmac.__version__}" in header
-    described = next(line for line in header.splitlines() if "Configuration:" in line)
+    described = next(line for line in header.replace("\n//   ", " ").splitlines() if "Configuration:" in line)
     parts = dict(part.split(" ", 1) for part in described.removeprefix("// Configuration: ").split("; "))
     assert parts == {
         key: ", ".join(map(str, value if isinstance(value, list) else [value])) for key, value in config.as_dict().items()

@@ -108,7 +108,7 @@ def texts():
 
 @pytest.mark.parametrize(
     ("module", "right", "wrong"),
-    [("unit__mac_datapath_scale_sum", " + ", " - "), ("unit__mac_datapath_multiplier_element_product", " & ", " | ")],
+    [("unit__mac_datapath_scale_sum", " + ", " - "), ("unit__mac_datapath_beat_sum_multiplier_element_product", " & ", " | ")],
 )
 def test_an_operator_that_differs_is_found(texts, tmp_path, module, right, wrong):
     before, after = texts

@@ -22,7 +22,7 @@ def test_a_deeper_pipeline_takes_longer(pairing, kind):
 
 def test_integers_are_multiplied_by_one_multiplication_a_lane():
     text = generate(unit(PAIRINGS[0], multiplier=MultiplierKind.DSP), "unit").text
-    module = text[text.index("module unit__mac_datapath_multiplier ") :]
+    module = text[text.index("module unit__mac_datapath_beat_sum_multiplier ") :]
     module = module[: module.index("endmodule")]
     assert module.count(" * ") == 1
     assert "[17:0]" in module

@@ -61,7 +61,7 @@ def multiplier_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the multiplier, and after how many cycles it has forgotten what was before."""
     (fa,), (fb,) = config.a, config.b
     clocks, bits = multiplier_latency(config), config.product_bits
-    module = module_of(text, "datapath_multiplier")
+    module = module_of(text, "beat_sum_multiplier")
     connections = operand_ports(text, module, "a", "b") | {"product": "product", "specials": "specials"}
     wide = _bits(fa) + _bits(fb)
     return (

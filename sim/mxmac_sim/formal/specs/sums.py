@@ -24,7 +24,7 @@ def scale_sum_harness(config: MacConfig, text: str) -> tuple[str, int]:
 
 def tree_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the adder tree over any products, and after how many cycles it has forgotten what was before."""
-    module, lanes, clocks = module_of(text, "datapath_tree"), config.lanes, adder_tree_latency(config)
+    module, lanes, clocks = module_of(text, "beat_sum_tree"), config.lanes, adder_tree_latency(config)
     wide, own, out = config.sum_bits(lanes) + 2, config.product_bits + 2, config.sum_bits(lanes)
     inputs = "".join(f"  input wire [{own - 1}:0] product{lane},\n" for lane in range(lanes))
     later = [f"product{lane}_{clocks}" if clocks else f"product{lane}" for lane in range(lanes)]
