@@ -1,6 +1,5 @@
 """Writes the results of ``make report`` into the page on area, and draws area.svg: ``python docs/make_area.py``."""
 
-from html import escape
 from pathlib import Path
 
 import results
@@ -15,16 +14,6 @@ _PAIRS = (
     ("datapath, 8 lanes, window", "lane in FP32", 8),
     ("32 lanes, window", "lane in FP32", 32),
 )
-_COLOURS = ("#0969da", "#1a7f37", "#bc4c00", "#8250df", "#bf3989", "#9a6700", "#57606a")
-_STYLE = """
-    text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
-    .in { fill: #ffffff; font-size: 11px; text-anchor: middle }
-    .card { fill: #ffffff }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc }
-      .card { fill: #0d1117 }
-    }
-"""
 
 
 def _rate(value: float) -> str:
@@ -100,28 +89,34 @@ def commands(found: dict) -> list[str]:
 
 def draw(found: dict) -> str:
     """Return a picture of LUTs by module, a bar for each unit, as SVG."""
+    from mxmac_sim import plots
+
     units = {name: row for name, row in found.items() if row["part"] == "unit" and "modules" in row}
-    names = list(dict.fromkeys(name for row in units.values() for name, luts in row["modules"].items()))
+    names = list(dict.fromkeys(name for row in units.values() for name in row["modules"]))
     total = {name: sum(row["modules"].get(name, 0) / row["cells"]["LUTs"] for row in units.values()) for name in names}
-    shown = sorted(names, key=lambda name: -total[name])[: len(_COLOURS) - 1]
-    width, left, bar = 860, 290, 520
-    height = 46 + 40 * len(units) + 24
-    parts = [f'<rect class="card" width="{width}" height="{height}"/>']
-    for index, name in enumerate([*shown, "other"]):
-        parts.append(f'<rect x="{14 + 118 * index}" y="12" width="12" height="12" fill="{_COLOURS[index]}"/>')
-        parts.append(f'<text x="{31 + 118 * index}" y="23">{escape(name)}</text>')
-    for row, (name, unit) in enumerate(units.items()):
-        top, x, luts = 46 + 40 * row, float(left), unit["cells"]["LUTs"]
-        parts.append(f'<text x="14" y="{top + 20}">{escape(name)}</text>')
-        counts = [unit["modules"].get(module, 0) for module in shown]
-        for index, count in enumerate([*counts, luts - sum(counts)]):
-            wide = bar * count / luts
-            parts.append(f'<rect x="{x:.1f}" y="{top}" width="{wide:.1f}" height="28" fill="{_COLOURS[index]}"/>')
-            if wide > 34:
-                parts.append(f'<text class="in" x="{x + wide / 2:.1f}" y="{top + 18}">{count:,}</text>')
-            x += wide
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
-    return "\n".join([head, "<title>LUTs by module</title>", f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
+    shown = sorted(names, key=lambda name: -total[name])[: len(plots.COLOURS) - 1]
+    colours = [*plots.COLOURS[: len(shown)], plots.COLOURS[-1]]
+    picture, (axes,) = plots.figure(860, 100 + 40 * len(units))
+    plots.titled(axes, "LUTs by module, and in all", "← fewer is")
+    most = max(row["cells"]["LUTs"] for row in units.values())
+    for place, row in enumerate(units.values()):
+        luts, left = row["cells"]["LUTs"], 0
+        counts = [row["modules"].get(name, 0) for name in shown]
+        for colour, count in zip(colours, [*counts, luts - sum(counts)], strict=True):
+            axes.barh(place, count, 0.7, left, color=colour)
+            if count > 0.055 * most:
+                axes.text(left + count / 2, place, f"{count:,}", ha="center", va="center", color=plots.ON_COLOUR, fontsize=11)
+            left += count
+        axes.text(left + 0.01 * most, place, f"{luts:,}", ha="left", va="center", color=plots.INK, fontweight="bold")
+    axes.set_yticks(range(len(units)), list(units))
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.1 * most)
+    plots.linear_ticks(axes.xaxis)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("LUTs")
+    entries = zip([*shown, "other"], colours, strict=True)
+    plots.legend(axes, [(name, {"marker": "s", "markersize": 9, "color": colour}) for name, colour in entries])
+    return plots.svg(picture, "LUTs by module")
 
 
 def markdown(result: dict) -> str:
@@ -143,7 +138,7 @@ def main():
     """Put it in its place."""
     result = results.read("report")
     results.put("area", result, markdown(result))
-    PICTURE.write_text(draw(result["results"]))
+    PICTURE.write_text(draw(result["results"]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -138,8 +137,6 @@ def test_claims_are_those_of_the_record(monkeypatch):
     claims = script("make_claims")
     record = json.loads(claims.RECORD.read_text())
     assert claims.page(claims.PAGE.read_text(), record) == claims.PAGE.read_text(), "run docs/make_claims.py"
-    for name, picture in claims.pictures(record).items():
-        assert (DOCS / name).read_text() == picture, "run docs/make_claims.py"
     assert record["footprint"] == footprint.measured(), "run make claims"
 
 
@@ -182,7 +179,7 @@ def test_widths_inside_a_block_are_those_of_the_code():
         )
 
 
-def test_areas_are_compared_and_drawn(monkeypatch):
+def test_areas_are_compared(monkeypatch):
     monkeypatch.syspath_prepend(DOCS)
     area = script("make_area")
     found = {
@@ -218,8 +215,6 @@ def test_areas_are_compared_and_drawn(monkeypatch):
     assert "500 : 1,500 = 1 : 3.00" in page
     assert "100 : 450 = 1 : 4.50" in page
     assert "| ours | **400** | 400 | 0 | 1 | 0 | 100.0 MHz | 120.0 MHz | 800.00 MMAC/s | 2.00 MMAC/s |" in page
-    picture = ET.fromstring(area.draw(found))
-    assert {"ours", "tree", "a & b", "390"} <= {text.text for text in picture.findall(".//{*}text")}
 
 
 # Links and names.

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from mxmac.cli.choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, list_of
 from mxmac.errors import UserError
+from mxmac.extras import missing_package
 from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS, MX_BLOCK
 from mxmac.parameters import BLOCK_MAX, checked_choices, checked_format, checked_formats, checked_int, mx_block
@@ -29,7 +31,6 @@ from .inputs import Input, Skipped, inputs_of
 from .operands import MaxSizeOption, SourceBlockOption, SourceFormatOption, SourceLayoutOption, stated_source
 from .progress import progress
 from .results import JsonOption, Results, repeating, versions
-from .scatter import draw
 
 __all__ = ["compare"]
 
@@ -101,9 +102,7 @@ def compare(
     choices = _choices(formats, rules, blocks)
     stated = stated_source(source_format, source_block, source_layout, max_size)
     if plot is not None:
-        if plot.suffix.lower() != ".svg":
-            raise UserError("plot", f"must end in .svg, not {plot.suffix!r}")
-        check_writable(plot)
+        _check_plot(plot)
     facts: dict[str, object] = _options(choices) | {
         "--source-format": source_format,
         "--source-block": source_block,
@@ -122,12 +121,23 @@ def compare(
     together = total(figures for _, figures in found.tensors)
     title = found.tensors[0][0].label if len(found.tensors) == 1 else f"{len(found.tensors)} tensors"
     if plot is not None:
+        from .scatter import draw
+
         with written_whole(plot) as temporary:
             temporary.write_text(draw(together, best(together), title), encoding="utf-8")
     results.put_out(True, _record(found, choices, together), [], as_json=as_json, junit=None)
     _show(tables, found, choices, together, title)
     if plot is not None:
         tables.print(f"Wrote [bold]{escape(str(plot))}[/]", soft_wrap=True)
+
+
+def _check_plot(file: Path) -> None:
+    """Check that a picture can be drawn, and written to a file."""
+    if file.suffix.lower() != ".svg":
+        raise UserError("plot", f"must end in .svg, not {file.suffix!r}")
+    if find_spec("matplotlib") is None:
+        raise UserError("plot", missing_package("matplotlib", "plot"))
+    check_writable(file)
 
 
 def _choices(formats: Sequence[str] | None, rules: Sequence[str] | None, blocks: Sequence[str] | None) -> list[Choice]:
