@@ -36,7 +36,7 @@ def flaws_of_comments(text):
     """What is wrong with the comments above modules, a line each."""
     flaws = []
     modules = list(_MODULE.finditer(text))
-    if [module["name"] for module in modules] != re.findall(r"^module (\w+)", text, re.M):
+    if [module["name"] for module in modules] != re.findall(r"^module (\w+) (?!#)", text, re.M):
         flaws.append("a module that is not read")
     for module in modules:
         name, comment = module["name"], module["comment"]

@@ -2,7 +2,7 @@
 
 import random
 
-from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
+from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage, Target
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import Overflow, QuantizerConfig, ScaleRule
@@ -29,6 +29,7 @@ def drawn_unit(seed: int, *, lanes_max: int, window_max: int = 1024) -> MacConfi
             "storage": rng.choice(list(Storage)),
             "multiplier": rng.choice(list(MultiplierKind)),
             "pipeline": rng.choice([1, 2, 3]),
+            "target": rng.choice(list(Target)),
         }
         if parameters["accumulator"] is Accumulator.WINDOW:
             smallest = MacConfig(a=parameters["a"], b=parameters["b"], block=block, lanes=1).block_sum_bits

@@ -60,7 +60,10 @@ import sys
 from pyosys import libyosys as ys
 
 design = ys.Design()
-for command in (f"read_verilog {sys.argv[1]}.v", f"hierarchy -check -top {sys.argv[1]}", "proc", "check -assert"):
+top = sys.argv[1]
+for command in (
+    "read_verilog -lib +/ecp5/cells_sim.v", f"read_verilog {top}.v", f"hierarchy -check -top {top}", "proc", "check -assert"
+):
     ys.Pass.call(design, command)
 """
 

@@ -423,6 +423,16 @@ class MacConfig:
         return _PIPELINES[self.pipeline][0]
 
     @property
+    def chain(self) -> int:
+        """Most lanes of a chain."""
+        return 8
+
+    @property
+    def lane_shift_levels(self) -> int:
+        """Levels of the barrel shifter of a lane between two registers: two LUTs are no more than a carry chain on ECP5."""
+        return max(2, self.shift_levels) if self.target is Target.ECP5 else self.shift_levels
+
+    @property
     def round_levels(self) -> int:
         """Levels of logic between two registers of the rounder."""
         return _PIPELINES[self.pipeline][1]

@@ -16,8 +16,11 @@ class Library(ABC):
     """
 
     @abstractmethod
-    def instance(self, component: wiring.Component, key: Hashable) -> Fragment:
-        """Return an instance of the module that all components of the same class and ``key`` share."""
+    def instance(self, component: wiring.Component, key: Hashable, elaborate: Callable[[], Elaboratable]) -> Fragment:
+        """Return an instance of the module that all components of the same class and ``key`` share.
+
+        ``elaborate`` elaborates the component in full, which happens for the first of them. Others may be shared inside it.
+        """
 
 
 def shared(
@@ -35,4 +38,4 @@ def shared(
     elaborate : callable
         Elaborates the component in full.
     """
-    return platform.instance(component, key) if isinstance(platform, Library) else elaborate()
+    return platform.instance(component, key, elaborate) if isinstance(platform, Library) else elaborate()

@@ -1,13 +1,13 @@
 """Left barrel shifter from significand and exponent to an integer."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bits import register, shift_left_stage
 from .description import Description
 
-__all__ = ["UpShifter", "float_layout", "ones_layout", "up_shifter_clocks"]
+__all__ = ["UpShifter", "float_layout", "ones_layout", "shift_clocks", "shifted_up", "up_shifter_clocks"]
 
 
 def float_layout(sig_bits: int, exp_bits: int) -> data.StructLayout:
@@ -36,7 +36,46 @@ def _fine_bits(sig_bits: int, exp_bits: int) -> int:
 def up_shifter_clocks(sig_bits: int, exp_bits: int, levels_per_clock: int) -> int:
     """Latency of an :class:`UpShifter`."""
     fine = _fine_bits(sig_bits, exp_bits)
-    return max(1, -(-fine // levels_per_clock)) + (exp_bits > fine)
+    return shift_clocks(fine, levels_per_clock) + (exp_bits > fine)
+
+
+def shift_clocks(levels: int, levels_per_clock: int) -> int:
+    """Cycles of a :func:`shifted_up`, with a register behind it."""
+    return max(1, -(-levels // levels_per_clock))
+
+
+def shifted_up(m: Module, sig: Value, exp: Value, neg: Value, levels: int, levels_per_clock: int) -> tuple[Value, Value, Value]:
+    """Return a significand, shifted left by the lowest bits of its exponent and inverted if negative.
+
+    Parameters
+    ----------
+    m : Module
+    sig, exp : Value
+        Unsigned.
+    neg : Value
+        One bit, or a constant.
+    levels : int
+        Bits of ``exp`` that count.
+    levels_per_clock : int
+        Levels between two registers; none follows the last level.
+
+    Returns
+    -------
+    ones : Value
+        ``len(sig) + 2^levels - 1`` bits: the shifted significand, or its complement.
+    rest : Value
+        The other bits of ``exp``.
+    neg : Value
+    """
+    for level in range(levels):
+        sig = shift_left_stage(sig, 1 << level, exp[0], len(sig) + (1 << level))
+        exp = exp[1:]
+        if level % levels_per_clock == levels_per_clock - 1 and level < levels - 1:
+            sig = register(m, sig, name=f"shifted{level}")
+            exp = register(m, exp, name=f"exp{level}")
+            neg = neg if isinstance(neg, Const) else register(m, neg, name=f"neg{level}")
+    # A 2:1 multiplexer has an input to spare.
+    return sig ^ neg.replicate(len(sig)), exp, neg
 
 
 class UpShifter(wiring.Component):
@@ -83,18 +122,8 @@ class UpShifter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        value, exp, neg = self.i.sig, self.i.exp, self.i.neg if self._signed else Const(0)
-        for level in range(self._fine):
-            value = shift_left_stage(value, 1 << level, exp[0], len(value) + (1 << level))
-            exp = exp[1:]
-            if level == self._fine - 1:
-                break
-            if level % self._levels_per_clock == self._levels_per_clock - 1:
-                value = register(m, value, name=f"shifted{level}")
-                exp = register(m, exp, name=f"exp{level}")
-                neg = register(m, neg, name=f"neg{level}") if self._signed else neg
-        # A 2:1 multiplexer has an input to spare.
-        value = value ^ neg.replicate(len(value))
+        neg = self.i.neg if self._signed else Const(0)
+        value, exp, neg = shifted_up(m, self.i.sig, self.i.exp, neg, self._fine, self._levels_per_clock)
         width = self._width + self._zeros
         if self._coarse:
             value, neg = self._place(m, register(m, value, name="shifted"), exp, neg, width)

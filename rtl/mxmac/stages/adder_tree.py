@@ -1,80 +1,114 @@
-"""The exact sum of the products of one beat."""
+"""The exact sum of a few sums of products."""
 
-from amaranth.hdl import Module, Signal, signed
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..primitives.bits import add_with_carry, register
 from ..primitives.description import Description
-from .multiplier import product_layout
 
-__all__ = ["AdderTree", "adder_tree_latency", "beat_sum_layout"]
+__all__ = ["AdderTree", "Term", "adder_tree_latency", "sum_layout"]
 
 
-def beat_sum_layout(config: MacConfig) -> data.StructLayout:
-    """Layout of the sum of a beat: ``sum + carry``, in units of 2^config.product_lsb_exp.
+class Term(NamedTuple):
+    """What is known of a sum of products.
 
     Members
     -------
-    sum : signed(config.sum_bits(config.lanes)), as bits
-    carry : 1
+    products : int
+        How many products it has.
+    carry : bool
+        Whether it comes as ``sum + carry``.
     """
-    return data.StructLayout({"sum": config.sum_bits(config.lanes), "carry": 1})
+
+    products: int
+    carry: bool
 
 
-def adder_tree_latency(config: MacConfig) -> int:
-    """Cycles from products to their sum: one for each level."""
-    return (config.lanes - 1).bit_length()
+def sum_layout(config: MacConfig, term: Term) -> data.StructLayout:
+    """Layout of a sum of products: ``sum + carry``, in units of 2^config.product_lsb_exp.
+
+    Members
+    -------
+    sum : signed(config.sum_bits(term.products)), as bits
+    carry : 1
+        Absent without one.
+    """
+    return data.StructLayout({"sum": config.sum_bits(term.products), **({"carry": 1} if term.carry else {})})
+
+
+def adder_tree_latency(terms: int) -> int:
+    """Cycles from terms to their sum: one for each level."""
+    return (terms - 1).bit_length()
 
 
 class AdderTree(wiring.Component):
     """Tree of two-input adders with a register after each level.
 
-    Latency ``adder_tree_latency(config)`` cycles, throughput one beat per cycle. Every product comes with a carry-in of its own
-    (see ``product_layout``). An adder adds one of the two carries of its operands and passes the other on, so after
-    ``lanes - 1`` adders one carry is left.
+    Latency ``adder_tree_latency(len(terms))`` cycles, throughput one sum per cycle. A term may come with a carry of its own. An
+    adder adds one of the two carries of its operands and passes the other on, so ``len(terms)`` carries leave one. If only the
+    last term has none, no carry is left.
 
     Parameters
     ----------
     config : MacConfig
-        Of it: the formats of the operands, and ``lanes``.
+        Of it: the formats of the operands.
+    terms : sequence of Term
+        All of them have a carry, all but the last, or none has one.
 
     Members
     -------
-    products : In(product_layout(config)).array(config.lanes)
-    beat : Out(beat_sum_layout(config))
-        Exact sum, ``adder_tree_latency(config)`` cycles later.
+    term0, term1, ... : In(sum_layout(config, term))
+    total : Out(sum_layout(config, self.sum))
+        Exact sum of the terms, ``adder_tree_latency(len(terms))`` cycles later.
+
+    Attributes
+    ----------
+    sum : Term
     """
 
-    def __init__(self, config: MacConfig):
-        self.config = config
-        super().__init__({"products": In(product_layout(config)).array(config.lanes), "beat": Out(beat_sum_layout(config))})
+    def __init__(self, config: MacConfig, terms: Sequence[Term]):
+        self.config, self._terms = config, tuple(terms)
+        self.sum = Term(sum(term.products for term in terms), all(term.carry for term in terms))
+        inputs = {f"term{index}": In(sum_layout(config, term)) for index, term in enumerate(terms)}
+        super().__init__({**inputs, "total": Out(sum_layout(config, self.sum))})
 
     @property
     def description(self) -> Description:
-        return Description("Tree of adders: exact sum of the products of a beat, sum + carry.", adder_tree_latency(self.config))
+        about = "Tree of adders: exact sum of " + ("sums + carries." if self.sum.carry else "sums.")
+        return Description(about, adder_tree_latency(len(self._terms)))
 
     def elaborate(self, platform):
         m = Module()
-        # (sum, carry, number of products in them)
-        nodes = [(product.ones.as_signed(), product.neg, 1) for product in self.products]
+        nodes = []
+        for index, term in enumerate(self._terms):
+            given = getattr(self, f"term{index}")
+            nodes.append((given.sum.as_signed(), given.carry if term.carry else None, term.products))
         level = 0
         while len(nodes) > 1:
             pairs = [nodes[index : index + 2] for index in range(0, len(nodes), 2)]
             nodes = [self._join(m, pair, f"level{level}_{index}") for index, pair in enumerate(pairs)]
             level += 1
         total, carry, _ = nodes[0]
-        m.d.comb += [self.beat.sum.eq(total), self.beat.carry.eq(carry)]
+        m.d.comb += self.total.sum.eq(total)
+        if self.sum.carry:
+            m.d.comb += self.total.carry.eq(carry)
         return m
 
-    def _join(self, m: Module, pair, name: str):
+    def _join(self, m: Module, pair, name: str) -> tuple[Value, Value | None, int]:
+        def later(carry: Value | None) -> Value | None:
+            return None if carry is None else register(m, carry, name=f"{name}_carry")
+
         if len(pair) == 1:
             total, carry, products = pair[0]
-            return register(m, total, name=name), register(m, carry, name=f"{name}_carry"), products
+            return register(m, total, name=name), later(carry), products
         (sum_x, carry_x, products_x), (sum_y, carry_y, products_y) = pair
         products = products_x + products_y
         width = self.config.sum_bits(products)
         total = Signal(signed(width), name=name, reset_less=True)
-        m.d.sync += total.eq(add_with_carry(sum_x, sum_y, carry_x, width))
-        return total, register(m, carry_y, name=f"{name}_carry"), products
+        m.d.sync += total.eq(sum_x + sum_y if carry_x is None else add_with_carry(sum_x, sum_y, carry_x, width))
+        return total, later(carry_y), products

@@ -1,22 +1,88 @@
 """The lanes of a unit: products of the pairs of a beat, and their exact sum."""
 
-from amaranth.hdl import Module
+from typing import Any, NamedTuple
+
+from amaranth.hdl import Module, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
+from ..config import MacConfig, MultiplierKind, Target
 from ..primitives.bits import any_in_steps
 from ..primitives.description import Description
-from .adder_tree import AdderTree, adder_tree_latency, beat_sum_layout
+from .adder_tree import AdderTree, Term, adder_tree_latency, sum_layout
+from .lane_chain import ChainPlan, LaneChain
 from .layouts import SPECIALS
 from .multiplier import Multiplier, multiplier_latency
+from .product import exp_bits
 
-__all__ = ["BeatSum", "beat_latency"]
+__all__ = ["BeatSum", "beat_chains", "beat_latency", "beat_sum_layout", "beat_terms"]
+
+
+def beat_sum_layout(config: MacConfig) -> data.StructLayout:
+    """Layout of the sum of a beat: a ``sum_layout``."""
+    return sum_layout(config, Term(config.lanes, _leaves_carry(config)))
+
+
+def _leaves_carry(config: MacConfig) -> bool:
+    """Whether the sum of a beat comes with a carry: the block adder takes it, if there is one."""
+    return not (_chained(config) and config.beats == 1)
+
+
+def _chained(config: MacConfig) -> bool:
+    """Whether lanes are in chains of carry cells: one of their formats has an exponent, for the last level of the shift."""
+    return (
+        config.target is Target.ECP5 and config.lanes > 1 and exp_bits(config) > 0 and config.multiplier is MultiplierKind.LUT
+    )
+
+
+def _chains(config: MacConfig) -> list[ChainPlan]:
+    """Chains of about the same length; the elements of a shorter one wait a cycle."""
+    count = -(-config.lanes // config.chain)
+    longest = -(-config.lanes // count)
+    chains = []
+    for index in range(count):
+        lanes = config.lanes // count + (index < config.lanes % count)
+        carry = index < count - 1 or _leaves_carry(config)
+        chains.append(ChainPlan(config, lanes, carry, longest - lanes))
+    return chains
+
+
+def beat_chains(config: MacConfig) -> list[ChainPlan]:
+    """Return the chains that the lanes are in; none, if each has a multiplier of its own in front of a tree."""
+    return _chains(config) if _chained(config) else []
+
+
+def beat_terms(config: MacConfig) -> list[Term]:
+    """Return what is known of the sums that the tree adds up."""
+    return [chain.term for chain in beat_chains(config)] or [Term(1, carry=True)] * config.lanes
 
 
 def beat_latency(config: MacConfig) -> int:
     """Return the latency from a beat to the sum of its products, in cycles."""
-    return multiplier_latency(config) + adder_tree_latency(config)
+    chains = beat_chains(config)
+    first = chains[0].latency if chains else multiplier_latency(config)
+    return first + adder_tree_latency(len(beat_terms(config)))
+
+
+class _Part(NamedTuple):
+    """A part of the lanes: a multiplier, or a chain of them, with ports ``a``, ``b`` and ``specials``.
+
+    Members
+    -------
+    name : str
+    component : wiring.Component
+    term : Term
+    total : data.View
+        Port with the sum of its products, a ``sum_layout(config, term)``.
+    specials_latency : int
+        Cycles from elements to specials.
+    """
+
+    name: str
+    component: Any
+    term: Term
+    total: data.View
+    specials_latency: int
 
 
 class BeatSum(wiring.Component):
@@ -57,25 +123,30 @@ class BeatSum(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config = self.config
-        m.submodules.tree = tree = AdderTree(config)
-        multipliers = []
-        for lane in range(config.lanes):
-            multiplier = Multiplier(config)
-            m.submodules[f"multiplier{lane}"] = multiplier
-            multipliers.append(multiplier)
-            m.d.comb += [
-                multiplier.a.eq(self.a[lane]),
-                multiplier.b.eq(self.b[lane]),
-                tree.products[lane].ones.eq(multiplier.product.ones),
-                tree.products[lane].neg.eq(multiplier.product.neg),
-            ]
+        config, first = self.config, 0
+        parts = self._parts()
+        m.submodules.tree = tree = AdderTree(config, [part.term for part in parts])
+        for index, part in enumerate(parts):
+            m.submodules[part.name] = part.component
             for side, operand in (("a", config.operand_a), ("b", config.operand_b)):
+                codes = getattr(self, side).as_value()[first * operand.width :][: part.term.products * operand.width]
+                m.d.comb += Value.cast(getattr(part.component, side)).eq(codes)
                 if operand.selectable:
-                    m.d.comb += getattr(multiplier, f"format_{side}").eq(getattr(self, f"format_{side}"))
-        # A multiplier has its specials after one cycle.
-        specials = any_in_steps(
-            m, [multiplier.specials for multiplier in multipliers], beat_latency(config) - 1, name="specials"
-        )
-        m.d.comb += [self.beat.eq(tree.beat), self.specials.as_value().eq(specials)]
+                    m.d.comb += getattr(part.component, f"format_{side}").eq(getattr(self, f"format_{side}"))
+            m.d.comb += getattr(tree, f"term{index}").as_value().eq(part.total.as_value())
+            first += part.term.products
+        flags = [part.component.specials for part in parts]
+        specials = any_in_steps(m, flags, beat_latency(config) - parts[0].specials_latency, name="specials")
+        m.d.comb += [self.beat.eq(tree.total), self.specials.as_value().eq(specials)]
         return m
+
+    def _parts(self) -> list[_Part]:
+        chains = list(map(LaneChain, beat_chains(self.config)))
+        lanes = [] if chains else [Multiplier(self.config) for _ in range(self.config.lanes)]
+        return [
+            *(
+                _Part(f"chain{index}", chain, chain.plan.term, chain.total, chain.plan.specials_latency)
+                for index, chain in enumerate(chains)
+            ),
+            *(_Part(f"multiplier{index}", lane, Term(1, carry=True), lane.product, 1) for index, lane in enumerate(lanes)),
+        ]

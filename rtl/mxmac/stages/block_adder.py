@@ -1,13 +1,14 @@
 """Exact sum of the beats of a block."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
+from ..config import MacConfig, Target
 from ..primitives.bits import add_with_carry, sign_extend
+from ..primitives.carry_chain import CarryFunction, chained
 from ..primitives.description import Description
-from .adder_tree import beat_sum_layout
+from .beat_sum import beat_sum_layout
 from .layouts import SPECIALS, block_layout
 
 __all__ = ["BlockAdder", "beat_layout"]
@@ -69,15 +70,24 @@ class BlockAdder(wiring.Component):
         beat_sum = beat.beat.sum.as_signed()
         with m.If(self.i.valid):
             if config.beats == 1:
-                m.d.sync += [total.eq(sign_extend(beat_sum, width) + beat.beat.carry), specials.eq(beat.specials)]
+                carry = beat.beat.carry if "carry" in beat_sum_layout(config).members else 0
+                m.d.sync += [total.eq(sign_extend(beat_sum, width) + carry), specials.eq(beat.specials)]
             else:
-                so_far = Mux(beat.block_first, 0, total)
                 seen = Mux(beat.block_first, 0, specials.as_value())
                 m.d.sync += [
-                    total.eq(add_with_carry(so_far, beat_sum, beat.beat.carry, width)),
+                    total.eq(self._added(m, total)),
                     specials.as_value().eq(seen | beat.specials.as_value()),
                 ]
         dot_last = Signal(reset_less=True)
         m.d.sync += [self.o.valid.eq(self.block_end), dot_last.eq(beat.dot_last)]
         m.d.comb += [block.sum.eq(total), block.specials.eq(specials), block.dot_last.eq(dot_last)]
         return m
+
+    def _added(self, m: Module, total: Signal) -> Value:
+        """Sum of the beats before this one and this one. A carry cell gates the former."""
+        beat, width = self.i.payload, len(total)
+        beat_sum = beat.beat.sum.as_signed()
+        if self.config.target is not Target.ECP5:
+            return add_with_carry(Mux(beat.block_first, 0, total), beat_sum, beat.beat.carry, width)
+        operands = (total, (~beat.block_first).replicate(width), sign_extend(beat_sum, width), Const(-1, width))
+        return chained(m, "adder", CarryFunction.GATED, width, *operands, carry=beat.beat.carry)

@@ -38,7 +38,7 @@ def multiplier_latency(config: MacConfig) -> int:
 
 
 def _shifter_clocks(config: MacConfig, sig_bits: int, exp_bits: int) -> int:
-    return up_shifter_clocks(sig_bits, exp_bits, config.shift_levels)
+    return up_shifter_clocks(sig_bits, exp_bits, config.lane_shift_levels)
 
 
 class Multiplier(wiring.Component):
@@ -97,7 +97,7 @@ class Multiplier(wiring.Component):
             # No exponent of a floating-point element is 0, so the lowest places of the grid stay empty.
             zeros=config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid,
             width=config.product_bits,
-            levels_per_clock=config.shift_levels,
+            levels_per_clock=config.lane_shift_levels,
         )
         for name in element_ports(config):
             m.d.comb += getattr(multiply, name).eq(getattr(self, name))
@@ -118,7 +118,7 @@ class Multiplier(wiring.Component):
                 exp_bits=operand.exp_bits,
                 zeros=operand.lsb_exp - operand.grid,
                 width=operand.max_integer.bit_length(),
-                levels_per_clock=config.shift_levels,
+                levels_per_clock=config.lane_shift_levels,
                 signed=False,
             )
             m.submodules[f"shifter_{side}"] = shifter

@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
+from ..config import MacConfig, Target
 from ..primitives.bits import delay, register
+from ..primitives.carry_chain import CarryFunction, chained
 from ..primitives.description import Description
 from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
@@ -107,19 +108,23 @@ class ElementProduct(wiring.Component):
         config = self.config
         a, b, neg = decoded_pair(m, self)
         exp = Signal(exp_bits(config), reset_less=True)
-        m.d.sync += exp.eq(register(m, a.exp, name="exp_a") + register(m, b.exp, name="exp_b"))
+        exp_a, exp_b = register(m, a.exp, name="exp_a"), register(m, b.exp, name="exp_b")
+        m.d.sync += exp.eq(exp_a + exp_b)
         sig_a = register(m, a.sig, name="sig_a")
         sig_b = register(m, b.sig, name="sig_b")
         m.d.comb += [
-            self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config))),
+            self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config), config.target is Target.ECP5)),
             self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 2, name="exp")),
             self.product.neg.eq(delay(m, neg, PRODUCT_CLOCKS, name="neg")),
         ]
         return m
 
     @staticmethod
-    def _multiply(m: Module, sig_a: Signal, sig_b: Signal, width: int) -> Signal:
-        """Product of two significands in ``width`` bits, of which the shorter one makes up the rows, two cycles later."""
+    def _multiply(m: Module, sig_a: Signal, sig_b: Signal, width: int, cells: bool) -> Signal:
+        """Product of two significands in ``width`` bits, of which the shorter one makes up the rows, two cycles later.
+
+        With ``cells``, a carry chain adds two gated rows.
+        """
         long, short = (sig_a, sig_b) if len(sig_a) >= len(sig_b) else (sig_b, sig_a)
         half = len(short) // 2
         low, high = short[:half], short[half:]
@@ -127,11 +132,23 @@ class ElementProduct(wiring.Component):
         row_high = Signal(min(_product_bits(long, high), width - half), reset_less=True)
         product = Signal(width, name="sig_product", reset_less=True)
         m.d.sync += [
-            row_low.eq(_row(long, low)),
-            row_high.eq(_row(long, high)),
+            row_low.eq(_row_of_cells(m, long, low, "low_rows") if cells else _row(long, low)),
+            row_high.eq(_row_of_cells(m, long, high, "high_rows") if cells else _row(long, high)),
             product.eq(Cat(row_low[:half], row_low[half:] + row_high)),
         ]
         return product
+
+
+def _row_of_cells(m: Module, value: Value, by: Value, name: str) -> Value:
+    """Product with a few bits, two at a time in a carry chain whose cells gate their operands."""
+    if len(by) > 2:
+        rest = _row_of_cells(m, value, by[2:], f"{name}_above")
+        return _row_of_cells(m, value, by[:2], name) + (rest << 2)
+    width = len(value) + len(by)
+    if len(by) < 2:
+        return value & by.replicate(len(value))
+    once, twice = (bit.replicate(width) for bit in by)
+    return chained(m, name, CarryFunction.GATED, width, value, once, Cat(Const(0, 1), value), twice)
 
 
 def _product_bits(x: Value, y: Value) -> int:

@@ -2,7 +2,7 @@
 
 import gc
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -35,21 +35,21 @@ class Conversion(NamedTuple):
 class _Watched(Elaboratable):
     """A component whose fragment stays at hand, with the components that it and those inside it come from."""
 
-    def __init__(self, component: wiring.Component) -> None:
-        self.component = component
+    def __init__(self, component: wiring.Component, elaborated: Elaboratable) -> None:
+        self.component, self._elaborated = component, elaborated
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.component, name)
 
     def elaborate(self, platform: object) -> Fragment:
-        self.fragment = Fragment.get(self.component, platform)
+        self.fragment = Fragment.get(self._elaborated, platform)
         return self.fragment
 
 
-def _converted_alone(component: wiring.Component, name: str, platform: Library | None) -> Conversion:
-    watched = _Watched(component)
+def _converted_alone(component: wiring.Component, name: str, platform: Library, elaborated: Elaboratable) -> Conversion:
+    watched = _Watched(component, elaborated)
     text = rtlil.convert(watched, name=name, platform=platform, emit_src=False)
-    return Conversion(text, dict(_components(watched.fragment, name)))
+    return Conversion(text, {**dict(_components(watched.fragment, name)), name: component})
 
 
 def _components(fragment: Any, name: str) -> Iterator[tuple[str, object]]:
@@ -68,11 +68,11 @@ class _Shared(Library):
         self.texts: dict[str, str] = {}
         self.components: dict[str, dict[str, object]] = {}
 
-    def instance(self, component: wiring.Component, key: Hashable) -> Fragment:
+    def instance(self, component: wiring.Component, key: Hashable, elaborate: Callable[[], Elaboratable]) -> Fragment:
         """Return an instance of the component, whose module is made if there is none yet."""
         name = self.names.setdefault((type(component), key), f"shared{len(self.names)}")
         if name not in self.texts:
-            text, self.components[name] = _converted_alone(component, name, None)
+            text, self.components[name] = _converted_alone(component, name, self, elaborate())
             self.texts[name] = text.partition("attribute \\top 1\n")[2]
         values: dict[str, object] = {"clk": ClockSignal(), "rst": ResetSignal()}
         values |= {"__".join(map(str, path)): value for path, _, value in component.signature.flatten(component)}
@@ -92,16 +92,30 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _path(text: str, shared: str, top: str, component: object) -> str:
+    """Return the path that names a shared module: its own name below the top, or the path of its first instance."""
+    if own := getattr(component, "shared_name", None):
+        return f"{top}.{own}"
+    module = next(match[1] for match in _MODULE.finditer(text) if f"cell \\{shared} " in match[0])
+    cell = re.search(rf"^  cell \\{shared} \\(\S+)$", text, re.M)
+    assert cell is not None
+    return f"{module}.{cell[1]}"
+
+
 def converted(component: wiring.Component, name: str) -> Conversion:
-    """Return the RTLIL of a component, in which equal components share a module, named by the path of the first."""
+    """Return the RTLIL of a component, in which equal components share a module.
+
+    A shared module has the ``shared_name`` of its component, or the path of its first instance.
+    """
     library = _Shared()
     with _no_collection():
-        text, components = _converted_alone(component, name, library)
-    for shared, own in library.texts.items():
-        module = next(match[1] for match in _MODULE.finditer(text) if f"cell \\{shared} " in match[0])
-        cell = re.search(rf"^  cell \\{shared} \\(\S+)$", text, re.M)
-        assert cell is not None
-        path = f"{module}.{cell[1]}"
+        text, components = _converted_alone(component, name, library, component)
+    waiting = dict(library.texts)
+    while waiting:
+        # One that is in none of the others any more, so that all its instances get its name.
+        shared = next(inner for inner in waiting if not any(f"cell \\{inner} " in outer for outer in waiting.values()))
+        own = waiting.pop(shared)
+        path = _path(text, shared, name, library.components[shared][shared])
         text = re.sub(rf"^(  cell) \\{shared}(?= )", rf"\g<1> \\{path}", text, flags=re.M)
         text += re.sub(rf"^(  cell|module) \\{shared}(?=[.\s])", rf"\g<1> \\{path}", own, flags=re.M)
         components |= {path + inner.removeprefix(shared): origin for inner, origin in library.components[shared].items()}

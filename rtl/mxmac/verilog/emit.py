@@ -14,6 +14,7 @@ from typing import NamedTuple
 from amaranth.lib import wiring
 
 from ..files import private_folder
+from ..primitives.carry_chain import CELLS_MODULE, carry_cells_text
 from ..processes import run_tool
 from .comments import module_comment
 from .convert import converted
@@ -50,12 +51,16 @@ def component_verilog(component: wiring.Component, name: str, *, port_order: lis
 
 
 class _Module(NamedTuple):
-    """A module of the text: its name, the list of its ports, the lines below that, and the comment above it."""
+    """A module of the text: its name, the list of its ports, the lines below that, the comment above it, and other lines.
+
+    The other lines replace those below the ports where ``SYNTHESIS`` is defined. Empty, if there are none.
+    """
 
     name: str
     ports: str
     body: str
     comment: str
+    cells: str
 
 
 def tidied(
@@ -86,11 +91,16 @@ def tidied(
         body = _plain_words(match["body"])
         widths = {port["name"]: int(port["msb"] or 0) + 1 for port in _PORT.finditer(body)}
         ports = {port: widths[port] for port in sorted(widths, key=_numerically)}
-        comment = module_comment((components or {}).get(match["name"]), ports)
-        modules.append(_Module(match["name"], match["ports"], body, comment))
+        component = (components or {}).get(match["name"])
+        cells = getattr(component, "cells", "").replace(CELLS_MODULE, f"{name}__{CELLS_MODULE}")
+        modules.append(_Module(match["name"], match["ports"], body, module_comment(component, ports), cells))
     modules.sort(key=lambda module: module.name != name)
     order = ["clk", "rst", *(port_order or [])]
-    return "\n".join(_ansi(module, order, fold=fold) for module in _merged(modules, name))
+    texts = [_ansi(module, order, fold=fold) for module in _merged(modules, name)]
+    if any(module.cells for module in modules):
+        cells = carry_cells_text().replace(f"module {CELLS_MODULE} ", f"module {name}__{CELLS_MODULE} ")
+        texts.append(f"`ifdef SYNTHESIS\n{cells}`endif\n")
+    return "\n".join(texts)
 
 
 def _through_yosys(source: str, top: str) -> str:
@@ -109,7 +119,7 @@ def _through_yosys(source: str, top: str) -> str:
 def _merged(modules: list[_Module], top: str) -> list[_Module]:
     """Write modules that only differ in their names once, under the name without its number."""
     while True:
-        first_with: dict[tuple[str, str, str], str] = {}
+        first_with: dict[tuple[str, ...], str] = {}
         same = {}
         for module in modules:
             first = first_with.setdefault(module[1:], module.name)
@@ -131,11 +141,11 @@ def _merged(modules: list[_Module], top: str) -> list[_Module]:
 
 
 def _plain_words(body: str) -> str:
-    """Declare all wires without a sign, and rename those that Yosys escapes: ``before``, a keyword, becomes ``before_1``.
+    """Declare wires and ports without a sign, and rename those that Yosys escapes: ``before``, a keyword, becomes ``before_1``.
 
     Expressions that depend on the sign of an operand state it.
     """
-    body = re.sub(r"^  (wire|reg) signed ", r"  \1 ", body, flags=re.M)
+    body = re.sub(r"^  (wire|reg|input|output) signed ", r"  \1 ", body, flags=re.M)
     for word in sorted(set(re.findall(r"\\(\w+) ", body))):
         free = (f"{word}_{number}" for number in count(1))
         new = next(name for name in free if not re.search(rf"\b{name}\b", body))
@@ -173,9 +183,14 @@ def _ansi(module: _Module, order: list[str], *, fold: bool) -> str:
         + ",\n".join(header)
         + "\n);\n"
         + "".join(initial)
-        + (readable(body, names) if fold else body)
+        + _either(module.cells, readable(body, names) if fold else body)
         + "endmodule\n"
     )
+
+
+def _either(cells: str, body: str) -> str:
+    """Write cells for synthesis, and the same as portable text for all else."""
+    return f"`ifdef SYNTHESIS\n{cells}`else\n{body}`endif\n" if cells else body
 
 
 def _numerically(name: str) -> list[str | int]:

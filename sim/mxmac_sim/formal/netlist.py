@@ -27,7 +27,8 @@ def main(verilog: str, top: str, btor: str):
     An asynchronous reset acts at once; it changes just after an edge of the clock, as all inputs do.
     """
     design = ys.Design()
-    for command in (f"read_verilog {verilog}", *(script.format(top=top) for script in _PASSES), f"write_btor {btor}"):
+    passes = [script.format(top=top) for script in _PASSES]
+    for command in (f"read_verilog -nosynthesis {verilog}", *passes, f"write_btor {btor}"):
         ys.Pass.call(design, f"tee -q -o {btor}.log {command}")
 
 

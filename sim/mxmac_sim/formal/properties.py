@@ -11,12 +11,15 @@ from mxmac.config import Bus, MacConfig, Storage
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac import unit_plan
+from mxmac.stages.beat_sum import beat_chains, beat_terms
+from mxmac.stages.lane_chain import ChainPlan
 from mxmac.verilog import generate
 
 from .harness import module_of
 from .methods import Method
+from .specs.chain import chain_harness
 from .specs.exact_words import exact_words_harness
-from .specs.multiplier import multiplier_harness
+from .specs.multiplier import multiplier_harness, partial_product_harness
 from .specs.queue import queue_harness
 from .specs.rounder import rounder_harness
 from .specs.scale_applier import scale_applier_harness
@@ -75,6 +78,37 @@ def _multiplier(config: MacConfig, text: str, name: str) -> Property:
     (a,), (b,) = config.a, config.b
     claim = f"decoders and multiplier, {a.name} × {b.name}: every pair of codes"
     return Property(name, claim, Method.ANY_STATE, clocks, text + harness, clocks)
+
+
+def _partial_product(config: MacConfig, text: str, name: str) -> Property:
+    harness, clocks = partial_product_harness(config, text)
+    (a,), (b,) = config.a, config.b
+    claim = f"partial products, {a.name} × {b.name}: every pair of codes"
+    return Property(name, claim, Method.ANY_STATE, clocks, text + harness, clocks)
+
+
+def _chain(index: int, plan: ChainPlan) -> _Maker:
+    def make(config: MacConfig, text: str, name: str) -> Property:
+        looked, harness, clocks = chain_harness(config, text, plan, index)
+        claim = f"chain of {plan.lanes} lanes{'' if plan.carry else ' without a carry'}: sum of any products"
+        return Property(name, claim, Method.ANY_STATE, clocks, looked + harness, clocks)
+
+    return make
+
+
+def _lanes(config: MacConfig) -> dict[str, _Maker]:
+    """The properties of lanes and tree."""
+    chains = beat_chains(config)
+    makers: dict[str, _Maker] = {}
+    if not chains or any(plan.carry for plan in chains):
+        makers["multiplier"] = _multiplier
+    if chains:
+        makers["partial_product"] = _partial_product
+        # Equal chains share a module, named after the first.
+        makers |= {f"chain{chains.index(plan)}": _chain(chains.index(plan), plan) for plan in dict.fromkeys(chains)}
+    if len(beat_terms(config)) > 1:
+        makers["tree"] = _tree
+    return makers
 
 
 def _scales(config: MacConfig, text: str, name: str) -> Property:
@@ -216,10 +250,8 @@ def _first_answer(config: MacConfig) -> int:
 
 def _makers(config: MacConfig) -> dict[str, _Maker]:
     """The properties that a configuration has, by name."""
-    makers: dict[str, _Maker] = {"multiplier": _multiplier, "scales": _scales}
-    if config.lanes > 1:
-        makers["tree"] = _tree
-    makers |= {"block": _block, **_proofs(config).stages(config)}
+    makers: dict[str, _Maker] = {**_lanes(config), "scales": _scales, "block": _block}
+    makers |= _proofs(config).stages(config)
     if accumulator_plan(config).queue:
         makers["block_queue"] = _queue("accumulator_queue", "blocks")
     if config.addend is not None:

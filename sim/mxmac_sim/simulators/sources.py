@@ -74,7 +74,7 @@ def read_source(files: Sequence[Path], top: str | None = None, option: str = "ve
     with private_folder(purpose="reading") as folder:
         (folder / "source.v").write_text(text)
         # Without their contents, modules are as small as their ports.
-        commands = ["read_verilog -sv -nooverwrite source.v", f"hierarchy -check -top {top}", "blackbox *"]
+        commands = ["read_verilog -sv -nosynthesis -nooverwrite source.v", f"hierarchy -check -top {top}", "blackbox *"]
         commands.append("write_json source.json")
         try:
             run_yosys(commands, folder)

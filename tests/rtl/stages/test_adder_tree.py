@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 
 from mxmac.config import MacConfig
 from mxmac.formats import ELEMENT_FORMATS
-from mxmac.stages.adder_tree import AdderTree, adder_tree_latency
+from mxmac.stages.adder_tree import AdderTree, Term, adder_tree_latency
 
 
 def product(value, negative_zero=False):
@@ -35,26 +35,51 @@ def beats(lanes, largest, rng):
 @pytest.mark.parametrize(("a", "b"), [("E4M3", "E4M3"), ("E5M2", "E4M3"), ("INT8", "INT8")])
 def test_sum_is_exact_for_any_number_of_lanes_and_comes_one_a_clock(a, b, lanes):
     config = MacConfig(a=[ELEMENT_FORMATS[a]], b=[ELEMENT_FORMATS[b]], block=lanes, lanes=lanes)
-    dut, latency = AdderTree(config), adder_tree_latency(config)
-    assert latency == {1: 0, 2: 1, 3: 2, 5: 3, 8: 3}[lanes]
+    assert adder_tree_latency(lanes) == {1: 0, 2: 1, 3: 2, 5: 3, 8: 3}[lanes]
     largest = config.operand_a.max_integer * config.operand_b.max_integer
-    given = list(beats(lanes, largest, random.Random(lanes)))
-    width = config.sum_bits(lanes)
+    check(config, [Term(1, carry=True)] * lanes, list(beats(lanes, largest, random.Random(lanes))))
+
+
+@pytest.mark.parametrize("carries", ["all", "all but the last", "none"])
+@pytest.mark.parametrize("products", [(8, 8), (5, 4, 4), (3, 3, 3, 2), (2,) * 5])
+def test_terms_of_several_products_may_come_without_a_carry(products, carries):
+    config = MacConfig(block=sum(products), lanes=sum(products))
+    count, rng = len(products), random.Random(sum(products))
+    with_carry = {"all": count, "all but the last": count - 1, "none": 0}[carries]
+    terms = [Term(each, carry=index < with_carry) for index, each in enumerate(products)]
+    most = [each * config.operand_a.max_integer * config.operand_b.max_integer for each in products]
+    given = [[(sign * limit, 0) for limit in most] for sign in (1, -1)]
+    for _ in range(200):
+        values = [rng.randint(-limit, limit) for limit in most]
+        beat = []
+        for term, value, limit in zip(terms, values, most, strict=True):
+            neg = int(term.carry and value > -limit and rng.random() < 0.5)
+            beat.append((value - neg, neg))
+        given.append(beat)
+    check(config, terms, given)
+
+
+def check(config, terms, given):
+    """Give a tree one list of (sum, carry) a cycle, and compare what comes out."""
+    dut, latency = AdderTree(config, terms), adder_tree_latency(len(terms))
+    assert dut.sum == Term(config.lanes, all(term.carry for term in terms))
+    width = config.sum_bits(config.lanes)
 
     async def testbench(ctx):
         for clock in range(len(given) + latency):
             if clock < len(given):
-                for port, (ones, neg) in zip(dut.products, given[clock], strict=True):
-                    ctx.set(port, {"ones": ones & ((1 << (config.product_bits + 1)) - 1), "neg": neg})
+                for index, (term, (ones, neg)) in enumerate(zip(terms, given[clock], strict=True)):
+                    fields = {"sum": ones & ((1 << config.sum_bits(term.products)) - 1)}
+                    ctx.set(getattr(dut, f"term{index}"), fields | ({"carry": neg} if term.carry else {}))
             if latency:
-                _, _, beat = await ctx.tick().sample(dut.beat)
+                _, _, beat = await ctx.tick().sample(dut.total)
             else:  # a single lane is handed through, without a clock
                 await ctx.delay(1e-9)
-                beat = ctx.get(dut.beat)
+                beat = ctx.get(dut.total)
             if clock >= latency:
                 total = beat.sum - (beat.sum >> (width - 1) << width)
                 wanted = given[clock - latency]
-                assert total + beat.carry == sum(ones + neg for ones, neg in wanted), wanted
+                assert total + (beat.carry if dut.sum.carry else 0) == sum(ones + neg for ones, neg in wanted), wanted
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6, if_exists=True)

@@ -12,7 +12,7 @@ import pytest
 from described import flaws_of_comments
 from drawn_units import drawn_quantizer, drawn_unit
 from linters import VERIBLE_RULES, assert_only_waivers_with_a_reason, everyone_says, needs_verible, verible_says, written
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Target
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate, generate_quantizer
 
@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[3]
 ALL = tuple(ELEMENT_FORMATS.values())
 UNITS = {
     **{f"{kind.value}, {lanes}": MacConfig(accumulator=kind, lanes=lanes) for kind, lanes in product(Accumulator, (1, 4))},
+    "carry cells, two chains": MacConfig(accumulator=Accumulator.WINDOW, block=9, lanes=9, target=Target.ECP5),
+    "carry cells, formats at run time": MacConfig(a=["E4M3", "E5M2"], b="INT8", lanes=2, target=Target.ECP5),
     "exact, 1, all formats at run time": MacConfig(a=ALL, b=ALL, lanes=1),
     # All results are subnormal or zero.
     "window far below FP32": MacConfig(lanes=1, accumulator=Accumulator.WINDOW, window_lsb=-700),

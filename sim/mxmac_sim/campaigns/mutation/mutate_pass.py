@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyosys import libyosys as ys
 
-_READ = ("read_verilog {file}", "hierarchy -check -top {top}", "proc -noopt")
+_READ = ("read_verilog -nosynthesis {file}", "hierarchy -check -top {top}", "proc -noopt")
 #: The unit as operators on words and flip-flops, in one module. No register has an initial value: only a reset gives it one.
 _FLATTEN = ("flatten", "opt_expr", "opt_clean -purge", "memory_collect", "setattr -unset init w:*")
 #: Name of a cell in the flat unit: the instances that lead to its module, and its name there.

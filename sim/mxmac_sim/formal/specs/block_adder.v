@@ -27,7 +27,7 @@ module prove (
   wire out_valid;
 ${instance(text, module, "unit", connections)}
   wire signed [${wide - 1}:0] extended = $signed(beat);
-  wire signed [${wide - 1}:0] number = extended + $signed({1'b0, carry});
+  wire signed [${wide - 1}:0] number = extended${" + $signed({1'b0, carry})" if carries else ""};
   assign given_beat = number <= ${largest} && number >= -${largest};
   // A block has a first beat and no more than ${config.beats}. It ends with a beat, or later without one if beats are several.
   reg [${number - 1}:0] beats;

@@ -1,12 +1,17 @@
 """Specification of the multiplier and its decoders: OCP MX v1.0, 5.3, and OFP8 v1.0, table 1, as integers."""
 
+from collections.abc import Callable
+
 from mxmac.config import MacConfig
 from mxmac.formats import Format, Specials
+from mxmac.stages.lane_chain import partial_product_latency
 from mxmac.stages.multiplier import multiplier_latency
+from mxmac.stages.product import exp_bits, sig_bits
 
 from ..harness import module_of, ports, rendered
+from .chain import partial_product_value
 
-__all__ = ["element_functions", "multiplier_harness", "operand_ports"]
+__all__ = ["element_functions", "multiplier_harness", "operand_ports", "partial_product_harness"]
 
 
 def _bits(fmt: Format) -> int:
@@ -59,21 +64,61 @@ def operand_ports(text: str, module: str, a: str, b: str) -> dict[str, str]:
 
 def multiplier_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the multiplier, and after how many cycles it has forgotten what was before."""
-    (fa,), (fb,) = config.a, config.b
     clocks, bits = multiplier_latency(config), config.product_bits
-    module = module_of(text, "beat_sum_multiplier")
-    connections = operand_ports(text, module, "a", "b") | {"product": "product", "specials": "specials"}
+    got = f"$signed(product[{bits}:0]) + $signed({{1'b0, product[{bits + 1}]}})"
+    outputs = {"product": f"wire [{bits + 1}:0] product"}
+    return _product_harness(config, text, r"beat_sum(?:_chain\d*)?_multiplier", clocks, outputs, lambda wide: got)
+
+
+def partial_product_harness(config: MacConfig, text: str) -> tuple[str, int]:
+    """Harness of a partial product, and after how many cycles it has forgotten what was before."""
+    zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
+    outputs = {
+        "ones": f"wire [{sig_bits(config) + (1 << (exp_bits(config) - 1)) - 2}:0] ones",
+        "upper": "wire upper",
+        "neg": "wire neg",
+    }
+
+    def got(wide: int) -> str:
+        return f"({partial_product_value(config, wide + zeros, *outputs)}) >>> {zeros}"
+
+    clocks = partial_product_latency(config)
+    return _product_harness(config, text, r"beat_sum_chain\d*_partial_product\d*", clocks, outputs, got)
+
+
+def _product_harness(
+    config: MacConfig, text: str, path: str, clocks: int, outputs: dict[str, str], got: Callable[[int], str]
+) -> tuple[str, int]:
+    """Harness of a module that multiplies.
+
+    Parameters
+    ----------
+    config : MacConfig
+    text : str
+    path : str
+        End of the name of the module, as a regular expression.
+    clocks : int
+        Its latency.
+    outputs : dict of str to str
+        Declarations of wires for its outputs but ``specials``, by the names of ports.
+    got : callable
+        Of a number of bits: the product as a signed expression of that many bits or more, in units of the least one.
+    """
+    (fa,), (fb,) = config.a, config.b
+    module = module_of(text, path)
+    connections = operand_ports(text, module, "a", "b") | {name: name for name in outputs} | {"specials": "specials"}
     wide = _bits(fa) + _bits(fb)
     return (
         rendered(
             "multiplier",
-            bits=bits,
             clocks=clocks,
             connections=connections,
             element_functions=element_functions,
             fa=fa,
             fb=fb,
+            got=got(wide),
             module=module,
+            outputs="".join(f"  {wire};\n" for wire in outputs.values()),
             text=text,
             wide=wide,
         ),

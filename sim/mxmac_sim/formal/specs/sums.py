@@ -3,6 +3,7 @@
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_NAN
 from mxmac.stages.adder_tree import adder_tree_latency
+from mxmac.stages.beat_sum import beat_sum_layout, beat_terms
 
 from ..harness import constant, delayed, instance, module_of, ports, rendered
 
@@ -23,37 +24,39 @@ def scale_sum_harness(config: MacConfig, text: str) -> tuple[str, int]:
 
 
 def tree_harness(config: MacConfig, text: str) -> tuple[str, int]:
-    """Harness of the adder tree over any products, and after how many cycles it has forgotten what was before."""
-    module, lanes, clocks = module_of(text, "beat_sum_tree"), config.lanes, adder_tree_latency(config)
-    wide, own, out = config.sum_bits(lanes) + 2, config.product_bits + 2, config.sum_bits(lanes)
-    inputs = "".join(f"  input wire [{own - 1}:0] product{lane},\n" for lane in range(lanes))
-    later = [f"product{lane}_{clocks}" if clocks else f"product{lane}" for lane in range(lanes)]
+    """Harness of the adder tree over any sums of products, and after how many cycles it has forgotten what was before."""
+    terms = beat_terms(config)
+    module, clocks = module_of(text, "beat_sum_tree"), adder_tree_latency(len(terms))
+    layout = beat_sum_layout(config)
+    wide, out = config.sum_bits(config.lanes) + 2, layout["sum"].width
     most = config.operand_a.max_integer * config.operand_b.max_integer
-    largest, sum_largest = constant(wide, most), constant(wide, lanes * most)
-    numbers = "".join(
-        f"  wire signed [{wide - 1}:0] number{lane} = $signed({name}[{own - 2}:0]) + $signed({{1'b0, {name}[{own - 1}]}});\n"
-        for lane, name in enumerate(later)
-    )
-    given = " &&\n    ".join(f"number{lane} <= {largest} && number{lane} >= -{largest}" for lane in range(lanes))
-    shown = "".join(f"  output wire signed [{wide - 1}:0] in_{lane},\n" for lane in range(lanes))
-    assigned = "".join(f"  assign in_{lane} = number{lane};\n" for lane in range(lanes))
-    total = " + ".join(f"number{lane}" for lane in range(lanes))
-    connections = {f"products__{lane}": f"product{lane}" for lane in range(lanes)} | {"beat": "beat"}
+    inputs, delays, numbers, given = [], [], [], []
+    for index, term in enumerate(terms):
+        bits = config.sum_bits(term.products)
+        inputs.append(f"  input wire [{bits + term.carry - 1}:0] term{index},\n")
+        delays.append(delayed(f"term{index}", bits + term.carry, clocks))
+        name = f"term{index}_{clocks}" if clocks else f"term{index}"
+        carry = f" + $signed({{1'b0, {name}[{bits}]}})" * term.carry
+        numbers.append(f"  wire signed [{wide - 1}:0] number{index} = $signed({name}[{bits - 1}:0]){carry};\n")
+        largest = constant(wide, term.products * most)
+        given.append(f"number{index} <= {largest} && number{index} >= -{largest}")
+    got = f" + $signed({{1'b0, total[{out}]}})" * ("carry" in layout.members)
     return (
         rendered(
             "tree",
-            assigned=assigned,
-            connections=connections,
-            delays="".join(delayed(f"product{lane}", own, clocks) for lane in range(lanes)),
-            given=given,
-            inputs=inputs,
+            assigned="".join(f"  assign in_{index} = number{index};\n" for index in range(len(terms))),
+            connections={f"term{index}": f"term{index}" for index in range(len(terms))} | {"total": "total"},
+            delays="".join(delays),
+            given=" &&\n    ".join(given),
+            got=f"$signed(total[{out - 1}:0]){got}",
+            inputs="".join(inputs),
             module=module,
-            numbers=numbers,
-            out=out,
-            shown=shown,
-            sum_largest=sum_largest,
+            numbers="".join(numbers),
+            shown="".join(f"  output wire signed [{wide - 1}:0] in_{index},\n" for index in range(len(terms))),
+            sum_largest=constant(wide, config.lanes * most),
             text=text,
-            total=total,
+            total=" + ".join(f"number{index}" for index in range(len(terms))),
+            total_bits=layout.size,
             wide=wide,
         ),
         clocks,
@@ -68,10 +71,10 @@ def block_adder_harness(config: MacConfig, text: str) -> tuple[str, int]:
     several = config.beats > 1
     most = config.operand_a.max_integer * config.operand_b.max_integer * config.lanes
     largest = constant(wide, most)
-    first = "first, " if several else ""
+    first, carries = "first, " if several else "", "carry" in beat_sum_layout(config).members
     connections = {
         "block_end": "block_end",
-        "i__payload": f"{{dot_last, {first}specials, carry, beat}}",
+        "i__payload": f"{{dot_last, {first}specials, {'carry, ' * carries}beat}}",
         "i__valid": "valid",
         "o__payload": "payload",
         "o__valid": "out_valid",
@@ -82,6 +85,7 @@ def block_adder_harness(config: MacConfig, text: str) -> tuple[str, int]:
             "block_adder",
             beat_bits=beat_bits,
             bits=bits,
+            carries=carries,
             config=config,
             connections=connections,
             largest=largest,
