@@ -20,7 +20,7 @@ from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim import golden
-from mxmac_sim.campaigns.gates.netlists import LIBERTY
+from mxmac_sim.campaigns.gates.technologies import LIBERTY
 from mxmac_sim.golden.quantize import dequantize, quantize
 from mxmac_sim.golden.tensor_core import tensor_core
 from mxmac_sim.tensors import MxTensor

@@ -17,7 +17,7 @@ from mxmac_fpga.report.parts import PARTS, QUANTIZER, Part
 FILE = Path(__file__).with_suffix(".csv")
 COLUMNS = ("unit", "LUTs", "LUT4", "CCU2C", "MHz")
 #: A single seed: it is for the same netlist that the same clock comes out.
-SETTINGS = Settings(target="ecp5", seeds=(1,))
+SETTINGS = Settings(on="ecp5", seeds=(1,))
 _E2M1 = (ELEMENT_FORMATS["E2M1"],)
 
 #: What is measured, by name: parts and their configurations.

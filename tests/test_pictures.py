@@ -24,7 +24,7 @@ def test_claims_are_drawn_as_recorded():
         assert (DOCS / name).read_text() == picture, "run docs/make_claims.py"
 
 
-@pytest.mark.parametrize("name", ["area", "claims_blocks", "claims_layers", "compare"])
+@pytest.mark.parametrize("name", ["area", "claims_blocks", "claims_layers", "compare", "explore"])
 def test_texts_of_a_picture_are_apart(name):
     check_texts((DOCS / f"{name}.svg").read_text())
 

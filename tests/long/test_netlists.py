@@ -1,4 +1,4 @@
-"""Netlists for every target, the one of standard cells with a library of five."""
+"""Netlists for every technology, the one of standard cells with a library of five."""
 
 import json
 
@@ -10,7 +10,8 @@ from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.rules import Overflow, ScaleRule
 from mxmac.verilog import generate_quantizer
 from mxmac_sim.campaigns.gates import campaign as gates
-from mxmac_sim.campaigns.gates.netlists import TARGETS, synthesized, with_changes
+from mxmac_sim.campaigns.gates.netlists import synthesized, with_changes
+from mxmac_sim.campaigns.gates.technologies import TECHNOLOGIES
 from mxmac_sim.stimulus.quantizer_blocks import Choices, expected_blocks, mixed_blocks
 from quantizer_units import Units
 
@@ -39,11 +40,11 @@ QUANTIZER = QuantizerConfig(
 CHANGES = 6
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_netlist_of_a_small_unit_passes_but_not_with_a_changed_cell(target, tmp_path):
+@pytest.mark.parametrize("on", TECHNOLOGIES)
+def test_the_netlist_of_a_small_unit_passes_but_not_with_a_changed_cell(on, tmp_path):
     library, results = tmp_path / "five.lib", tmp_path / "gates.json"
     library.write_text(LIBRARY)
-    arguments = ["--unit", gates.SMALL, "--target", target, "--liberty", str(library), "--random", "60"]
+    arguments = ["--unit", gates.SMALL, "--on", on, "--liberty", str(library), "--random", "60"]
     assert gates.main([*arguments, "--work", str(tmp_path / "work"), "--json", str(results)]) == 0
     (row,) = json.loads(results.read_text())["results"]
     assert row["problem"] is None
@@ -52,13 +53,13 @@ def test_the_netlist_of_a_small_unit_passes_but_not_with_a_changed_cell(target, 
     assert sum(problem is not None for problem in row["changes"].values()) >= 9
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_netlist_of_a_quantizer_passes_but_not_with_a_changed_cell(target, tmp_path):
+@pytest.mark.parametrize("on", TECHNOLOGIES)
+def test_the_netlist_of_a_quantizer_passes_but_not_with_a_changed_cell(on, tmp_path):
     library = tmp_path / "five.lib"
     library.write_text(LIBRARY)
 
     def text_of(config, top):
-        netlist = synthesized(generate_quantizer(config, top).text, top, target, tmp_path / "netlist", liberty=library)
+        netlist = synthesized(generate_quantizer(config, top).text, top, on, tmp_path / "netlist", liberty=library)
         changeable, _ = with_changes(netlist, CHANGES)
         return changeable.text + changeable.models
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _START = [sys.executable, "-m", "mxmac"]
-_REPORT = ("report", "--a", "E2M1", "--b", "E2M1", "--block", "2", "--lanes", "1", "--target", "ice40", "--seeds", "1")
+_REPORT = ("report", "--a", "E2M1", "--b", "E2M1", "--block", "2", "--lanes", "1", "--on", "ice40", "--seeds", "1")
 #: Two commands, and the files that both write.
 COMMANDS = {
     "fpga run": ((("fpga", "run", "--dots", "20", "--seed", seed, "--work", "with space") for seed in "12"), []),

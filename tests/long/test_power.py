@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from mxmac_sim.campaigns.gates.netlists import LIBERTY
+from mxmac_sim.campaigns.gates.technologies import LIBERTY
 from report_command import report
 
-UNIT = ("--a", "E2M1", "--b", "E2M1", "--lanes", "1", "--accumulator", "window", "--target", "asic")
+UNIT = ("--a", "E2M1", "--b", "E2M1", "--lanes", "1", "--accumulator", "window", "--on", "asic")
 
 
 @pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA is not installed")

@@ -1,4 +1,4 @@
-"""Measure all combinations of lanes, formats, accumulators and targets, and draw area against rate.
+"""Measure all combinations of targets, lanes, formats, accumulators and pipelines, and draw area against rate.
 
 Results that OUT.csv has already are not measured again, unless the tools, the generator or the seeds differ. Exit status 3 if
 a measurement fails.
@@ -8,7 +8,7 @@ import itertools
 import logging
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,16 +22,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from mxmac.cli.choices import list_of
 from mxmac.cli.mac_options import config_from
 from mxmac.cli.sharing import with_options_of
-from mxmac.config import ACCUMULATOR_PARAMETERS, Accumulator, MacConfig
+from mxmac.config import ACCUMULATOR_PARAMETERS, Accumulator, MacConfig, Target
 from mxmac.errors import ToolError, UserError
 from mxmac.files import check_writable, written_whole
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.parameters import checked_choice
-from mxmac_sim.campaigns.gates.netlists import TARGETS
+from mxmac_sim.campaigns.gates.technologies import TECHNOLOGIES
 
 from ..report.measure import Settings
-from ..report.options import JobsOption, checked_jobs, checked_target, settings_from, stored_for
-from ..report.pareto import draw
+from ..report.options import JobsOption, checked_jobs, settings_from, with_known_target
 from ..report.sweep import Point, Results, run
 
 __all__ = ["explore"]
@@ -58,9 +57,29 @@ _Accumulators = Annotated[
     str,
     typer.Option(help=f"Accumulators: {', '.join(_KINDS)}.", rich_help_panel=_PANEL, autocompletion=list_of(_KINDS)),
 ]
+_TARGETS = [target.value for target in Target]
 _Targets = Annotated[
     str,
-    typer.Option(help=f"Targets of synthesis: {', '.join(TARGETS)}.", rich_help_panel=_PANEL, autocompletion=list_of(TARGETS)),
+    typer.Option(
+        metavar="TARGET,…",
+        help=f"Targets of the text: {', '.join(_TARGETS)}.",
+        rich_help_panel=_PANEL,
+        autocompletion=list_of(_TARGETS),
+    ),
+]
+_Pipelines = Annotated[
+    str | None,
+    typer.Option(metavar="N,N,…", help="Pipeline depths.", show_default="that of each target", rich_help_panel=_PANEL),
+]
+_Technologies = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ON,…",
+        help=f"Technologies of the measurement: {', '.join(TECHNOLOGIES)}.",
+        show_default="asic for the target asic, otherwise ecp5",
+        rich_help_panel=_PANEL,
+        autocompletion=list_of(TECHNOLOGIES),
+    ),
 ]
 _Output = Annotated[
     Path | None,
@@ -78,16 +97,17 @@ _Scheduler = Annotated[
 ]
 
 
-@with_options_of(settings_from, "make_settings", without=("target", "jobs", "period", "power"))
-@with_options_of(config_from, "make_config", without=("a", "b", "lanes", "accumulator", "target"))
+@with_options_of(settings_from, "make_settings", without=("on", "jobs", "period", "power", "target"))
+@with_options_of(config_from, "make_config", without=("a", "b", "lanes", "accumulator", "target", "pipeline"))
 def explore(
-    context: typer.Context,
     make_config: Callable[..., MacConfig],
     make_settings: Callable[..., Settings],
     lanes: _Lanes = "1,2,4,8,16,32",
     formats: _Formats = "E4M3",
     accumulator: _Accumulators = _ALL_KINDS,
-    target: _Targets = "ecp5",
+    target: _Targets = Target.GENERIC.value,
+    pipeline: _Pipelines = None,
+    on: _Technologies = None,
     jobs: JobsOption = None,
     scheduler: _Scheduler = None,
     output_file: _Output = None,
@@ -101,20 +121,21 @@ def explore(
         check_writable(file)
     if output_file == picture:
         raise UserError("plot", f"{picture} is where the results go; give another name for the picture")
-    processes, points = checked_jobs(jobs), []
-    accumulators = [checked_choice("accumulator", word, Accumulator) for word in _words(accumulator)]
-    special = {name for kind in accumulators for name in ACCUMULATOR_PARAMETERS.get(kind, ())}
-    for name, count, (a, b), kind in itertools.product(
-        [checked_target(word) for word in _words(target)], _numbers(lanes), _pairs(formats), accumulators
-    ):
-        parameters: dict[str, Any] = {"a": [a], "b": [b], "lanes": count, "accumulator": kind}
-        # Options that not every accumulator has are for the units that have them.
-        parameters |= dict.fromkeys(special.difference(ACCUMULATOR_PARAMETERS.get(kind, ())))
-        try:
-            config = stored_for(name, make_config(**parameters), context)
-        except UserError as error:
-            raise UserError("formats" if error.parameter in ("a", "b") else error.parameter, error.message) from error
-        points.append(Point(config, make_settings(target=name, jobs=1)))
+    processes = checked_jobs(jobs)
+    with with_known_target():
+        targets = [checked_choice("target", word, Target) for word in _words(target)]
+    units = itertools.product(
+        targets,
+        _numbers("lanes", lanes),
+        _pairs(formats),
+        [checked_choice("accumulator", word, Accumulator) for word in _words(accumulator)],
+        [None] if pipeline is None else _numbers("pipeline", pipeline),
+    )
+    technologies = [None] if on is None else _words(on)
+    configs = _configs(make_config, units)
+    points = [
+        Point(config, make_settings(on=name, jobs=1, target=config.target)) for config in configs for name in technologies
+    ]
     points = list({point.key: point for point in points}.values())
     results = Results(output_file)
     lacking = results.lacking(points)
@@ -125,22 +146,42 @@ def explore(
         with _client(scheduler, min(processes, len(lacking))) as client, _progress(console, len(lacking)) as say:
             failed = run(lacking, results, client, say)
     if rows := results.of(points):
+        # Matplotlib takes a second to import.
+        from ..report.pareto import draw
+
         with written_whole(picture) as temporary:
-            temporary.write_text(draw(rows))
+            temporary.write_text(draw(rows), encoding="utf-8")
         console.print(f"Wrote {output_file} and {picture}", soft_wrap=True)
     if failed:
         raise ToolError(f"{failed} of {len(lacking)} units could not be measured; the lines above say why")
     return 0
 
 
+def _configs(make_config: Callable[..., MacConfig], units: Iterable[tuple[Any, ...]]) -> list[MacConfig]:
+    """Return the configurations of units: target, lanes, formats, accumulator, and pipeline depth or None for the usual one."""
+    units, configs = list(units), []
+    special = {name for *_, kind, _ in units for name in ACCUMULATOR_PARAMETERS.get(kind, ())}
+    for target, lanes, (a, b), kind, depth in units:
+        parameters: dict[str, Any] = {"target": target, "a": [a], "b": [b], "lanes": lanes, "accumulator": kind}
+        if depth is not None:
+            parameters["pipeline"] = depth
+        # Options that not every accumulator has are for the units that have them.
+        parameters |= dict.fromkeys(special.difference(ACCUMULATOR_PARAMETERS.get(kind, ())))
+        try:
+            configs.append(make_config(**parameters))
+        except UserError as error:
+            raise UserError("formats" if error.parameter in ("a", "b") else error.parameter, error.message) from error
+    return configs
+
+
 def _words(text: str) -> list[str]:
     return [word.strip().lower() for word in text.split(",")]
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(parameter: str, text: str) -> list[int]:
     words = _words(text)
     if not all(word.isascii() and word.isdecimal() for word in words):
-        raise UserError("lanes", f"{text!r} is no list of lanes: give whole numbers with commas between them, such as 1,8,32")
+        raise UserError(parameter, f"must be whole numbers with commas between them, such as 1,2, not {text!r}")
     return [int(word) for word in words]
 
 

@@ -23,7 +23,7 @@ from mxmac.quantizer.config import QuantizerConfig
 
 from ..report.console import described, table
 from ..report.measure import Settings, measure
-from ..report.options import PartOption, settings_from, stored_for
+from ..report.options import PartOption, settings_from, with_known_target
 from ..report.parts import QUANTIZER, Part, part_named
 
 __all__ = ["report_app"]
@@ -38,12 +38,12 @@ report_app = typer.Typer(invoke_without_command=True)
 
 
 @report_app.callback()
-@with_options_of(settings_from, "make_settings")
-@with_options_of(config_from, "make_config", without=("target",))
+@with_options_of(settings_from, "make_settings", without=("target",))
+@with_options_of(config_from, "make_config")
 def _report(
     context: typer.Context,
     make_config: Callable[[], MacConfig],
-    make_settings: Callable[[], Settings],
+    make_settings: Callable[..., Settings],
     part: PartOption = "unit",
     as_json: _JsonOption = False,
     output_file: _FileOption = None,
@@ -51,13 +51,14 @@ def _report(
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return 0
-    settings = make_settings()
-    config = stored_for(settings.target, make_config(), context)
+    with with_known_target():
+        config = make_config()
+    settings = make_settings(target=config.target)
     return _measure_and_show(part.lower(), part_named(part), config, settings, as_json, output_file)
 
 
 @report_app.command("quantizer")
-@with_options_of(settings_from, "make_settings", without=("power",))
+@with_options_of(settings_from, "make_settings", without=("power", "target"))
 @with_options_of(quantizer_config_from, "make_config")
 def _quantizer(
     make_config: Callable[[], QuantizerConfig],

@@ -18,7 +18,7 @@ from mxmac.cli.exit_status import with_exit_status
 from mxmac.errors import UserError
 from mxmac.files import check_folder, check_writable, written_whole
 from mxmac.processes import Finished, failure, start
-from mxmac_sim.campaigns.gates.netlists import LIBERTY
+from mxmac_sim.campaigns.gates.technologies import LIBERTY
 from mxmac_sim.campaigns.record import write_record
 
 from .measure import generator, versions
@@ -122,7 +122,7 @@ def _kept(file: Path, name: str, seeds: str) -> dict | None:
         same = (found["arguments"], found["generator"], found["versions"]) == (
             MEASUREMENTS[name],
             generator(),
-            versions(found["target"], routed="seeds" in found),
+            versions(found["on"], routed="seeds" in found),
         )
         return found if same and list(found.get("seeds", seeds.split(","))) == seeds.split(",") else None
     except (OSError, ValueError, KeyError):

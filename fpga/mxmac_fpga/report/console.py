@@ -5,6 +5,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from mxmac_sim.campaigns.gates.technologies import TECHNOLOGIES
+
 __all__ = ["described", "luts_line", "table"]
 
 #: Prefixes of units.
@@ -32,10 +34,13 @@ def table(result: dict[str, Any]) -> Table:
         found.add_row(name, escape(str(value)))
 
     row("Configuration", described(result["config"]))
+    row("Technology", TECHNOLOGIES[result["on"]].title)
     if "cells" in result:
         _fpga_rows(result, row)
     else:
         _gate_rows(result, row)
+    if "latency" in result:
+        row("Latency", f"{result['latency']} cycles" + (f", {result['latency_ns']:g} ns" if "latency_ns" in result else ""))
     row("Tools", ", ".join(f"{name} {version}" for name, version in result["versions"].items()))
     return found
 
@@ -84,6 +89,7 @@ _GATES = {
     "fast_area_um2": "Area, mapped for speed, µm²",
     "gates": "Gates",
     "flip_flops": "Flip-flops",
+    "full_adders": "Full adder cells",
     "transistors": "Transistors, estimated",
 }
 #: Parts of the power.

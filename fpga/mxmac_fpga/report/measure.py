@@ -13,11 +13,11 @@ from typing import Any
 
 import mxmac
 from mxmac import __version__
-from mxmac.config import MultiplierKind
+from mxmac.config import MultiplierKind, Target
 from mxmac.errors import UserError
 from mxmac.files import private_folder
 from mxmac.processes import Processes
-from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS
+from mxmac_sim.campaigns.gates.technologies import LIBERTY, TECHNOLOGIES
 from mxmac_sim.campaigns.record import digest
 
 from ..boards.toolchains import TOOLCHAINS
@@ -28,7 +28,7 @@ from .synthesis import CELLS, gates, luts_by_module, netlist
 from .timed import timed
 from .timing import sta_version
 
-__all__ = ["Settings", "generator", "measure", "uses_dsp", "versions"]
+__all__ = ["Settings", "generator", "measure", "target_of", "uses_dsp", "versions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,27 +37,30 @@ class Settings:
 
     Members
     -------
-    target : str
-        One of :data:`~mxmac_sim.campaigns.gates.netlists.TARGETS`.
+    on : str
+        Technology: one of :data:`~mxmac_sim.campaigns.gates.technologies.TECHNOLOGIES`.
     seeds : tuple of int
-        Of place and route; none leaves it out.
+        Of place and route; none leaves it out, and so does a technology without such a tool.
     freq_mhz : float
         What place and route aims at.
     jobs : int
         Seeds at a time.
     liberty : Path
         Library of standard cells. If there is no such file gates are counted.
+    kogge_stone : bool
+        Whether additions are Kogge-Stone's in the netlist for the delay of standard cells.
     period_ns : float, optional
         Clock period for setup slack with standard cells; without it there is none.
     power : bool
         Whether to simulate dot products for power at that period.
     """
 
-    target: str = "ecp5"
+    on: str = "ecp5"
     seeds: tuple[int, ...] = (1, 2, 3)
     freq_mhz: float = 400
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     liberty: Path = LIBERTY
+    kogge_stone: bool = False
     period_ns: float | None = None
     power: bool = False
 
@@ -67,12 +70,18 @@ def uses_dsp(config: Any) -> bool:
     return getattr(config, "multiplier", None) is MultiplierKind.DSP
 
 
-def versions(target: str, *, routed: bool) -> dict[str, str]:
+def target_of(config: Any) -> Target:
+    """Target of the text: quantizers are portable."""
+    return getattr(config, "target", Target.GENERIC)
+
+
+def versions(on: str, *, routed: bool) -> dict[str, str]:
     """Return the versions of the packages that a measurement depends on.
 
     Parameters
     ----------
-    target : str
+    on : str
+        Technology.
     routed : bool
         Whether place and route is part of it. If not, its tool need not be installed.
 
@@ -82,8 +91,8 @@ def versions(target: str, *, routed: bool) -> dict[str, str]:
         If one of them is not installed.
     """
     packages = ["amaranth", "pyosys"]
-    if routed and target in TOOLCHAINS:
-        packages.append(next(iter(TOOLCHAINS[target].programs.values())).package)
+    if routed and on in TOOLCHAINS:
+        packages.append(next(iter(TOOLCHAINS[on].programs.values())).package)
     return {"mxmac": __version__, **{package: metadata.version(package) for package in packages}}
 
 
@@ -130,28 +139,39 @@ def measure(
         "part": name,
         "about": part.about,
         "config": config.as_dict(),
-        "target": settings.target,
+        "target": target_of(config).value,
+        "on": settings.on,
         "operation": part.operation,
         "lanes": config.lanes if part.per_lane else 1,
         "per_clock": float(subject.per_clock),
-        "versions": versions(settings.target, routed=bool(settings.seeds)),
+        "versions": versions(settings.on, routed=bool(settings.seeds)),
         "generator": generator(),
         "sha256": digest(subject.text),
     }
     told("Generated")
     with private_folder() as work:
-        if settings.target in CELLS:
-            return result | _in_fpga(subject, uses_dsp(config), settings, work, told)
-        result |= _in_gates(subject, settings, work, told, result["lanes"])
+        if settings.on in CELLS:
+            result |= _in_fpga(subject, uses_dsp(config), settings, work, told)
+        else:
+            result |= _in_gates(subject, settings, work, told, result["lanes"])
         if settings.period_ns is not None:
             result["versions"]["opensta"] = sta_version()
             result |= timed(subject.text, config, settings.liberty, settings.period_ns, work / "timed", told, settings.power)
-        return result
+    return result | _latency(subject, result)
+
+
+def _latency(subject: Subject, result: dict[str, Any]) -> dict[str, Any]:
+    """Latency in cycles, and in ns at the clock that was measured: with standard cells, that of their delay alone."""
+    if subject.latency is None:
+        return {}
+    clock, delay_ns = result.get("fmax_mhz"), result.get("gates", {}).get("delay_ns")
+    period_ns = 1000 / clock["median"] if clock else delay_ns
+    return {"latency": subject.latency} | ({"latency_ns": round(subject.latency * period_ns, 1)} if period_ns else {})
 
 
 def _in_gates(subject: Subject, settings: Settings, work: Path, told: Callable[[str], object], lanes: int) -> dict[str, Any]:
     liberty = settings.liberty if settings.liberty.is_file() else None
-    found = gates(subject.text, TOP, work, liberty)
+    found = gates(subject.text, TOP, work, liberty, kogge_stone=settings.kogge_stone)
     told("Synthesized")
     per_lane = {key: round(value / lanes, 1) for key, value in found.figures.items() if "area" in key or key == "gates"}
     return {
@@ -163,20 +183,20 @@ def _in_gates(subject: Subject, settings: Settings, work: Path, told: Callable[[
 
 
 def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: Callable[[str], object]) -> dict[str, Any]:
-    target = settings.target
-    cells = CELLS[target].count(netlist(subject.text, TOP, target, work / "alone", dsp=dsp))
+    on = settings.on
+    cells = CELLS[on].count(netlist(subject.text, TOP, on, work / "alone", dsp=dsp))
     told(f"Synthesized: {cells['LUTs']:,} LUTs")
     result: dict[str, Any] = {
-        "synthesis": TARGETS[target].script(TOP, dsp=dsp),
+        "synthesis": TECHNOLOGIES[on].script(TOP, dsp=dsp),
         "cells": cells,
-        "modules": luts_by_module(target, work / "alone", TOP),
+        "modules": luts_by_module(on, work / "alone", TOP),
     }
-    if not settings.seeds:
+    if not settings.seeds or on not in TOOLCHAINS:
         return result
-    device = DEVICES[target, dsp]
-    command = " ".join([next(iter(TOOLCHAINS[target].programs)), *options(device, settings.freq_mhz)])
+    device = DEVICES[on, dsp]
+    command = " ".join([next(iter(TOOLCHAINS[on].programs)), *options(device, settings.freq_mhz)])
     result |= {"device": device.title, "place_and_route": command, "seeds": {}}
-    netlist(harnessed(subject.text, TOP), HARNESS, target, work / "framed", dsp=dsp)
+    netlist(harnessed(subject.text, TOP), HARNESS, on, work / "framed", dsp=dsp)
     told("Synthesized between registers")
     processes, speeds = Processes(), []
     with ThreadPoolExecutor(settings.jobs) as pool:
@@ -185,7 +205,7 @@ def _in_fpga(subject: Subject, dsp: bool, settings: Settings, work: Path, told: 
                 pool.submit(
                     place_and_route,
                     work / "framed" / "netlist.json",
-                    target,
+                    on,
                     device,
                     seed,
                     settings.freq_mhz,

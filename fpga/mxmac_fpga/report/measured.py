@@ -20,8 +20,7 @@ from mxmac_sim.campaigns.record import digest
 from ..boards.build import board_digest
 from ..boards.table import board_named
 from ..simulation.board import accelerator_verilog
-from .measure import Settings
-from .options import PartOption, settings_from, stored_for
+from .options import PartOption, settings_from
 from .parts import QUANTIZER, part_named
 
 __all__ = ["digest_of"]
@@ -31,22 +30,16 @@ _quantizers = typer.Typer()
 
 
 @_units.command()
-@with_options_of(settings_from, "make_settings")
-@with_options_of(config_from, "make_config", without=("target",))
-def _unit(
-    context: typer.Context,
-    make_config: Callable[[], MacConfig],
-    make_settings: Callable[[], Settings],
-    part: PartOption = "unit",
-) -> str:
-    config = stored_for(make_settings().target, make_config(), context)
-    return part_named(part).make(config).text
+@with_options_of(settings_from, "make_settings", without=("target",))
+@with_options_of(config_from, "make_config")
+def _unit(make_config: Callable[[], MacConfig], make_settings: object, part: PartOption = "unit") -> str:
+    return part_named(part).make(make_config()).text
 
 
 @_quantizers.command()
-@with_options_of(settings_from, "make_settings")
+@with_options_of(settings_from, "make_settings", without=("target",))
 @with_options_of(quantizer_config_from, "make_config")
-def _quantizer(make_config: Callable[[], QuantizerConfig], make_settings: Callable[[], Settings]) -> str:
+def _quantizer(make_config: Callable[[], QuantizerConfig], make_settings: object) -> str:
     return QUANTIZER.make(make_config()).text
 
 

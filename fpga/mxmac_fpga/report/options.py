@@ -1,29 +1,37 @@
 """Options of the commands that measure, and what they mean."""
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mxmac.cli.choices import one_of
-from mxmac.config import MacConfig
+from mxmac.config import Target
 from mxmac.errors import UserError
-from mxmac_sim.campaigns.gates.netlists import LIBERTY, TARGETS, check_liberty
+from mxmac_sim.campaigns.gates.technologies import LIBERTY, TECHNOLOGIES, check_liberty
 
 from .measure import Settings
 from .parts import PARTS
 from .timing import check_sta
 
-__all__ = ["JobsOption", "PartOption", "checked_jobs", "checked_target", "settings_from", "stored_for"]
+__all__ = ["JobsOption", "PartOption", "checked_jobs", "checked_technology", "settings_from", "with_known_target"]
 
 _PANEL = "Measurement"
 
-_TargetOption = Annotated[
-    str,
+#: Technology that the text for a target is measured on unless ``--on`` names another.
+_USUAL = {Target.GENERIC: "ecp5", Target.ECP5: "ecp5", Target.ASIC: "asic"}
+
+_OnOption = Annotated[
+    str | None,
     typer.Option(
-        metavar="|".join(TARGETS), help="Target of synthesis.", rich_help_panel=_PANEL, autocompletion=one_of(TARGETS)
+        metavar="|".join(TECHNOLOGIES),
+        help="Technology of the measurement.",
+        show_default="asic for the target asic, otherwise ecp5",
+        rich_help_panel=_PANEL,
+        autocompletion=one_of(TECHNOLOGIES),
     ),
 ]
 PartOption = Annotated[
@@ -52,8 +60,16 @@ _LibertyOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.lib",
-        help="Library of standard cells for the target asic; without one, gates are counted.",
+        help="Library of standard cells for --on asic; without one, gates are counted.",
         show_default=str(LIBERTY),
+        rich_help_panel=_PANEL,
+    ),
+]
+_KoggeStoneOption = Annotated[
+    bool,
+    typer.Option(
+        "--kogge-stone",
+        help="Kogge-Stone adders in the netlist for the delay with --on asic, instead of Brent-Kung ones.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -61,7 +77,7 @@ _PeriodOption = Annotated[
     float | None,
     typer.Option(
         metavar="NS",
-        help="Clock period for setup slack with the target asic, in ns; needs OpenSTA and a library with times.",
+        help="Clock period for setup slack with --on asic, in ns; needs OpenSTA and a library with times.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -71,17 +87,31 @@ _PowerOption = Annotated[
 ]
 
 
-def checked_target(name: str) -> str:
-    """Return the target of that name, in lower case.
+def checked_technology(name: str | None, target: Target) -> str:
+    """Return the technology of that name, in lower case, or the usual one of a target.
 
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or the text for the target has cells of another one.
     """
-    if name.lower() not in TARGETS:
-        raise UserError("target", f"There is no target {name!r}; choose one of {', '.join(TARGETS)}")
-    return name.lower()
+    on = _USUAL[target] if name is None else name.lower()
+    if on not in TECHNOLOGIES:
+        raise UserError("on", f"There is no technology {name!r}; choose one of {', '.join(TECHNOLOGIES)}")
+    if target is Target.ECP5 and on != _USUAL[target]:
+        raise UserError("on", f"must be ecp5 for the target ecp5, whose cells {on} does not have; or choose --target generic")
+    return on
+
+
+@contextmanager
+def with_known_target() -> Iterator[None]:
+    """Point to ``--on`` where the target that is given is the name of a technology."""
+    try:
+        yield
+    except UserError as error:
+        if error.parameter == "target" and (meant := next((name for name in TECHNOLOGIES if f"'{name}'" in str(error)), None)):
+            raise UserError("target", f"{error.message}; to measure on {meant}, use --on {meant}") from error
+        raise
 
 
 def _checked_seeds(text: str) -> tuple[int, ...]:
@@ -140,13 +170,13 @@ def _existing_liberty(given: Path | None) -> Path:
     return given or LIBERTY
 
 
-def _check_timing(target: str, period: float | None, power: bool) -> None:
+def _check_timing(on: str, period: float | None, power: bool) -> None:
     """Check the options of slack and power.
 
     Raises
     ------
     UserError
-        If they do not go together, or with the target.
+        If they do not go together, or with the technology.
     ToolError
         If OpenSTA is missing.
     """
@@ -154,24 +184,28 @@ def _check_timing(target: str, period: float | None, power: bool) -> None:
         if power:
             raise UserError("power", "must come with a clock period; add --period NS")
         return
-    if target != "asic":
-        raise UserError("period", f"must be left out with the target {target}; place and route gives its speed")
+    if on != "asic":
+        raise UserError("period", f"must be left out on {on}; it is for standard cells")
     if not 0.01 <= period <= 1e6:
         raise UserError("period", f"must be 0.01 to 1,000,000 ns, not {period:g}")
     check_sta()
 
 
 def settings_from(
-    target: _TargetOption = "ecp5",
+    on: _OnOption = None,
     seeds: _SeedsOption = "1,2,3",
     freq: _FreqOption = 400.0,
     no_route: _NoRouteOption = False,
     jobs: JobsOption = None,
     liberty: _LibertyOption = None,
+    kogge_stone: _KoggeStoneOption = False,
     period: _PeriodOption = None,
     power: _PowerOption = False,
+    target: Target = Target.GENERIC,
 ) -> Settings:
     """Make settings of what the options say, which commands get from ``with_options_of`` this function.
+
+    ``target`` is that of the unit, and no option.
 
     Raises
     ------
@@ -180,22 +214,17 @@ def settings_from(
     ToolError
         If they ask for a tool that is missing.
     """
-    target = checked_target(target)
-    _check_timing(target, period, power)
+    on = checked_technology(on, target)
+    if kogge_stone and on != "asic":
+        raise UserError("kogge_stone", f"must be left out on {on}; it is for standard cells")
+    _check_timing(on, period, power)
     return Settings(
-        target=target,
+        on=on,
         seeds=() if no_route else _checked_seeds(seeds),
         freq_mhz=_checked_freq(freq),
         jobs=checked_jobs(jobs),
         liberty=_existing_liberty(liberty),
+        kogge_stone=kogge_stone,
         period_ns=period,
         power=power,
     )
-
-
-def stored_for(target: str, config: MacConfig, context: typer.Context) -> MacConfig:
-    """Return the configuration with the storage that suits the target, unless the command line asks for one."""
-    source = context.get_parameter_source("storage")
-    if source is not None and source.name == "COMMANDLINE":
-        return config
-    return replace(config, storage=TARGETS[target].storage)

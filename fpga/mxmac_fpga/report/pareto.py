@@ -1,37 +1,20 @@
 """Points of a sweep as a picture: area against rate, and the line of those that no other one beats in both."""
 
 from collections.abc import Sequence
-from html import escape
-from itertools import cycle
-from math import ceil, floor, log10
 from typing import Any
 
-from mxmac.config import Accumulator
+from mxmac.config import Accumulator, Target
+from mxmac_sim import plots
+from mxmac_sim.campaigns.gates.technologies import TECHNOLOGIES
 
 __all__ = ["draw", "front"]
 
-_WIDTH, _PANEL = 820, 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 200, 46, 54
-_PALETTE = ("#0969da", "#1a7f37", "#bc4c00", "#8250df", "#bf3989", "#9a6700")
-_COLOURS = dict(zip((kind.value for kind in Accumulator), cycle(_PALETTE), strict=False))
+_WIDTH, _PANEL = 860, 430
+_COLOURS = dict(zip((kind.value for kind in Accumulator), plots.COLOURS, strict=False))
+_SHAPES = dict(zip((target.value for target in Target), "osD^", strict=False))
 _AREAS = {"luts": "LUTs", "area_um2": "area, µm²", "gates": "gates"}
-_RATES = {"macs_per_second": "MAC/s", "macs_per_clock": "MAC a cycle"}
-_STYLE = """
-    text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
-    .title { font-weight: 600; font-size: 15px }
-    .small { font-size: 11px; fill: #59636e }
-    .middle { text-anchor: middle }
-    .end { text-anchor: end }
-    .grid { stroke: #d1d9e0 }
-    .front { fill: none; stroke: #59636e; stroke-width: 1.5; stroke-dasharray: 5 4 }
-    rect { fill: #ffffff }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc }
-      .small { fill: #9198a1 }
-      .grid { stroke: #3d444d }
-      rect { fill: #0d1117 }
-    }
-"""
+#: Columns with rates, with what they are divided by for the axis.
+_RATES = {"macs_per_second": ("million MAC per second", 1e6), "macs_per_clock": ("MAC per cycle", 1)}
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -50,78 +33,61 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def draw(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the picture as SVG, a panel for each target.
+    """Return the picture as SVG, a panel for each technology.
 
     Parameters
     ----------
     rows : sequence of dict
         As :class:`~mxmac_fpga.report.sweep.Results` has them.
     """
-    panels = {row["target"]: [each for each in rows if each["target"] == row["target"]] for row in rows}
-    height = _PANEL * len(panels)
-    parts = [f'<rect width="{_WIDTH}" height="{height}"/>']
-    for number, (target, own) in enumerate(panels.items()):
-        parts += [f'<g transform="translate(0 {number * _PANEL})">', *_panel(target, own), "</g>"]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">'
-    title = "<title>Area against rate</title>"
-    return "\n".join([head, title, f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
+    panels = {row["on"]: [each for each in rows if each["on"] == row["on"]] for row in rows}
+    picture, axes = plots.figure(_WIDTH, _PANEL * len(panels), rows=len(panels))
+    drawn = [_panel(panel, on, own) for panel, (on, own) in zip(axes, panels.items(), strict=True)]
+    # Labels have their places when everything else has.
+    for panel, (points, texts, all_points) in zip(axes, drawn, strict=True):
+        plots.label_points(panel, points, texts, all_points, line=points)
+    return plots.svg(picture, "Area against rate")
 
 
-def _panel(target: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _panel(axes, on: str, rows: Sequence[dict[str, Any]]) -> tuple[list, list[str], list]:
+    """Draw a panel, and return the points to be labelled, their labels, and all points."""
     area = next(column for column in _AREAS if any(row[column] not in ("", None) for row in rows))
     # Without place and route there is no rate but that of a clock; with it, what does not fit has none, and no place.
     rate = next(column for column in _RATES if any(row[column] != "" for row in rows))
-    missing = [f"{row['a']} × {row['b']}, {row['lanes']}, {row['accumulator']}" for row in rows if row[rate] == ""]
+    unit, factor = _RATES[rate]
+    missing = [f"{_label(row)}, {row['accumulator']}" for row in rows if row[rate] == ""]
     rows = [row for row in rows if row[rate] != ""]
-    points = [(float(row[rate]), float(row[area])) for row in rows]
-    x, x_marks = _scale([rate for rate, _ in points], _LEFT, _WIDTH - _RIGHT)
-    y, y_marks = _scale([area for _, area in points], _PANEL - _BOTTOM, _TOP)
-    parts = [f'<text class="title" x="{_LEFT}" y="24">{escape(target)}</text>']
-    for mark in x_marks:
-        parts.append(f'<path class="grid" d="M{x(mark):.1f} {_TOP}V{_PANEL - _BOTTOM}"/>')
-        parts.append(f'<text class="small middle" x="{x(mark):.1f}" y="{_PANEL - _BOTTOM + 18}">{_short(mark)}</text>')
-    for mark in y_marks:
-        parts.append(f'<path class="grid" d="M{_LEFT} {y(mark):.1f}H{_WIDTH - _RIGHT}"/>')
-        parts.append(f'<text class="small end" x="{_LEFT - 8}" y="{y(mark) + 4:.1f}">{_short(mark)}</text>')
-    if missing:
-        parts.append(f'<text class="small" x="{_LEFT + 80}" y="24">too large: {escape("; ".join(missing))}</text>')
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text class="middle" x="{middle}" y="{_PANEL - 12}">{_RATES[rate]}</text>')
-    parts.append(f'<text x="{_LEFT}" y="{_TOP - 8}" class="small end">{_AREAS[area]}</text>')
-    line = " ".join(f"{x(points[index][0]):.1f},{y(points[index][1]):.1f}" for index in front(points))
-    parts.append(f'<polyline class="front" points="{line}"/>')
-    for row, (speed, size) in zip(rows, points, strict=True):
-        about = f"{row['a']} × {row['b']}, {row['lanes']} lanes, {row['accumulator']}: {size:,.0f}, {_short(speed)}"
-        place = f'cx="{x(speed):.1f}" cy="{y(size):.1f}"'
-        parts.append(f'<circle {place} r="5" fill="{_COLOURS[row["accumulator"]]}"><title>{escape(about)}</title></circle>')
-    for index in front(points):
-        label = f"{rows[index]['a']} × {rows[index]['b']}, {rows[index]['lanes']}"
-        place = f'x="{x(points[index][0]) + 9:.1f}" y="{y(points[index][1]) + 4:.1f}"'
-        parts.append(f'<text class="small" {place}>{escape(label)}</text>')
-    used = [name for name in _COLOURS if any(row["accumulator"] == name for row in rows)]
-    for index, name in enumerate(used):
-        top = _TOP + 14 + 22 * index
-        parts.append(f'<circle cx="{_WIDTH - 90}" cy="{top}" r="5" fill="{_COLOURS[name]}"/>')
-        parts.append(f'<text x="{_WIDTH - 78}" y="{top + 4}">{name}</text>')
-    return parts
+    points = [(float(row[rate]) / factor, float(row[area])) for row in rows]
+    plots.log_ticks(axes.xaxis, [rate for rate, _ in points])
+    plots.log_ticks(axes.yaxis, [area for _, area in points])
+    axes.set_xlabel(f"{unit}; {len(rows)} units" + (f"; too large for the device: {'; '.join(missing)}" if missing else ""))
+    axes.set_ylabel(_AREAS[area])
+    plots.titled(axes, f"Area against rate: {TECHNOLOGIES[on].title}", "↘ smaller and faster is")
+    best = front(points)
+    line = [points[index] for index in best]
+    axes.plot(*zip(*line, strict=True), color=plots.FRONT, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
+    for row, point in zip(rows, points, strict=True):
+        colour, shape = _COLOURS[row["accumulator"]], _SHAPES[row["target"]]
+        axes.plot(*point, color=colour, marker=shape, markersize=7, linestyle="none", zorder=3)
+    plots.legend(axes, _legend(rows))
+    return line, [_label(rows[index]) for index in best], points
 
 
-def _scale(values: Sequence[float], first: float, last: float):
-    """Return a function from a value to its place on an axis by logarithms, and where to mark it."""
-    low, high = log10(min(values)) - 0.05, log10(max(values)) + 0.05
+def _label(row: dict[str, Any]) -> str:
+    formats = row["a"] if row["a"] == row["b"] else f"{row['a']} × {row['b']}"
+    return f"{formats}, {row['lanes']}" + (f", p{row['pipeline']}" if row["pipeline"] else "")
 
-    def place(value: float) -> float:
-        return first + (log10(value) - low) / (high - low) * (last - first)
 
-    marks = [
-        digit * 10.0**power
-        for power in range(floor(low), ceil(high) + 1)
-        for digit in (1, 2, 5)
-        if low <= log10(digit * 10.0**power) <= high
+def _legend(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    targets = [name for name in _SHAPES if any(row["target"] == name for row in rows)]
+    entries: list[tuple[str, dict[str, Any]]] = [("accumulator", {})]
+    entries += [
+        (name, {"marker": "o", "color": colour})
+        for name, colour in _COLOURS.items()
+        if any(row["accumulator"] == name for row in rows)
     ]
-    return place, marks
-
-
-def _short(value: float) -> str:
-    factor, prefix = next((each for each in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= each[0]), (1, ""))
-    return f"{value / factor:.3g}{prefix}"
+    entries += [("target", {}), *((name, {"marker": _SHAPES[name], "color": plots.MUTED}) for name in targets)]
+    pipelines = any(row["pipeline"] for row in rows)
+    entries += [("label", {}), ("formats, lanes" + (", pipeline" if pipelines else ""), {"marker": ""})]
+    entries.append(("no unit beats these", {"marker": "", "linestyle": (0, (4, 3)), "color": plots.FRONT, "linewidth": 1.2}))
+    return entries

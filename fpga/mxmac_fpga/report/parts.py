@@ -37,10 +37,13 @@ class Subject:
         Its top module is called ``TOP``.
     per_clock : Fraction
         Operations a cycle, sustained.
+    latency : int, optional
+        Cycles from the last beat to the result, of a whole unit.
     """
 
     text: str
     per_clock: Fraction
+    latency: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Part:
 def _whole(generator: Callable[[Any, str], Design]) -> Callable[[Any], Subject]:
     def make(config: MacConfig | QuantizerConfig) -> Subject:
         design = generator(with_plain_ports(config), TOP)
-        return Subject(design.text, Fraction(config.block, design.manifest["initiation_interval"]["clocks_per_block"]))
+        per_clock = Fraction(config.block, design.manifest["initiation_interval"]["clocks_per_block"])
+        return Subject(design.text, per_clock, design.manifest["latency"])
 
     return make
 

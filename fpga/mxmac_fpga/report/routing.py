@@ -36,7 +36,7 @@ class Device:
     constraints: str = ""
 
 
-#: By target and whether DSP blocks are used: not all devices have them.
+#: By technology and whether DSP blocks are used: not all devices have them.
 DEVICES = {
     ("ecp5", False): Device(
         "LFE5U-85F, speed 6", ("--85k", "--package", "CABGA756", "--speed", "6", "--lpf-allow-unconstrained")
@@ -49,7 +49,7 @@ DEVICES = {
         'IO_LOC "clk" H11;\nIO_LOC "serial_in" T10;\nIO_LOC "serial_out" C13;\n',
     ),
 }
-DEVICES |= {(target, True): DEVICES[target, False] for target in ("ecp5", "gowin")}
+DEVICES |= {(on, True): DEVICES[on, False] for on in ("ecp5", "gowin")}
 
 
 class NoRoomError(ToolError):

@@ -22,10 +22,10 @@ __all__ = ["COLUMNS", "Point", "Results", "row_of"]
 
 #: Of the file, in order. Those of what was not measured are empty.
 COLUMNS = (
-    *("target", "a", "b", "lanes", "accumulator"),
-    *("luts", "lut4", "carry", "flip_flops", "dsps", "lutram", "block_rams"),
+    *("on", "target", "a", "b", "lanes", "accumulator", "pipeline"),
+    *("luts", "logic_luts", "carry", "flip_flops", "dsps", "lutram", "block_rams"),
     *("area_um2", "combinational_area_um2", "delay_ns", "gates"),
-    *("fmax_mhz", "fmax_best_mhz", "macs_per_clock", "macs_per_second", "note"),
+    *("fmax_mhz", "fmax_best_mhz", "macs_per_clock", "macs_per_second", "latency", "latency_ns", "note"),
     *("configuration", "settings"),
 )
 
@@ -51,23 +51,25 @@ class Point:
     @property
     def key(self) -> tuple[str, str]:
         """What there is one row for."""
-        return self.settings.target, self.configuration
+        return self.settings.on, self.configuration
 
     @property
     def measured_with(self) -> str:
         """All else that the figures depend on, as text."""
         settings = self.settings
-        used = versions(settings.target, routed=bool(settings.seeds))
+        used = versions(settings.on, routed=bool(settings.seeds))
         facts: dict[str, Any] = {"versions": used, "generator": generator()}
-        if settings.target in CELLS:
+        if settings.on in CELLS:
             facts |= {"seeds": settings.seeds, "freq_mhz": settings.freq_mhz if settings.seeds else None}
         else:
+            facts |= {"kogge_stone": True} if settings.kogge_stone else {}
             facts["library"] = _digest(settings.liberty.read_bytes()) if settings.liberty.is_file() else None
         return json.dumps(facts)
 
     def measure(self) -> dict[str, Any]:
         """Measure it, and return its row."""
         return row_of(measure("unit", PARTS["unit"], self.config, self.settings)) | {
+            "pipeline": self.config.pipeline,
             "configuration": self.configuration,
             "settings": self.measured_with,
         }
@@ -78,20 +80,23 @@ def _digest(data: bytes) -> str:
 
 
 def row_of(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a measurement as a row, but for its last two columns."""
+    """Return a measurement of a unit as a row, but for the columns that its configuration and settings fill."""
     config = result["config"]
     row = dict.fromkeys(COLUMNS, "") | {
+        "on": result["on"],
         "target": result["target"],
         "a": "/".join(config["a"]),
         "b": "/".join(config["b"]),
         "lanes": config["lanes"],
         "accumulator": config["accumulator"],
         "macs_per_clock": result["per_clock"],
+        "latency": result["latency"],
+        "latency_ns": result.get("latency_ns", ""),
         "note": result.get("does_not_fit", ""),
     }
     if "cells" in result:
-        luts, lut4, carry, *_ = result["cells"].values()
-        row |= {"luts": luts, "lut4": lut4, "carry": carry}
+        luts, logic, carry, *_ = result["cells"].values()
+        row |= {"luts": luts, "logic_luts": logic, "carry": carry}
         names = {"flip_flops": "flip-flops", "dsps": "DSPs", "lutram": "LUTRAM cells", "block_rams": "block RAMs"}
         row |= {column: result["cells"].get(kind, 0) for column, kind in names.items()}
     else:
@@ -124,7 +129,7 @@ class Results:
     rows: dict[tuple[str, str], dict[str, Any]] = field(init=False)
 
     def __post_init__(self):
-        self.rows = {(row["target"], row["configuration"]): row for row in _read(self.file)}
+        self.rows = {(row["on"], row["configuration"]): row for row in _read(self.file)}
 
     def lacking(self, points: Iterable[Point]) -> list[Point]:
         """Points of which there is no row, or one that was measured otherwise."""
@@ -136,7 +141,7 @@ class Results:
 
     def add(self, row: dict[str, Any]):
         """Add a row, or replace that of the same point, in the file too."""
-        self.rows[row["target"], row["configuration"]] = row
+        self.rows[row["on"], row["configuration"]] = row
         with written_whole(self.file) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
@@ -178,7 +183,7 @@ def run(points: Sequence[Point], results: Results, client, say: Callable[[str], 
     failed = 0
     for job in as_completed(jobs):
         point = jobs[job]
-        name = f"{point.settings.target}, {_title(point.config)}"
+        name = f"{point.settings.on}, {_title(point.config)}"
         if job.status == "finished":
             row = job.result()
             results.add(row)
@@ -191,11 +196,14 @@ def run(points: Sequence[Point], results: Results, client, say: Callable[[str], 
 
 def _title(config: MacConfig) -> str:
     a, b = ("/".join(fmt.name for fmt in side) for side in (config.a, config.b))
-    return f"{a} × {b}, {config.lanes} lane{'s' * (config.lanes > 1)}, {config.accumulator.value}"
+    lanes = f"{config.lanes} lane{'s' * (config.lanes > 1)}"
+    return f"target {config.target.value}, {a} × {b}, {lanes}, {config.accumulator.value}, pipeline {config.pipeline}"
 
 
 def _summary(row: dict[str, Any]) -> str:
     titles = {"luts": "LUTs", "area_um2": "µm²", "gates": "gates"}
     area = next(f"{row[column]:,} {title}" for column, title in titles.items() if row[column] != "")
+    registers = f", {row['flip_flops']:,} flip-flops" if row["flip_flops"] != "" else ""
     speed = f", {row['fmax_mhz']} MHz" if row["fmax_mhz"] else f", {row['delay_ns']} ns" if row["delay_ns"] else ""
-    return area + speed + (f", {row['note']}" if row["note"] else "")
+    latency = f", latency {row['latency']} cycles" + (f" or {row['latency_ns']} ns" if row["latency_ns"] else "")
+    return area + registers + speed + latency + (f", {row['note']}" if row["note"] else "")

@@ -19,7 +19,7 @@ def test_every_measurement_is_a_command(capsys, monkeypatch, name):
     status, out, err = report(capsys, *shlex.split(MEASUREMENTS[name]), "--json")
     assert (status, out, err) == (0, "{}\n", "")
     ((_, _, _, settings, _),) = measured
-    assert settings.target == ("asic" if name.endswith("standard cells") else "ecp5")
+    assert settings.on == ("asic" if name.endswith("standard cells") else "ecp5")
 
 
 def test_measurements_are_distinct():
@@ -33,14 +33,14 @@ def measured(monkeypatch):
 
     def report(arguments):
         calls.append(arguments)
-        target = "asic" if "asic" in arguments else "ecp5"
+        on = "asic" if "asic" in arguments else "ecp5"
         result = {
-            "target": target,
+            "on": on,
             "generator": generator(),
-            "versions": versions(target, routed=target == "ecp5"),
+            "versions": versions(on, routed=on == "ecp5"),
             "sha256": "0" * 64,
         }
-        if target == "ecp5":
+        if on == "ecp5":
             result["seeds"] = dict.fromkeys(arguments[arguments.index("--seeds") + 1].split(","), 100.0)
         with open(arguments[arguments.index("-o") + 1], "w") as file:
             json.dump(result, file)

@@ -1,20 +1,22 @@
 """``mxmac explore``: every point once, whatever happens meanwhile."""
 
+import itertools
 import os
 import signal
 import socket
-import xml.etree.ElementTree as ET
 from contextlib import ExitStack, suppress
 
 import pytest
 from distributed import LocalCluster
 
 from explore_checks import KEYS, explore, keys, read, start, wait_for_row
-from mxmac.config import MacConfig
+from mxmac.config import Accumulator, MacConfig, Target
+from mxmac_fpga.cli import explore as command
 from mxmac_fpga.report import sweep
 from mxmac_fpga.report.measure import Settings
 from mxmac_fpga.report.pareto import draw, front
 from mxmac_fpga.report.sweep import COLUMNS, Point, Results
+from svg_checks import check_texts, texts
 
 
 def test_ctrl_c_ends_a_sweep_and_keeps_what_there_is(tmp_path):
@@ -53,7 +55,7 @@ def test_a_sweep_runs_beside_whatever_has_the_port_of_the_dashboard(tmp_path, ca
 def test_what_was_measured_otherwise_is_measured_again(tmp_path, monkeypatch):
     point = Point(MacConfig(lanes=1), Settings(seeds=()))
     results = Results(tmp_path / "points.csv")
-    row = dict.fromkeys(COLUMNS, "") | {"target": "ecp5", "configuration": point.configuration, "settings": point.measured_with}
+    row = dict.fromkeys(COLUMNS, "") | {"on": "ecp5", "configuration": point.configuration, "settings": point.measured_with}
     results.add(row)
     results = Results(tmp_path / "points.csv")
     assert results.lacking([point]) == []
@@ -68,37 +70,79 @@ def test_the_front_is_what_nothing_beats():
     assert front([(1, 1), (1, 1)]) == [0]
 
 
-def test_the_picture_has_a_panel_for_each_target_and_escapes_names():
-    rows = [
-        dict.fromkeys(COLUMNS, "")
-        | {"target": target, "a": "<", "b": "&", "lanes": 1, "accumulator": "exact", "macs_per_clock": 1.0, column: 10}
-        for target, column in (("ecp5", "luts"), ("asic", "area_um2"))
-    ]
-    picture = ET.fromstring(draw(rows))
-    words = [text.text for text in picture.findall(".//{*}text")]
-    assert [word for word in words if word in ("ecp5", "asic", "LUTs", "area, µm²")] == ["ecp5", "LUTs", "asic", "area, µm²"]
-    assert "< × &, 1" in words
+def row(**values):
+    usual = {"on": "ecp5", "target": "generic", "a": "E4M3", "b": "E4M3", "lanes": 1, "accumulator": "exact", "pipeline": 2}
+    return dict.fromkeys(COLUMNS, "") | usual | {"luts": 10, "macs_per_clock": 1.0} | values
+
+
+def test_the_picture_has_a_panel_for_each_technology_and_escapes_names():
+    picture = draw([row(a="<", b="&"), row(on="asic", luts="", area_um2=10, target="asic", pipeline=1)])
+    shown = texts(picture)
+    wanted = ("Area against rate: Lattice ECP5", "LUTs", "Area against rate: standard cells", "area, µm²")
+    assert sorted(text for text in shown if text in wanted) == sorted(wanted)
+    assert {"< × &, 1, p2", "E4M3, 1, p1", "generic", "asic", "MAC per cycle; 1 units"} <= set(shown)
+
+
+def test_texts_of_a_picture_are_apart():
+    lanes = (1, 2, 4, 8, 16, 32)
+    picture = draw(
+        [
+            row(target=target, lanes=count, pipeline=depth, luts=400 * count**0.8 * (1 + 0.04 * depth), macs_per_second=rate)
+            for target in ("generic", "ecp5")
+            for count in lanes
+            for depth in (1, 2, 3)
+            for rate in [1e8 * count * (1 + 0.02 * depth + 0.1 * (target == "ecp5"))]
+        ]
+    )
+    check_texts(picture)
+    assert draw([row()]) == draw([row()])
 
 
 def test_what_is_too_large_is_named_and_does_not_change_the_axis():
-    row = dict.fromkeys(COLUMNS, "") | {"target": "ice40", "a": "E4M3", "b": "E4M3", "accumulator": "exact", "luts": 10}
-    fits = row | {"lanes": 1, "macs_per_clock": 1.0, "macs_per_second": 5e6}
-    picture = ET.fromstring(draw([fits, row | {"lanes": 32, "macs_per_clock": 32.0, "note": "does not fit"}]))
-    words = [text.text for text in picture.findall(".//{*}text")]
-    assert "MAC/s" in words
-    assert "too large: E4M3 × E4M3, 32, exact" in words
+    fits = row(macs_per_second=5e6)
+    shown = texts(draw([fits, row(lanes=32, macs_per_clock=32.0, note="does not fit")]))
+    assert "million MAC per second; 1 units; too large for the device: E4M3, 32, p2, exact" in shown
+
+
+def test_targets_and_pipelines_are_swept(capsys, tmp_path):
+    file = tmp_path / "points.csv"
+    arguments = ["--formats", "E2M1", "--lanes", "2", "--target", "generic,asic", "--pipeline", "1,2", "--on", "xilinx"]
+    status, out, _ = explore(capsys, *arguments, "--jobs", "1", "-o", str(file))
+    assert status == 0
+    found = sorted(read(file), key=lambda each: (each["target"], each["pipeline"]))
+    assert [(each["target"], each["pipeline"]) for each in found] == [
+        *(("asic", "1"), ("asic", "2")),
+        *(("generic", "1"), ("generic", "2")),
+    ]
+    assert {each["on"] for each in found} == {"xilinx"}
+    assert all(int(each["flip_flops"]) > 10 for each in found)
+    assert int(found[2]["latency"]) < int(found[3]["latency"])
+    assert f"latency {found[2]['latency']} cycles" in out
+
+
+def test_pipelines_of_targets_are_their_own_unless_they_are_given():
+    parameters = {"a": ["E2M1"], "b": ["E2M1"], "block": 2}
+    configs = command._configs(
+        lambda **given: MacConfig(**parameters | {name: value for name, value in given.items() if name not in "ab"}),
+        itertools.product(Target, [1, 2], [("E2M1", "E2M1")], [Accumulator.EXACT], [None]),
+    )
+    assert [config.pipeline for config in configs] == [2, 2, 3, 3, 1, 1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "option", "accepted"),
     [
         ([], "-o", "OUT.csv"),
-        (["-o", "points.csv", "--lanes", "1,x"], "--lanes", "1,8,32"),
+        (["-o", "points.csv", "--lanes", "1,x"], "--lanes", "whole numbers"),
         (["-o", "points.csv", "--lanes", "1,3"], "--lanes", "divide"),
         (["-o", "points.csv", "--formats", "E2M1,E9M9"], "--formats", "E4M3"),
         (["-o", "points.csv", "--formats", "E2M1xE9M9"], "--formats", "E4M3"),
         (["-o", "points.csv", "--accumulator", "float"], "--accumulator", "window"),
-        (["-o", "points.csv", "--target", "ecp5,stratix"], "--target", "gowin"),
+        (["-o", "points.csv", "--on", "ecp5,stratix"], "--on", "gowin"),
+        (["-o", "points.csv", "--target", "ecp5,ice40"], "--target", "use --on ice40"),
+        (["-o", "points.csv", "--target", "generic,ecp5", "--on", "xilinx"], "--on", "must be ecp5"),
+        (["-o", "points.csv", "--pipeline", "1,x"], "--pipeline", "whole numbers"),
+        (["-o", "points.csv", "--pipeline", "4"], "--pipeline", "1 to 3"),
         (["-o", "points.csv", "--jobs", "0"], "--jobs", "At least one"),
         (["-o", "points.csv", "--scheduler", "nonsense://"], "--scheduler", "tcp://"),
         (["-o", "points.svg"], "--plot", "another name"),

@@ -1,4 +1,4 @@
-"""``mxmac report --target asic``: areas and delays of a library of cells, and gates without one."""
+"""``mxmac report --on asic``: areas and delays of a library of cells, and gates without one."""
 
 import json
 
@@ -53,7 +53,7 @@ def library(timed: bool) -> str:
 def test_a_file_that_is_no_library_is_one_line_with_status_2(capsys, tmp_path, content):
     file = tmp_path / "cells.lib"
     file.write_bytes(content)
-    status, out, err = report(capsys, *SMALL, "--target", "asic", "--liberty", str(file))
+    status, out, err = report(capsys, *SMALL, "--on", "asic", "--liberty", str(file))
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("mxmac: --liberty: ")
     assert "Liberty format" in err
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_library_is_one_line_with_status_2(capsys, tmp_path, c
 def test_a_library_with_comments_in_latin_1_is_read(capsys, tmp_path):
     file = tmp_path / "five.lib"
     file.write_bytes("/* © Zürich */\n".encode("latin-1") + library(True).encode())
-    status, out, _ = report(capsys, *SMALL, "--target", "asic", "--liberty", str(file), "--json")
+    status, out, _ = report(capsys, *SMALL, "--on", "asic", "--liberty", str(file), "--json")
     assert status == 0
     assert "delay_ns" in json.loads(out)["gates"]
 
@@ -71,7 +71,7 @@ def test_a_library_with_comments_in_latin_1_is_read(capsys, tmp_path):
 def test_report_with_standard_cells(capsys, tmp_path, timed):
     file = tmp_path / "five.lib"
     file.write_text(library(timed))
-    status, out, _ = report(capsys, *SMALL, "--target", "asic", "--liberty", str(file), "--json")
+    status, out, _ = report(capsys, *SMALL, "--on", "asic", "--liberty", str(file), "--json")
     assert status == 0
     found = json.loads(out)
     figures = found["gates"]
@@ -82,13 +82,15 @@ def test_report_with_standard_cells(capsys, tmp_path, timed):
         assert 3 <= figures["delay_ns"] / GATE_NS <= 20
     else:
         assert "delay_ns" not in figures
+    assert figures["flip_flops"] == registers / 16
+    assert figures["full_adders"] == 0
     assert found["library"] == "five.lib"
     assert str(tmp_path) not in out
 
 
 def test_report_without_a_library_counts_gates(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("mxmac_fpga.report.options.LIBERTY", tmp_path / "nothing.lib")
-    status, out, _ = report(capsys, *SMALL, "--target", "asic", "--json")
+    status, out, _ = report(capsys, *SMALL, "--on", "asic", "--json")
     found = json.loads(out)
     assert status == 0
     assert found["library"] is None
@@ -96,9 +98,24 @@ def test_report_without_a_library_counts_gates(capsys, tmp_path, monkeypatch):
     assert found["gates"]["transistors"] > 4 * found["gates"]["gates"]
 
 
-def test_units_for_an_asic_keep_things_in_registers(capsys):
-    small = [*SMALL, "--target", "asic", "--json"]
-    for arguments, storage in (([], "registers"), (["--storage", "lutram"], None)):
-        status, out, _ = report(capsys, *small, *arguments)
+def test_the_target_decides_storage_and_not_the_technology(capsys, monkeypatch):
+    measured = []
+    monkeypatch.setattr("mxmac_fpga.cli.report.measure", lambda *given: measured.append(given) or {})
+    for arguments in (["--on", "asic"], ["--target", "asic"], ["--target", "asic", "--on", "ecp5"]):
+        assert report(capsys, *arguments, "--json") == (0, "{}\n", "")
+    assert [config.storage.value for _, _, config, *_ in measured] == ["lutram", "registers", "registers"]
+
+
+def test_adders_of_the_netlist_for_the_delay_are_those_asked_for(capsys, tmp_path):
+    file = tmp_path / "five.lib"
+    file.write_text(library(True))
+    found = []
+    for options in ([], ["--kogge-stone"]):
+        status, out, _ = report(capsys, *SMALL, "--on", "asic", "--liberty", str(file), *options, "--json")
         assert status == 0
-        assert json.loads(out)["config"].get("storage") == storage
+        found.append(json.loads(out))
+    assert found[0]["synthesis"]["area"] == found[1]["synthesis"]["area"]
+    assert found[1]["synthesis"]["delay"][1] == "synth -flatten -extra-map +/choices/kogge-stone.v -top core"
+    assert found[0]["gates"]["area_um2"] == found[1]["gates"]["area_um2"]
+    status, _, err = report(capsys, *SMALL, "--kogge-stone")
+    assert (status, err) == (2, "mxmac: --kogge-stone: must be left out on ecp5; it is for standard cells\n")

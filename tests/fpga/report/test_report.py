@@ -1,5 +1,6 @@
 """``mxmac report``: what it counts is the part alone, and its speed that of the part."""
 
+import itertools
 import json
 import os
 import re
@@ -15,12 +16,16 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mxmac.config import MacConfig
 from mxmac.processes import ENDS_WITH_PARENT, Processes
+from mxmac.verilog import generate
 from mxmac.verilog.emit import component_verilog
+from mxmac_fpga.boards.toolchains import TOOLCHAINS
 from mxmac_fpga.report.harness import HARNESS, INPUT, INSIDE, OUTPUT, frame_cells, harnessed
 from mxmac_fpga.report.parts import PARTS, TOP
 from mxmac_fpga.report.routing import DEVICES, Device, NoRoomError, place_and_route
 from mxmac_fpga.report.synthesis import CELLS, luts_by_module, netlist
+from mxmac_sim.campaigns.gates.technologies import TECHNOLOGIES
 from report_command import SMALL, WINDOW, report
 
 
@@ -37,15 +42,15 @@ class Adder(wiring.Component):
         return m
 
 
-def framed(folder: Path, component, target="ecp5"):
+def framed(folder: Path, component, on="ecp5"):
     text = component_verilog(component, TOP)
-    alone = CELLS[target].count(netlist(text, TOP, target, folder / "alone", dsp=False))
-    netlist(harnessed(text, TOP), HARNESS, target, folder / "framed", dsp=False)
+    alone = CELLS[on].count(netlist(text, TOP, on, folder / "alone", dsp=False))
+    netlist(harnessed(text, TOP), HARNESS, on, folder / "framed", dsp=False)
     return alone, folder / "framed" / "netlist.json"
 
 
-def route(file: Path, target="ecp5", device=None):
-    return place_and_route(file, target, device or DEVICES[target, False], 1, 400, file.parent / "route", Processes())
+def route(file: Path, on="ecp5", device=None):
+    return place_and_route(file, on, device or DEVICES[on, False], 1, 400, file.parent / "route", Processes())
 
 
 def test_area_is_that_of_the_part_without_its_frame(tmp_path):
@@ -113,24 +118,24 @@ def test_report_as_json_to_a_file(capsys, tmp_path):
     assert found["versions"]["pyosys"]
 
 
-@pytest.mark.parametrize("target", ["ice40", "gowin"])
-def test_report_for_other_fpgas(capsys, target):
-    status, out, _ = report(capsys, *SMALL, "--target", target, "--seeds", "1", "--json")
+@pytest.mark.parametrize("on", ["ice40", "gowin"])
+def test_report_for_other_fpgas(capsys, on):
+    status, out, _ = report(capsys, *SMALL, "--on", on, "--seeds", "1", "--json")
     found = json.loads(out)
     assert status == 0
     assert found["cells"]["LUTs"] > 10
     assert found["fmax_mhz"]["median"] > 50
 
 
-@pytest.mark.parametrize("target", ["ecp5", "ice40", "gowin"])
-def test_area_alone_needs_no_place_and_route(capsys, monkeypatch, target):
+@pytest.mark.parametrize("on", TOOLCHAINS)
+def test_area_alone_needs_no_place_and_route(capsys, monkeypatch, on):
     def version(package, real=metadata.version):
         if "nextpnr" in package:
             raise metadata.PackageNotFoundError(package)
         return real(package)
 
     monkeypatch.setattr(metadata, "version", version)
-    arguments = [*SMALL, "--target", target, "--json"]
+    arguments = [*SMALL, "--on", on, "--json"]
     status, out, _ = report(capsys, *arguments, "--no-route")
     assert status == 0
     assert not [package for package in json.loads(out)["versions"] if "nextpnr" in package]
@@ -141,6 +146,51 @@ def test_area_alone_needs_no_place_and_route(capsys, monkeypatch, target):
     )
 
 
+def test_report_for_xilinx_is_area_alone(capsys):
+    status, out, err = report(capsys, "--a", "E2M1", "--b", "E2M1", *WINDOW, "--lanes", "2", "--on", "xilinx", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert "Seed" not in err
+    assert (found["on"], found["target"], found["config"]["target"]) == ("xilinx", "generic", "generic")
+    cells = found["cells"]
+    assert cells["LUTs"] == cells["LUT1 to LUT6"] == cells["LUT6"] + cells["LUT5"] + cells["LUT4 or less"]
+    assert all(cells[kind] > 0 for kind in ("LUT6", "CARRY4", "flip-flops", "LUTRAM cells", "shift registers"))
+    assert sum(found["modules"].values()) == cells["LUTs"]
+    assert found["synthesis"] == ["synth_xilinx -nodsp -nowidelut -flatten -noiopad -noclkbuf -top core"]
+    assert not {"fmax_mhz", "device", "seeds", "latency_ns"} & set(found)
+    assert found["latency"] > 5
+
+
+@pytest.mark.parametrize(("target", "on"), [("generic", "ecp5"), ("ecp5", "ecp5"), ("asic", "asic")])
+def test_the_technology_follows_from_the_target(capsys, monkeypatch, target, on):
+    measured = []
+    monkeypatch.setattr("mxmac_fpga.cli.report.measure", lambda *given: measured.append(given) or {})
+    for more in ([], ["--on", on.upper()]):
+        assert report(capsys, "--target", target, *more, "--json") == (0, "{}\n", "")
+        _, _, config, settings, _ = measured.pop()
+        assert (config.target.value, settings.on) == (target, on)
+
+
+def test_portable_text_is_measured_on_every_technology(capsys, monkeypatch):
+    measured = []
+    monkeypatch.setattr("mxmac_fpga.cli.report.measure", lambda *given: measured.append(given) or {})
+    for target, on in itertools.product(("generic", "asic"), TECHNOLOGIES):
+        assert report(capsys, "--target", target, "--on", on, "--json") == (0, "{}\n", "")
+    assert [settings.on for *_, settings, _ in measured] == [*TECHNOLOGIES] * 2
+
+
+def test_latency_is_that_of_the_manifest_and_of_the_clock(capsys):
+    small = ["--a", "E2M1", "--b", "E2M1", *WINDOW, "--block", "2", "--lanes", "2"]
+    config = MacConfig(a="E2M1", b="E2M1", accumulator="window", window=32, window_guard=8, output="bf16", block=2, lanes=2)
+    status, out, _ = report(capsys, *small, "--seeds", "1", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["latency"] == generate(config, "unit").manifest["latency"]
+    assert found["latency_ns"] == pytest.approx(1000 * found["latency"] / found["fmax_mhz"]["median"], abs=0.06)
+    status, out, _ = report(capsys, *small, "--no-route")
+    assert re.search(rf"Latency +│ {found['latency']} cycles +│", out)
+
+
 def test_report_as_a_table(capsys):
     status, out, _ = report(capsys, "quantizer", "--from", "bf16", "--to", "E2M1", "--lanes", "1", "--no-route")
     assert status == 0
@@ -148,9 +198,9 @@ def test_report_as_a_table(capsys):
     assert "Fmax" not in out
 
 
-@pytest.mark.parametrize(("target", "options"), [("ecp5", "-nowidelut"), ("ice40", "-dsp"), ("gowin", "")])
-def test_dsp_blocks_multiply_if_they_are_asked_for(capsys, target, options):
-    arguments = ["--part", "multiplier", "--multiplier", "dsp", "--target", target, "--no-route", "--json"]
+@pytest.mark.parametrize(("on", "options"), [("ecp5", "-nowidelut"), ("ice40", "-dsp"), ("gowin", ""), ("xilinx", "-noiopad")])
+def test_dsp_blocks_multiply_if_they_are_asked_for(capsys, on, options):
+    arguments = ["--part", "multiplier", "--multiplier", "dsp", "--on", on, "--no-route", "--json"]
     status, out, _ = report(capsys, *arguments)
     found = json.loads(out)
     assert status == 0
@@ -187,15 +237,15 @@ class Pair(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize("target", CELLS)
-def test_luts_count_to_the_modules_whose_registers_they_feed(tmp_path, target):
-    types = netlist(component_verilog(Pair(), TOP), TOP, target, tmp_path, dsp=False)
-    modules = luts_by_module(target, tmp_path, TOP)
+@pytest.mark.parametrize("on", CELLS)
+def test_luts_count_to_the_modules_whose_registers_they_feed(tmp_path, on):
+    types = netlist(component_verilog(Pair(), TOP), TOP, on, tmp_path, dsp=False)
+    modules = luts_by_module(on, tmp_path, TOP)
     assert set(modules) == {"narrow", "wide"}
-    assert sum(modules.values()) == CELLS[target].count(types)["LUTs"]
+    assert sum(modules.values()) == CELLS[on].count(types)["LUTs"]
     assert 8 <= modules["narrow"] <= 10
-    # What is before an adder is its own.
-    assert modules["wide"] > 96
+    # What is before an adder is its own, unless it goes into the adder's LUT of six inputs.
+    assert modules["wide"] > (48 if on == "xilinx" else 96)
 
 
 @pytest.mark.parametrize("part", sorted(set(PARTS) - {"unit", "datapath", "fp32-scale-datapath"}))
@@ -253,7 +303,11 @@ def test_a_tool_ends_with_the_process_that_started_it():
 @pytest.mark.parametrize(
     ("arguments", "option", "accepted"),
     [
-        (["--target", "stratix"], "--target", "ecp5, ice40, gowin, asic"),
+        (["--target", "stratix"], "--target", "generic, ecp5, asic"),
+        (["--target", "ice40"], "--target", "to measure on ice40, use --on ice40"),
+        (["--target", "ecp5", "--on", "xilinx"], "--on", "must be ecp5 for the target ecp5"),
+        (["--target", "ECP5", "--on", "asic"], "--on", "must be ecp5 for the target ecp5"),
+        (["--on", "stratix"], "--on", "ecp5, ice40, gowin, xilinx, asic"),
         (["--part", "rounders"], "--part", "unit, datapath, product, multiplier"),
         (["--seeds", "1,x"], "--seeds", "whole numbers"),
         (["--seeds", "1,1"], "--seeds", "once"),

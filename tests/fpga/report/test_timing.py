@@ -10,7 +10,7 @@ import pytest
 from mxmac.config import MacConfig
 from mxmac.errors import HardwareError, ToolError, UserError
 from mxmac_fpga.report import activity, timing
-from mxmac_sim.campaigns.gates.netlists import LIBERTY
+from mxmac_sim.campaigns.gates.technologies import LIBERTY
 from report_command import SMALL, report
 
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA is not installed")
@@ -174,7 +174,7 @@ def test_a_netlist_that_computes_something_else_is_no_base_for_power(tmp_path, m
 @needs_sta
 @pytest.mark.skipif(not LIBERTY.is_file(), reason="qflow-tech-osu018 is not installed")
 def test_report_has_slack_at_a_period(capsys):
-    options = ("--target", "asic", "--period", "40")
+    options = ("--on", "asic", "--period", "40")
     status, out, err = report(capsys, *SMALL, *options, "--json")
     assert status == 0, err
     found = json.loads(out)
@@ -186,10 +186,10 @@ def test_report_has_slack_at_a_period(capsys):
 
 
 MISTAKES = {
-    "power without a period": (("--target", "asic", "--power"), "--power", "add --period NS"),
-    "period of an FPGA": (("--period", "5"), "--period", "target ecp5"),
-    "period of nothing": (("--target", "asic", "--period", "0"), "--period", "0.01 to"),
-    "power of a part": (("--target", "asic", "--period", "5", "--power", "--part", "product"), "--power", "only the unit"),
+    "power without a period": (("--on", "asic", "--power"), "--power", "add --period NS"),
+    "period of an FPGA": (("--period", "5"), "--period", "standard cells"),
+    "period of nothing": (("--on", "asic", "--period", "0"), "--period", "0.01 to"),
+    "power of a part": (("--on", "asic", "--period", "5", "--power", "--part", "product"), "--power", "only the unit"),
 }
 
 
@@ -205,7 +205,7 @@ def test_a_mistake_is_one_line(capsys, monkeypatch, mistake):
 
 def test_without_opensta_one_line_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setattr(timing.shutil, "which", lambda _program: None)
-    status, out, err = report(capsys, *SMALL, "--target", "asic", "--period", "5")
+    status, out, err = report(capsys, *SMALL, "--on", "asic", "--period", "5")
     assert (status, out) == (3, "")
     assert err == "mxmac: OpenSTA is not installed, which --period needs; Debian and Ubuntu: apt install opensta\n"
     with pytest.raises(ToolError):

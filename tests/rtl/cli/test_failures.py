@@ -31,7 +31,7 @@ COMMANDS = {
     "verify quantizer": ("verify", "quantizer", *_QUANTIZER, "--effort", "quick", "--work", "work"),
     "dot": ("dot", "a.npz", "a.npz", "--lanes", "1", "-o", "x.npz", "--work", "work"),
     "prove": ("prove", *_UNIT, "--property", "scales", "-o", "x.json", "--work", "work"),
-    "report": ("report", *_UNIT, "--target", "asic", "--part", "multiplier", "-o", "x.json"),
+    "report": ("report", *_UNIT, "--on", "asic", "--part", "multiplier", "-o", "x.json"),
     "fpga run": ("fpga", "run", "--dots", "1", "--work", "work"),
     "fpga build": ("fpga", "build", "--board", "icebreaker", "-o", "work"),
 }

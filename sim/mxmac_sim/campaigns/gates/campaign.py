@@ -1,6 +1,6 @@
 """Simulate netlists after synthesis: ``python -m mxmac_sim.campaigns.gates.campaign`` writes build/gates.json.
 
-Each unit is synthesized for three families of FPGAs and with a library of standard cells, and simulated with models of their
+Each unit is synthesized for four families of FPGAs and with a library of standard cells, and simulated with models of their
 cells. Results and flags have to be the golden model's, and cycles those of the unit before synthesis. A netlist in which the
 function of one cell is another has to fail.
 """
@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mxmac.cli.exit_status import with_exit_status
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, Target
 from mxmac.errors import HardwareError, UserError
 from mxmac.files import check_folder, check_writable
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
@@ -27,7 +27,8 @@ from mxmac.verilog import generate
 from ...simulators.bulk import BulkUnit
 from ..record import measured_units, write_record
 from ..vectors import Vectors, clocks_of, first_mismatch, make_vectors, with_reset_at_work
-from .netlists import LIBERTY, TARGETS, Netlist, check_liberty, synthesized, with_changes
+from .netlists import Netlist, synthesized, with_changes
+from .technologies import LIBERTY, TECHNOLOGIES, check_liberty
 
 __all__ = ["SMALL", "UNITS", "GateResult", "Subject", "main"]
 
@@ -70,8 +71,8 @@ class GateResult:
 
     Members
     -------
-    unit, target : str
-        Names in ``UNITS`` and ``TARGETS``.
+    unit, on : str
+        Names in ``UNITS`` and ``TECHNOLOGIES``.
     cells : int
     dots : int
         Dot products in a passage.
@@ -83,7 +84,7 @@ class GateResult:
     """
 
     unit: str
-    target: str
+    on: str
     cells: int
     dots: int
     problem: str | None
@@ -130,22 +131,22 @@ class Subject:
         if problem:
             raise HardwareError(f"{name} before synthesis: {problem}")
 
-    def netlist(self, target: str, liberty: Path) -> Netlist:
-        """Synthesize the unit."""
-        return synthesized(self.design.text, _CORE, target, self.folder / target, liberty=liberty)
+    def netlist(self, on: str, liberty: Path) -> Netlist:
+        """Synthesize the unit for a technology."""
+        return synthesized(self.design.text, _CORE, on, self.folder / on, liberty=liberty)
 
     def check(self, netlist: Netlist, changes: int) -> GateResult:
         """Run the vectors through a netlist as it is, and with ``changes`` cells changed, one at a time."""
         start = time.monotonic()
         changeable, cells = with_changes(netlist, changes)
-        folder = self.folder / f"{netlist.target}-simulation"
+        folder = self.folder / f"{netlist.technology}-simulation"
         unit = BulkUnit(self.config, folder, text=self._around + changeable.text + changeable.models)
         problem, *found = (
             first_mismatch(unit, self.vectors, self._clocks, plusargs=[f"change={number}"]) for number in range(changes + 1)
         )
         return GateResult(
             unit=self.name,
-            target=netlist.target,
+            on=netlist.technology,
             cells=sum(netlist.cells.values()),
             dots=len(self.vectors.dots),
             problem=problem,
@@ -155,24 +156,31 @@ class Subject:
 
 
 def check_unit(
-    subject: Subject, targets: Sequence[str], liberty: Path, say: Callable[[GateResult], object]
+    subject: Subject, technologies: Sequence[str], liberty: Path, say: Callable[[GateResult], object]
 ) -> list[GateResult]:
-    """Run the netlists of a unit for some targets."""
+    """Run the netlists of a unit for some technologies."""
     results = []
     # The next netlist is made while one is simulated.
     with ThreadPoolExecutor(1) as pool:
-        for future in [pool.submit(subject.netlist, target, liberty) for target in targets]:
+        for future in [pool.submit(subject.netlist, on, liberty) for on in technologies]:
             results.append(subject.check(future.result(), _CHANGES))
             say(results[-1])
     return results
 
 
-def _table(results: Sequence[GateResult], targets: Sequence[str]) -> Table:
-    table = Table("Unit", *(TARGETS[target].title for target in targets), title="Cells of netlists", title_justify="left")
+def _for(target: Target, config: MacConfig) -> MacConfig:
+    """Return the configuration for a target, with its usual storage and pipeline."""
+    # None stands for the default of the target.
+    return replace(config, target=target, storage=None, pipeline=None)  # type: ignore[arg-type]
+
+
+def _table(results: Sequence[GateResult], technologies: Sequence[str]) -> Table:
+    titles = (TECHNOLOGIES[on].title for on in technologies)
+    table = Table("Unit", *titles, title="Cells of netlists", title_justify="left")
     for unit in dict.fromkeys(result.unit for result in results):
         row = []
-        for target in targets:
-            found = [result for result in results if (result.unit, result.target) == (unit, target)]
+        for on in technologies:
+            found = [result for result in results if (result.unit, result.on) == (unit, on)]
             wrong = [result for result in found if not result.expected]
             row.append("[red]FAILED[/]" if wrong else f"{found[0].cells:,}" if found else "")
         table.add_row(escape(unit), *row)
@@ -184,8 +192,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m mxmac_sim.campaigns.gates.campaign", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--unit", action="append", choices=UNITS, metavar="NAME", help=f"one of: {'; '.join(UNITS)} (all)")
-    parser.add_argument("--target", action="append", choices=TARGETS, help="what to synthesize for (all)")
-    parser.add_argument("--liberty", type=Path, help=f"standard cells for the target asic ({LIBERTY})")
+    parser.add_argument("--on", action="append", choices=TECHNOLOGIES, help="technology; may be repeated (all)")
+    parser.add_argument("--liberty", type=Path, help=f"standard cells for asic ({LIBERTY})")
     parser.add_argument("--random", type=int, default=1500, help="dot products besides the directed ones (%(default)s)")
     parser.add_argument("--work", type=Path, default=Path("build/gates"), help="where to work (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("build/gates.json"), help="where the results go (%(default)s)")
@@ -201,44 +209,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH)
     began = time.monotonic()
-    units, targets = given.unit or list(UNITS), given.target or list(TARGETS)
+    units, technologies = given.unit or list(UNITS), given.on or list(TECHNOLOGIES)
     liberty, skipped = given.liberty or LIBERTY, {}
     if not liberty.is_file():
         missing = f"There is no file {str(liberty)!r}; install qflow-tech-osu018, or name another library with --liberty"
-        skipped = {target: missing for target in targets if TARGETS[target].needs_liberty}
-        if skipped and (given.liberty or given.target):
+        skipped = {on: missing for on in technologies if TECHNOLOGIES[on].needs_liberty}
+        if skipped and (given.liberty or given.on):
             raise UserError("liberty", missing)
     elif given.liberty:
         check_liberty(given.liberty)
     check_folder("work", given.work)
     check_writable(given.json)
-    for target, reason in skipped.items():
-        console.print(f"[yellow]{target} skipped[/]: {escape(reason)}")
-        targets.remove(target)
+    for on, reason in skipped.items():
+        console.print(f"[yellow]{on} skipped[/]: {escape(reason)}")
+        technologies.remove(on)
 
     def say(result: GateResult):
         verdict = f"[red]{escape(result.problem)}[/]" if result.problem else "passes"
         noticed = f"{len(result.changes) - len(result.unnoticed)} of {len(result.changes)} changed cells noticed"
-        console.print(f"{result.unit}, {result.target}: {result.cells:,} cells, {verdict}, {noticed}, {result.seconds:.0f} s")
+        console.print(f"{result.unit}, {result.on}: {result.cells:,} cells, {verdict}, {noticed}, {result.seconds:.0f} s")
         for cell in result.unnoticed:
             console.print(f"[red]Not noticed[/]: {escape(cell)}")
 
     results: list[GateResult] = []
+    targets = dict.fromkeys(TECHNOLOGIES[on].target for on in technologies)
     for number, name in enumerate(units):
-        for storage in dict.fromkeys(TARGETS[target].storage for target in targets):
-            own = [target for target in targets if TARGETS[target].storage is storage]
-            config, folder = replace(UNITS[name], storage=storage), given.work / f"{number}-{storage.value}"
-            with console.status(f"{name}, storage {storage.value}"):
+        for target in targets:
+            own = [on for on in technologies if TECHNOLOGIES[on].target is target]
+            config, folder = _for(target, UNITS[name]), given.work / f"{number}-{target.value}"
+            with console.status(f"{name}, target {target.value}"):
                 subject = Subject(name, config, folder, randoms=given.random)
                 results += check_unit(subject, own, liberty, say)
-    console.print(_table(results, targets))
+    console.print(_table(results, technologies))
     figures = {
         "skipped": skipped,
-        "targets": {target: TARGETS[target].title for target in targets},
+        "technologies": {on: TECHNOLOGIES[on].title for on in technologies},
         "results": [asdict(result) for result in results],
     }
-    storages = dict.fromkeys(TARGETS[target].storage for target in targets)
-    measured = measured_units(replace(UNITS[name], storage=storage) for name in units for storage in storages)
+    measured = measured_units(_for(target, UNITS[name]) for name in units for target in targets)
     write_record(given.json, "python -m mxmac_sim.campaigns.gates.campaign", words, began, figures, measured)
     return 0 if all(result.expected for result in results) else 1
 
