@@ -21,10 +21,10 @@ __all__ = ["Rounder", "rounder_clocks", "rounder_of"]
 #: Levels of logic of finding out how far a value may be moved up.
 _BEGIN_LEVELS = 2
 #: Levels of logic of preparing the rounding addition in two steps, of itself, of seeing what it led to, and of packing.
-_LAST_LEVELS = (2, 2, 2, 2, 1)
+_LAST_LEVELS = (2, 2, 2, 2, 2)
 
-#: Bits of which it is seen in one step whether any is set.
-_SCANNED_AT_ONCE = 8
+#: Bits of which two levels of four-input LUTs see whether any is set; and if each is inverted first by one bit more.
+_SCANNED_AT_ONCE, _SCANNED_INVERTED = 16, 12
 
 
 def _headroom(output: Format, width: int, exp_min: int) -> int:
@@ -45,7 +45,8 @@ def _ends(levels: Sequence[int], most: int) -> list[int]:
     ends, so_far = [], 0
     for index, here in enumerate(levels):
         if so_far + here > most:
-            ends.append(index - 1)
+            # Steps without logic go behind the register, which then holds what they read.
+            ends.append(max(step for step in range(index) if levels[step]))
             so_far = 0
         so_far += here
     return ends
@@ -188,9 +189,12 @@ class Rounder(wiring.Component):
             # A limit beyond all levels allows any of them.
             free=stage.limit[level + 1 :].any() if first else stage.free,
             # Headroom is empty.
-            top=any_of_each(value[max(0, len(value) - amount) : len(value) - self.headroom * first], _SCANNED_AT_ONCE),
-            lost_moved=any_of_each(lost[:kept_out], _SCANNED_AT_ONCE),
-            lost_still=any_of_each(lost[kept_out:], _SCANNED_AT_ONCE),
+            top=any_of_each(
+                value[max(0, len(value) - amount) : len(value) - self.headroom * first],
+                _SCANNED_INVERTED if first else _SCANNED_AT_ONCE,
+            ),
+            lost_moved=any_of_each(lost[:kept_out], _SCANNED_INVERTED),
+            lost_still=any_of_each(lost[kept_out:], _SCANNED_INVERTED),
         )
 
     def _decide(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
