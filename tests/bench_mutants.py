@@ -68,8 +68,8 @@ CASES = {
         WINDOW,
         Mutant(
             "accumulator.window.scale_applier:ScaleApplier._distance",
-            "config.window_guard_bits + below",
-            "config.window_guard_bits + below + 1",
+            "offset = config.window_guard_bits + below",
+            "offset = config.window_guard_bits + below + 1",
         ),
         ("scale_applier", "mac"),
     ),

@@ -1,6 +1,8 @@
 """Barrel shift of block sums by their shared scales."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from typing import NamedTuple
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,11 +13,29 @@ from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
 
-__all__ = ["ScaleApplier", "aligned_layout", "scale_applier_latency"]
+__all__ = ["ScaleApplier", "aligned_layout", "anchor_clocks", "scale_applier_latency"]
 
 
-#: Cycles from a block's sum and scale to how far it is to be moved.
-_DISTANCE_CLOCKS = 5
+class _Registers(NamedTuple):
+    """Registers of a depth of the pipeline, besides those of the anchor, of the distance and of the value.
+
+    Members
+    -------
+    to_anchor, to_limits, to_choice : int
+        In front of the anchor, of the comparison of a distance with the limits, and of the choice between both. Each also
+        holds the sum of the block.
+    shift_levels : int
+        Levels of the shifter between two registers.
+    """
+
+    to_anchor: int
+    to_limits: int
+    to_choice: int
+    shift_levels: int
+
+
+#: By pipeline depth. The least one has about as many levels of logic as its rounder.
+_REGISTERS = {1: _Registers(0, 0, 0, 8), 2: _Registers(0, 1, 0, 2), 3: _Registers(1, 1, 1, 1)}
 
 
 def aligned_layout(config: MacConfig) -> data.StructLayout:
@@ -55,9 +75,19 @@ def _shift_bits(config: MacConfig) -> int:
     return (config.block_sum_bits + config.window_bits + 1).bit_length()
 
 
+def anchor_clocks(config: MacConfig) -> int:
+    """Cycles from a block to the anchor that takes it into account; 0 if the window has a fixed place."""
+    return 0 if config.window_lsb is not None else _REGISTERS[config.pipeline].to_anchor + 1
+
+
+def _distance_clocks(config: MacConfig) -> int:
+    clocks = _REGISTERS[config.pipeline]
+    return anchor_clocks(config) + clocks.to_limits + clocks.to_choice + 1
+
+
 def scale_applier_latency(config: MacConfig) -> int:
     """Cycles from a block's sum to its value in the window: anchor, distance, its limits, and the shifter."""
-    return _DISTANCE_CLOCKS + -(-_shift_bits(config) // config.shift_levels)
+    return _distance_clocks(config) + -(-_shift_bits(config) // _REGISTERS[config.pipeline].shift_levels)
 
 
 class ScaleApplier(wiring.Component):
@@ -104,48 +134,55 @@ class ScaleApplier(wiring.Component):
             self.o.payload.specials.as_value().eq(delay(m, specials.as_value(), latency, name="specials")),
             self.o.payload.dot_last.eq(delay(m, block.dot_last, latency, name="dot_last")),
         ]
-        self._shift(m, delay(m, block.sum, _DISTANCE_CLOCKS, name="sum"), self._distance(m))
+        self._shift(m, delay(m, block.sum, _distance_clocks(config), name="sum"), self._distance(m))
         return m
 
     def _distance(self, m: Module):
         """Distance to move up, some cycles later: 0 puts the block's top just below the window, so all of it is lost."""
-        config, block, scale = self.config, self.i.payload.block, self.i.payload.scale
-        # Clock 1: what the anchor needs to know.
-        valid = delay_valid(m, self.i.valid, 1, name="anchor_valid")
-        dot_last = register(m, block.dot_last, name="anchor_last")
-        nonzero = register(m, block.sum.any(), name="nonzero")
-        exp = register(m, scale.exp, name="exp")
-        below = config.block_sum_bits
-        if config.window_lsb is not None:
-            own = register(m, exp, name="own")
-            offset = config.block_exp_min - config.window_lsb + below
-            distance = Signal(range(min(0, offset), max(1, config.scale_sum_max + offset + 1)), reset_less=True)
-            m.d.sync += distance.eq(own + offset)
-            anchor = Const(0, SCALE_WIDTH + 1)
+        config, below = self.config, self.config.block_sum_bits
+        clocks = _REGISTERS[config.pipeline]
+        own: Value
+        held: Value
+        if config.window_lsb is None:
+            offset = config.window_guard_bits + below
+            own, held = self._anchor(m, offset)
+            least = offset - config.scale_sum_max
+            anchor = delay(m, held, scale_applier_latency(config) - anchor_clocks(config), name="anchor")
         else:
-            # Clock 2: the anchor is that of the dot product so far, or this block.
-            anchored = Signal()
-            held = Signal(SCALE_WIDTH + 1, reset_less=True)
-            now = Mux(anchored, held, exp)
-            with m.If(valid):
-                m.d.sync += [held.eq(now), anchored.eq((anchored | nonzero) & ~dot_last)]
-            own = register(m, exp, name="own")
-            anchor = held
-            # Clock 3: the distance.
-            offset, most = config.window_guard_bits + below, config.scale_sum_max
-            distance = Signal(range(min(0, offset - most), offset + most + 1), reset_less=True)
-            m.d.sync += distance.eq(own - anchor + offset)
-            anchor = delay(m, anchor, scale_applier_latency(config) - 2, name="anchor")
+            least = offset = config.block_exp_min - config.window_lsb + below
+            own, held = self.i.payload.scale.exp + offset, Const(0)
+            anchor = Const(0, SCALE_WIDTH + 1)
         m.d.comb += self.o.payload.anchor.eq(anchor)
-        # Cycles 4 and 5: beyond its limits nothing changes any more.
+        difference = Signal(range(min(0, least), max(0, offset + config.scale_sum_max) + 1))
+        m.d.comb += difference.eq(own - held)
+        distance = delay(m, difference, clocks.to_limits, name="distance")
+        # Beyond its limits nothing changes any more.
         most = below + config.window_bits + 1
         shamt = Signal(_shift_bits(config), reset_less=True)
-        too_far = register(m, exceeds(distance, most), name="too_far")
+        too_far = delay(m, exceeds(distance, most), clocks.to_choice, name="too_far")
         # A fixed window may lie so low that no block falls below it.
-        short = register(m, distance < 0, name="short") if distance.shape().signed else Const(0)
-        near = register(m, distance.as_unsigned()[: len(shamt)], name="near")
+        short = delay(m, distance < 0, clocks.to_choice, name="short") if distance.shape().signed else Const(0)
+        near = delay(m, distance.as_unsigned()[: len(shamt)], clocks.to_choice, name="near")
         m.d.sync += shamt.eq(Mux(short, 0, Mux(too_far, most, near)))
         return shamt
+
+    def _anchor(self, m: Module, offset: int) -> tuple[Signal, Signal]:
+        """Scale of this block, with ``offset`` added, and of the anchor, ``anchor_clocks(config)`` cycles later.
+
+        The anchor is that of the dot product so far, or this block.
+        """
+        block, scale = self.i.payload.block, self.i.payload.scale
+        clocks = _REGISTERS[self.config.pipeline].to_anchor
+        valid = delay_valid(m, self.i.valid, clocks, name="anchor_valid")
+        dot_last = delay(m, block.dot_last, clocks, name="anchor_last")
+        nonzero = delay(m, block.sum.any(), clocks, name="nonzero")
+        exp = delay(m, scale.exp, clocks, name="exp")
+        anchored = Signal()
+        held = Signal(SCALE_WIDTH + 1, reset_less=True)
+        now = Mux(anchored, held, exp)
+        with m.If(valid):
+            m.d.sync += [held.eq(now), anchored.eq((anchored | nonzero) & ~dot_last)]
+        return register(m, exp + offset, name="own"), held
 
     def _shift(self, m: Module, value, shamt):
         """Move up by ``shamt`` from just below the window to beyond its top, and see what is lost on either side.
@@ -153,12 +190,13 @@ class ScaleApplier(wiring.Component):
         What the last level moves out of the window on either side is only looked at, and not moved.
         """
         config, below = self.config, self.config.block_sum_bits
+        levels = _REGISTERS[config.pipeline].shift_levels
         value, sign = value[:-1].as_unsigned(), value[-1]
         top, last = below + config.window_bits, len(shamt) - 1
         for level in range(last):
             value = shift_left_stage(value, 1 << level, shamt[0], len(value) + (1 << level), fill=sign)
             shamt = shamt[1:]
-            if level % config.shift_levels == config.shift_levels - 1:
+            if level % levels == levels - 1:
                 value = register(m, value, name=f"moved{level}")
                 sign = register(m, sign, name=f"sign{level}")
                 shamt = register(m, shamt, name=f"shamt{level}")

@@ -1,6 +1,6 @@
 """Specification of the scale applier: where a block lands in the window (numerics, "window")."""
 
-from mxmac.accumulator.window.scale_applier import scale_applier_latency
+from mxmac.accumulator.window.scale_applier import anchor_clocks, scale_applier_latency
 from mxmac.config import MacConfig
 
 from ..harness import delayed, inner, module_of, rendered
@@ -20,7 +20,9 @@ def scale_applier_harness(config: MacConfig, text: str) -> tuple[str, int]:
         if anchored
         else f"exp + {config.block_exp_min - (config.window_lsb or 0)}"
     )
-    helps = "anchored_late == unit_anchored && (!anchored_late || held_1 == unit_held)" if anchored else "1'b1"
+    # The unit finds the anchor in the same cycle as the specification, or one later.
+    late, held = ("anchored_late", "held_1") if anchor_clocks(config) > 1 else ("anchored", "held")
+    helps = f"{late} == unit_anchored && (!{late} || {held} == unit_held)" if anchored else "1'b1"
     registers = inner("unit.anchored", 1) + inner("unit.held", 9) if anchored else ""
     connections = {
         "i__payload": "{scale_nan, scale, dot_last, specials, sum}",

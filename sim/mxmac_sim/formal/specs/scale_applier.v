@@ -68,7 +68,7 @@ ${instance(text, module, "unit", connections)}
   wire [${n}:0] valid_at = spec_valid;
 ${delays}
 ${delayed("held", 9, 1)}${registers}
-  // Helps: the unit finds the anchor a clock later.
+  // Helps: the unit may find the anchor a cycle later.
   reg anchored_late;
   always @(posedge clk) anchored_late <= !rst && anchored;
   assign want_value = spec_value_${n};
