@@ -32,24 +32,29 @@ class UnitPlan:
         no block waits for the addition before its own; and with a serial window, if the last block is a whole one.
     results : int
         Places for results that dot products need in order to follow each other at every ``accumulator.result_interval``.
+    results_queued : int
+        Places for results that there are.
     """
 
     accumulator: Plan
     latency: int
     latency_min: int
     results: int
-
-    @property
-    def results_queued(self) -> int:
-        """Places for results that there are."""
-        return queue_depth(self.results)
+    results_queued: int
 
 
 def unit_plan(config: MacConfig) -> UnitPlan:
     """Return the plan of a unit."""
     plan = accumulator_plan(config)
     least, most = (clocks + QUEUE_CLOCKS for clocks in datapath_latency(config))
-    return UnitPlan(accumulator=plan, latency=most, latency_min=least, results=-(-(most + 2) // plan.result_interval) + 1)
+    results = -(-(most + 2) // plan.result_interval) + 1
+    return UnitPlan(
+        accumulator=plan,
+        latency=most,
+        latency_min=least,
+        results=results,
+        results_queued=queue_depth(results, config.storage),
+    )
 
 
 class MacUnit(wiring.Component):
@@ -95,7 +100,9 @@ class MacUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.datapath = datapath = Datapath(config)
-        m.submodules.results = queue = CreditQueue(shape=result_layout(config.output), depth=self.plan.results)
+        m.submodules.results = queue = CreditQueue(
+            shape=result_layout(config.output), depth=self.plan.results, storage=config.storage
+        )
 
         taken = Signal()
         resting = Signal()

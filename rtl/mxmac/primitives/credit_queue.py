@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..config import Storage
 from .description import Description
 
 __all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_depth"]
@@ -36,17 +37,18 @@ def credit(m: Module, ready: Value, depth: int, *, taken: Value, returned: Value
     m.d.comb += ready.eq(held)
 
 
-def _places(depth: int) -> int:
-    return 1 << max(1, depth - 2).bit_length()
+def _places(depth: int, storage: Storage) -> int:
+    least = max(2, depth - 1)
+    return 1 << (least - 1).bit_length() if storage is Storage.LUTRAM else least
 
 
-def queue_depth(depth: int) -> int:
-    """Entries that a queue has room for if it is asked for ``depth``: a power of two, and the one that is offered."""
-    return _places(depth) + 1
+def queue_depth(depth: int, storage: Storage = Storage.LUTRAM) -> int:
+    """Entries that a queue has room for if it is asked for ``depth``: those in its memory, and the one that is offered."""
+    return _places(depth, storage) + 1
 
 
 class CreditQueue(wiring.Component):
-    """Queue (first in, first out) in a memory of a power of two places. The writer must hold a credit for each entry.
+    """Queue (first in, first out) in a memory. The writer must hold a credit for each entry.
 
     Latency ``QUEUE_CLOCKS`` cycles at least, throughput one entry per cycle.
 
@@ -56,6 +58,8 @@ class CreditQueue(wiring.Component):
         Shape of an entry.
     depth : int
         Least number of entries to have room for.
+    storage : Storage
+        Of the memory: in LUTRAM, the number of its places is a power of two; in registers, each place costs area.
 
     Attributes
     ----------
@@ -69,8 +73,8 @@ class CreditQueue(wiring.Component):
         From registers.
     """
 
-    def __init__(self, *, shape: ShapeLike, depth: int):
-        self.places, self.depth = _places(depth), queue_depth(depth)
+    def __init__(self, *, shape: ShapeLike, depth: int, storage: Storage = Storage.LUTRAM):
+        self.places, self.depth = _places(depth, storage), queue_depth(depth, storage)
         self._shape = shape
         super().__init__(
             {"i": In(stream.Signature(shape, always_ready=True)), "o": Out(stream.Signature(shape))},
@@ -105,9 +109,14 @@ class CreditQueue(wiring.Component):
             self.o.payload.eq(read.data),
         ]
         with m.If(self.i.valid):
-            m.d.sync += written.eq(written + 1)
+            m.d.sync += written.eq(self._after(written))
         with m.If(fetch):
-            m.d.sync += [self.o.valid.eq(1), read_next.eq(read_next + 1)]
+            m.d.sync += [self.o.valid.eq(1), read_next.eq(self._after(read_next))]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m
+
+    def _after(self, place: Signal) -> Value:
+        """Return the place after another, the first one after the last."""
+        after = place + 1
+        return after if self.places == 1 << len(place) else Mux(place == self.places - 1, 0, after)

@@ -41,7 +41,7 @@ async def one_beat_a_clock(dut):
         config, budget = bench.config, bench.settings.effort.scaled(_BEATS) // 4
         rate = bench.settings.parameters
         enough = -(-rate["dot_interval"] // config.beats)
-        for blocks in ((1,), (1, 2, 3), (max(8, enough),)):
+        for blocks in ((1,), (1, 2, 3), (enough,), (max(8, enough),)):
             if min(blocks) * rate["block_interval"] < rate["dot_interval"]:
                 continue  # short dot products may have to wait for each other
             unit = StreamRun(bench, list(_within(budget, _random(bench, blocks=blocks), bench)))

@@ -71,7 +71,7 @@ def test_window_is_parallel_below_9_beats():
 
 
 def test_latency_of_a_parallel_window_is_fixed():
-    applier = 5 + ceil(ceil(log2(BLOCK_BITS + 80 + 2)) / 2)
+    applier = 3 + ceil(ceil(log2(BLOCK_BITS + 80 + 2)) / 2)
     assert accumulator_plan(OF_KIND[Kind.PARALLEL_WINDOW]).latency == (applier + 4 + 12, applier + 4 + 12)
 
 
@@ -126,8 +126,8 @@ def test_short_dot_products_take_no_more_than_the_dot_interval(kind, interval):
     assert accumulator_plan(OF_KIND[kind]).dot_interval == interval
 
 
-def test_with_registers_a_window_has_places_for_results_of_whole_blocks():
-    for storage, interval in ((Storage.LUTRAM, 1), (Storage.REGISTERS, 4)):
+def test_with_registers_a_window_has_places_for_results_of_four_blocks():
+    for storage, interval in ((Storage.LUTRAM, 1), (Storage.REGISTERS, 16)):
         plan = planned(accumulator=WINDOW, storage=storage)
         assert (plan.dot_interval, plan.result_interval) == (interval, interval)
 

@@ -29,9 +29,9 @@ def test_words_in_registers_are_those_that_there_are():
     assert places == {Storage.LUTRAM: ["14"] * 3 + ["11"] * 3, Storage.REGISTERS: ["4"] * 6 + ["3"] * 6}
 
 
-def test_a_window_in_registers_has_room_for_the_results_of_whole_blocks():
+def test_a_window_in_registers_has_room_for_the_results_of_four_blocks():
     room = {
         storage: generate(MacConfig(accumulator=Accumulator.WINDOW, storage=storage), "unit").manifest["results_queued"]
         for storage in Storage
     }
-    assert room == {Storage.LUTRAM: 65, Storage.REGISTERS: 17}
+    assert room == {Storage.LUTRAM: 65, Storage.REGISTERS: 4}

@@ -18,6 +18,8 @@ from .sizes import window_exp_min, window_limits, window_note, window_range, win
 
 __all__ = ["WINDOW_CLOCKS", "WindowAccumulator", "parallel_window_plan"]
 
+#: Blocks of the shortest dot products that never wait for places for results, where each place costs area.
+_BLOCKS_PER_RESULT = 4
 #: Cycles from the last block of a dot product to its sum.
 WINDOW_CLOCKS = 4
 
@@ -232,12 +234,12 @@ class WindowAccumulator(wiring.Component):
 def parallel_window_plan(config: MacConfig, _queue: int | None = None) -> Plan:
     """Return the plan of a window that takes a block per cycle. Blocks never wait.
 
-    Dot products may follow each other at every beat; with ``Storage.REGISTERS``, there are only places for results of whole
-    blocks.
+    Dot products may follow each other at every beat; with ``Storage.REGISTERS``, there are only places for results of dot
+    products of ``_BLOCKS_PER_RESULT`` blocks.
     """
     rounder = rounder_of(config, window_total_layout(config), window_exp_min(config))
     latency = scale_applier_latency(config) + WINDOW_CLOCKS + rounder.keywords["clocks"]
-    dot_interval = config.beats if config.storage is Storage.REGISTERS else 1
+    dot_interval = _BLOCKS_PER_RESULT * config.beats if config.storage is Storage.REGISTERS else 1
     rate: tuple[str, ...] = ("One beat a cycle, sustained, however short dot products are.",)
     if dot_interval > 1:
         rate = (

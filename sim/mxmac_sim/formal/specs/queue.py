@@ -21,7 +21,7 @@ def _with_window(text: str, module: str) -> tuple[str, dict[str, str]]:
     look = f"(\n  input  wire [{bits - 1}:0] look_at,\n  output wire [{width - 1}:0] look,\n"
     body = body.replace("(\n", look, 1) + "  assign look = entries[look_at];\n"
     return text[:start] + body + text[end:], {
-        "payload": payload, "write": write, "read": read, "bits": str(bits), "width": str(width),
+        "payload": payload, "write": write, "read": read, "bits": str(bits), "width": str(width), "places": str(places),
     }  # fmt: skip
 
 
@@ -31,16 +31,13 @@ def queue_harness(text: str, module: str) -> tuple[str, str, int]:
     One entry is followed: whichever, for nothing is said of when ``follow`` comes.
     """
     text, names = _with_window(text, module)
-    width, bits = int(names["width"]), int(names["bits"])
-    places = 1 << bits
+    width, bits, places = (int(names[name]) for name in ("width", "bits", "places"))
     connections = {
         names["payload"]: "data", "i__valid": "valid", "o__payload": "out", "o__valid": "out_valid", "o__ready": "ready",
         "look_at": "look_at", "look": "look",
     }  # fmt: skip
-    registers = "".join(
-        inner(f"unit.{name}", size)
-        for name, size in ((names["read"], bits), (names["write"], bits), ("waiting_count", bits + 1), ("waiting_left", 1))
-    )
+    sizes = {names["read"]: bits, names["write"]: bits, "waiting_count": places.bit_length(), "waiting_left": 1}
+    registers = "".join(inner(f"unit.{name}", size) for name, size in sizes.items())
     reads, writes = f"unit_{names['read']}", f"unit_{names['write']}"
     harness = rendered(
         "queue",

@@ -51,7 +51,9 @@ ${instance(text, module, "unit", connections)}${registers}
         default: if (taken) place <= NOWHERE;
       endcase
     end
-  assign look_at = ${reads} + before[${bits - 1}:0];
+  // The place that many after the next one to be read, the first one after the last.
+  wire [${bits + 1}:0] place_of = ${reads} + before;
+  assign look_at = place_of < ${places} ? place_of : place_of - ${places};
   assign want_data = held;
   assign got_data = place == AT_OUTPUT ? out : look;
   assign ok_followed = place == NOWHERE
@@ -60,9 +62,10 @@ ${instance(text, module, "unit", connections)}${registers}
   assign want_number = number;
   assign got_number = unit_waiting_count + out_valid;
   assign ok_number = got_number == want_number;
+  wire [${bits + 1}:0] next_write = ${reads} + unit_waiting_count;
   // Help: the pointers, the count and whether it is zero agree.
   assign ok_counts = unit_waiting_left == (unit_waiting_count != 0)
-    && ${writes} == (${reads} + unit_waiting_count[${bits - 1}:0] & ${places - 1});
+    && ${reads} < ${places} && ${writes} == (next_write < ${places} ? next_write : next_write - ${places});
   assign ok_full = unit_waiting_count <= ${places} && number <= ${places + 1};
   reg [${width - 1}:0] out_before;
   reg waited;
