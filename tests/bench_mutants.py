@@ -7,6 +7,7 @@ from mxmac.formats import ELEMENT_FORMATS
 
 __all__ = [
     "ALL_FORMATS",
+    "ASIC",
     "CASES",
     "EXACT",
     "EXACT_ADDEND",
@@ -25,6 +26,7 @@ __all__ = [
 
 _UNIT = ("--block", "8", "--lanes", "4")
 EXACT, WINDOW = (*_UNIT, "--accumulator", "exact"), (*_UNIT, "--accumulator", "window")
+ASIC = (*_UNIT, "--target", "asic")
 FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp32", "--output", "fp16")
 NARROW_EXACT = (*EXACT, "--a", "E2M1", "--b", "E2M1")
 SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
@@ -63,6 +65,26 @@ CASES = {
     ),
     "multiplier: Inf times 0 is no NaN": Case(
         (*EXACT, "--a", "E5M2"), Mutant("stages.product:decoded_pair", "(a.inf & zero_b) | ", ""), ("multiplier", "mac")
+    ),
+    "lanes for standard cells: a place of the shifter has the bits of another one": Case(
+        ASIC,
+        Mutant("primitives.gate_shifter:GateShifter._place", "value[offset + stride])", "value[offset])"),
+        ("multiplier", "mac"),
+    ),
+    "lanes for standard cells: a carry of a product is lost": Case(
+        ASIC,
+        Mutant("stages.compressor_tree:CompressorTree._compress", "carries = [carry_in]", "carries = [Const(0, 1)]"),
+        ("mac",),
+    ),
+    "lanes for standard cells: the constant is that of one lane less": Case(
+        ASIC,
+        Mutant("stages.compressor_tree:_constant", "-(config.lanes <<", "-(config.lanes - 1 <<"),
+        ("mac",),
+    ),
+    "lanes for standard cells: a carry between parts of the addition is lost": Case(
+        ASIC,
+        Mutant("stages.compressor_tree:CompressorTree._add", "carry = total[-1]", "carry = Const(0, 1)"),
+        ("mac",),
     ),
     "scale applier: a block lands one bit too high": Case(
         WINDOW,

@@ -8,7 +8,19 @@ from mxmac.cli import app as cli
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
-__all__ = ["CONFIG", "EXACT", "SMALL", "WRONG", "WRONG_ADDENDS", "WRONG_WINDOW", "WRONG_WORDS", "prove", "wrong"]
+__all__ = [
+    "ASIC",
+    "CONFIG",
+    "EXACT",
+    "SMALL",
+    "WRONG",
+    "WRONG_ADDENDS",
+    "WRONG_COMPRESSORS",
+    "WRONG_WINDOW",
+    "WRONG_WORDS",
+    "prove",
+    "wrong",
+]
 
 #: A unit that is proved fast, and its options.
 CONFIG = MacConfig(
@@ -67,6 +79,18 @@ WRONG_WINDOW = {
     "what a reset leaves": ("accumulator", r"if \(rst\) before_low <= \S+;\n    else if", "if"),
     "a carry": ("accumulator", r"addend_high, low\[12\]", "addend_high, 1'h0"),
     "the block before": ("accumulator", r"chosen = outside \| ", "chosen = "),
+}
+
+#: Options of lanes for standard cells, and mistakes in their tree that its property has to find, by what they are.
+ASIC = ["--target", "asic", "--block", "3", "--lanes", "3", "--accumulator", "window"]
+WRONG_COMPRESSORS = {
+    "a full adder": ("tree_full_adders", r"\(x & y\) \| ", ""),
+    "a sign that is not inverted": ("tree", r"positive1 = ~", "positive1 = "),
+    "a carry of a product": ("tree", r"term2\[37\]", "1'h0"),
+    "the carry that is left": ("tree", r"carry_d1 <= term1\[37\]", "carry_d1 <= term0[37]"),
+    "a carry between parts": ("tree", r"part0\[6\]", "1'h0"),
+    "the highest bit of the constant": ("tree", r"~(added2_partly_unused)", r"\1"),
+    "another bit of the constant": ("tree", r"~(\(sum\[36\] \^ carry\[35\]\))", r"\1"),
 }
 
 #: Options of a unit with an exact accumulator, and mistakes in it that the property of its words has to find, by what they are.

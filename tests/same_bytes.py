@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
+from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage, Target
 from mxmac.files import written_whole
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.quantizer.config import Overflow, QuantizerConfig, ScaleRule
@@ -51,6 +51,7 @@ DESIGNS: dict[str, Callable[[], str]] = {
     "window, serial": _unit(lanes=1, accumulator=Accumulator.WINDOW, output=_FP16),
     "fp32": _unit(a=_E2M1, lanes=2, accumulator=Accumulator.FP32),
     "all formats at run time": _unit(a=_ALL, b=_ALL, lanes=1, accumulator=Accumulator.FP32),
+    "window for standard cells": _unit(lanes=5, block=10, accumulator=Accumulator.WINDOW, target=Target.ASIC),
     "quantizer": _quantizer(lanes=2),
     "quantizer with all options": _quantizer(
         to=_E5M2[0], source=_BF16, lanes=1, block=16, rules=tuple(ScaleRule), overflows=tuple(Overflow)

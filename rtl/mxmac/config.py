@@ -38,8 +38,9 @@ EXACT_BLOCKS = 1 << 16
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
 #: Parameters that every description of a configuration states; of the others, those that are not their defaults.
 _ALWAYS = frozenset(("a", "b", "block", "lanes", "accumulator", "output", "target"))
-#: Levels of a barrel shifter and of logic of the rounder between two registers, for each pipeline depth.
-_PIPELINES = {1: (4, 12), 2: (2, 4), 3: (1, 3)}
+#: Levels of a barrel shifter, of logic of the rounder, and of full adders in standard cells between two registers, for each
+#: pipeline depth.
+_PIPELINES = {1: (4, 12, 8), 2: (2, 4, 6), 3: (1, 3, 5)}
 
 
 class Accumulator(Enum):
@@ -276,6 +277,8 @@ class MacConfig:
         for name, value in normalised.items():
             object.__setattr__(self, name, value)
         self._set_window(window, window_guard, window_lsb)
+        if self.target is Target.ASIC and self.multiplier is MultiplierKind.DSP:
+            raise UserError("multiplier", "must be lut with the target asic, for standard cells include no DSP blocks")
         if self.addend is not None and self.accumulator is Accumulator.WINDOW:
             raise UserError("addend", "must be left out with the accumulator window; it applies to exact and fp32")
 
@@ -436,3 +439,8 @@ class MacConfig:
     def round_levels(self) -> int:
         """Levels of logic between two registers of the rounder."""
         return _PIPELINES[self.pipeline][1]
+
+    @property
+    def gate_levels(self) -> int:
+        """Levels of full adders between two registers of the lanes in standard cells."""
+        return _PIPELINES[self.pipeline][2]

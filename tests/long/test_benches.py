@@ -9,6 +9,7 @@ import pytest
 
 from bench_mutants import (
     ALL_FORMATS,
+    ASIC,
     CASES,
     EXACT,
     EXACT_ADDEND,
@@ -32,6 +33,8 @@ SUBJECTS = {
     "exact, one lane": SERIAL_EXACT,
     "window, one lane": SERIAL_WINDOW,
     "formats at run time": ALL_FORMATS,
+    "standard cells": ASIC,
+    "standard cells, formats at run time": (*ALL_FORMATS, "--target", "asic"),
     "exact, addend": EXACT_ADDEND,
     "fp32, addend": FP32_ADDEND,
     "exact, one lane, addend": SERIAL_ADDEND,

@@ -58,6 +58,7 @@ def config(a="E4M3", b="E4M3", accumulator=Accumulator.WINDOW, **parameters):
         ("output", "^output must be one of FP32, BF16, FP16, not E4M3$", {"output": ELEMENT_FORMATS["E4M3"]}),
         ("storage", "^storage must be one of lutram, registers, not 'sram'$", {"storage": "sram"}),
         ("multiplier", "^multiplier must be one of lut, dsp, not 'fpga'$", {"multiplier": "fpga"}),
+        ("multiplier", "^multiplier must be lut with the target asic, ", {"multiplier": "dsp", "target": "asic"}),
     ],
 )
 def test_config_refuses_values(parameter, message, parameters):

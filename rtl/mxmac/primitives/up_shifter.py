@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from .bits import register, shift_left_stage
 from .description import Description
 
-__all__ = ["UpShifter", "float_layout", "ones_layout", "shift_clocks", "shifted_up", "up_shifter_clocks"]
+__all__ = ["UpShifter", "fine_bits", "float_layout", "ones_layout", "shift_clocks", "shifted_up", "up_shifter_clocks"]
 
 
 def float_layout(sig_bits: int, exp_bits: int) -> data.StructLayout:
@@ -28,14 +28,14 @@ def ones_layout(width: int) -> data.StructLayout:
     return data.StructLayout({"ones": width + 1, "neg": 1})
 
 
-def _fine_bits(sig_bits: int, exp_bits: int) -> int:
+def fine_bits(sig_bits: int, exp_bits: int) -> int:
     """Return the exponent bits of the fine shift: as many as leave a significand within two strides."""
     return min(exp_bits, (sig_bits - 2).bit_length())
 
 
 def up_shifter_clocks(sig_bits: int, exp_bits: int, levels_per_clock: int) -> int:
     """Latency of an :class:`UpShifter`."""
-    fine = _fine_bits(sig_bits, exp_bits)
+    fine = fine_bits(sig_bits, exp_bits)
     return shift_clocks(fine, levels_per_clock) + (exp_bits > fine)
 
 
@@ -107,7 +107,7 @@ class UpShifter(wiring.Component):
     def __init__(self, *, sig_bits: int, exp_bits: int, zeros: int, width: int, levels_per_clock: int, signed: bool = True):
         self._signed = signed
         self._zeros, self._width, self._levels_per_clock = zeros, width, levels_per_clock
-        self._fine = _fine_bits(sig_bits, exp_bits)
+        self._fine = fine_bits(sig_bits, exp_bits)
         self._coarse = exp_bits > self._fine
         self._clocks = up_shifter_clocks(sig_bits, exp_bits, levels_per_clock)
         number = float_layout(sig_bits, exp_bits)

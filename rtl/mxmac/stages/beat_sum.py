@@ -10,12 +10,13 @@ from ..config import MacConfig, MultiplierKind, Target
 from ..primitives.bits import any_in_steps
 from ..primitives.description import Description
 from .adder_tree import AdderTree, Term, adder_tree_latency, sum_layout
+from .compressor_tree import CompressorTree, compressor_tree_latency
 from .lane_chain import ChainPlan, LaneChain
 from .layouts import SPECIALS
 from .multiplier import Multiplier, multiplier_latency
 from .product import exp_bits
 
-__all__ = ["BeatSum", "beat_chains", "beat_latency", "beat_sum_layout", "beat_terms"]
+__all__ = ["BeatSum", "beat_chains", "beat_latency", "beat_sum_layout", "beat_terms", "tree_latency"]
 
 
 def beat_sum_layout(config: MacConfig) -> data.StructLayout:
@@ -57,11 +58,18 @@ def beat_terms(config: MacConfig) -> list[Term]:
     return [chain.term for chain in beat_chains(config)] or [Term(1, carry=True)] * config.lanes
 
 
+def tree_latency(config: MacConfig) -> int:
+    """Return the latency of the tree that adds the terms, in cycles."""
+    if config.target is Target.ASIC:
+        return compressor_tree_latency(config)
+    return adder_tree_latency(len(beat_terms(config)))
+
+
 def beat_latency(config: MacConfig) -> int:
     """Return the latency from a beat to the sum of its products, in cycles."""
     chains = beat_chains(config)
     first = chains[0].latency if chains else multiplier_latency(config)
-    return first + adder_tree_latency(len(beat_terms(config)))
+    return first + tree_latency(config)
 
 
 class _Part(NamedTuple):
@@ -125,7 +133,9 @@ class BeatSum(wiring.Component):
         m = Module()
         config, first = self.config, 0
         parts = self._parts()
-        m.submodules.tree = tree = AdderTree(config, [part.term for part in parts])
+        asic = config.target is Target.ASIC
+        tree = CompressorTree(config) if asic else AdderTree(config, [part.term for part in parts])
+        m.submodules.tree = tree
         for index, part in enumerate(parts):
             m.submodules[part.name] = part.component
             for side, operand in (("a", config.operand_a), ("b", config.operand_b)):

@@ -18,7 +18,7 @@ from ..primitives.up_shifter import shift_clocks, shifted_up
 from .adder_tree import Term, sum_layout
 from .layouts import SPECIALS
 from .multiplier import Multiplier, multiplier_latency
-from .product import PRODUCT_CLOCKS, ElementProduct, element_ports, exp_bits, sig_bits
+from .product import ElementProduct, element_ports, exp_bits, product_clocks, sig_bits
 
 __all__ = ["ChainPlan", "LaneChain", "PartialProduct", "partial_product_latency"]
 
@@ -30,7 +30,7 @@ def _first_clocks(config: MacConfig) -> int:
 
 def partial_product_latency(config: MacConfig) -> int:
     """Cycles from element codes to their product before the last level of its shift."""
-    return PRODUCT_CLOCKS + shift_clocks(exp_bits(config) - 1, config.lane_shift_levels)
+    return product_clocks(config) + shift_clocks(exp_bits(config) - 1, config.lane_shift_levels)
 
 
 class PartialProduct(wiring.Component):

@@ -1,16 +1,19 @@
 """The element multiplier: an exact product, as an integer."""
 
+from functools import partial
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
-from ..config import MacConfig, MultiplierKind
+from ..config import MacConfig, MultiplierKind, Target
 from ..primitives.bits import delay, register
 from ..primitives.description import Description
+from ..primitives.gate_shifter import GateShifter
 from ..primitives.shared import shared
 from ..primitives.up_shifter import UpShifter, ones_layout, up_shifter_clocks
 from .layouts import SPECIALS
-from .product import PRODUCT_CLOCKS, ElementProduct, decoded_pair, element_ports, exp_bits, sig_bits
+from .product import ElementProduct, decoded_pair, element_ports, exp_bits, product_clocks, sig_bits
 
 __all__ = ["Multiplier", "multiplier_latency", "product_layout"]
 
@@ -34,7 +37,9 @@ def multiplier_latency(config: MacConfig) -> int:
     sides = (config.operand_a, config.operand_b)
     if config.multiplier is MultiplierKind.DSP:
         return 3 + max(_shifter_clocks(config, operand.sig_bits, operand.exp_bits) for operand in sides)
-    return PRODUCT_CLOCKS + _shifter_clocks(config, sig_bits(config), exp_bits(config))
+    if config.target is Target.ASIC:
+        return product_clocks(config) + 1
+    return product_clocks(config) + _shifter_clocks(config, sig_bits(config), exp_bits(config))
 
 
 def _shifter_clocks(config: MacConfig, sig_bits: int, exp_bits: int) -> int:
@@ -60,7 +65,8 @@ class Multiplier(wiring.Component):
     format_a, format_b : In(range(len(operand.formats)))
         Index of the code's format; there only with more than one.
     product : Out(product_layout(config))
-        Exact product, ``multiplier_latency(config)`` cycles later. It means nothing if one of ``specials`` is set.
+        Exact product, ``multiplier_latency(config)`` cycles later; not a register for ``Target.ASIC``. It means nothing if one
+        of ``specials`` is set.
     specials : Out(SPECIALS)
         One clock later already, for there is nothing to multiply.
     """
@@ -91,13 +97,14 @@ class Multiplier(wiring.Component):
     def _multiply_significands(self, m: Module):
         config = self.config
         m.submodules.element_product = multiply = ElementProduct(config)
-        m.submodules.shifter = shifter = UpShifter(
+        asic = config.target is Target.ASIC
+        levels = config.lane_shift_levels
+        m.submodules.shifter = shifter = (GateShifter if asic else partial(UpShifter, levels_per_clock=levels))(
             sig_bits=len(multiply.product.sig),
             exp_bits=len(multiply.product.exp),
             # No exponent of a floating-point element is 0, so the lowest places of the grid stay empty.
             zeros=config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid,
             width=config.product_bits,
-            levels_per_clock=config.lane_shift_levels,
         )
         for name in element_ports(config):
             m.d.comb += getattr(multiply, name).eq(getattr(self, name))

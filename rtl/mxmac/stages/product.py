@@ -12,11 +12,22 @@ from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
 from .layouts import SPECIALS
 
-__all__ = ["PRODUCT_CLOCKS", "ElementProduct", "decoded_pair", "element_ports", "exp_bits", "sig_bits"]
+__all__ = ["ElementProduct", "decoded_pair", "element_ports", "exp_bits", "product_clocks", "sig_bits"]
 
 
-#: Cycles from element codes to their product: decode, two rows, their sum.
-PRODUCT_CLOCKS = 3
+#: Cycles from element codes to their product on FPGAs: decode, two rows, their sum.
+_PRODUCT_CLOCKS = 3
+
+
+def product_clocks(config: MacConfig) -> int:
+    """Return the latency of an :class:`ElementProduct`, in cycles.
+
+    For standard cells it is combinational, or has registers behind the decoders if the significands are wide for the levels of
+    gates in a cycle.
+    """
+    if config.target is Target.ASIC:
+        return int(sig_bits(config) > 2 * config.gate_levels)
+    return _PRODUCT_CLOCKS
 
 
 def exp_bits(config: MacConfig) -> int:
@@ -86,8 +97,8 @@ class ElementProduct(wiring.Component):
     format_a, format_b : In(range(len(operand.formats)))
         Index of the code's format; there only with more than one.
     product : Out(float_layout(sig_bits(config), exp_bits(config)))
-        ``PRODUCT_CLOCKS`` later, counted from 2^(operand_a.grid + operand_b.grid). It means nothing if one of ``specials``
-        is set.
+        ``product_clocks(config)`` later, counted from 2^(operand_a.grid + operand_b.grid). It means nothing if one of
+        ``specials`` is set.
     specials : Out(SPECIALS)
         One clock later already, for there is nothing to multiply.
     """
@@ -100,13 +111,17 @@ class ElementProduct(wiring.Component):
     @property
     def description(self) -> Description:
         return Description(
-            "Product of two elements as sign, significand and exponent; its specials after one cycle.", PRODUCT_CLOCKS
+            "Product of two elements as sign, significand and exponent; its specials after one cycle.",
+            product_clocks(self.config),
         )
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
         a, b, neg = decoded_pair(m, self)
+        if config.target is Target.ASIC:
+            self._multiply_at_once(m, a, b, neg)
+            return m
         exp = Signal(exp_bits(config), reset_less=True)
         exp_a, exp_b = register(m, a.exp, name="exp_a"), register(m, b.exp, name="exp_b")
         m.d.sync += exp.eq(exp_a + exp_b)
@@ -114,10 +129,21 @@ class ElementProduct(wiring.Component):
         sig_b = register(m, b.sig, name="sig_b")
         m.d.comb += [
             self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config), config.target is Target.ECP5)),
-            self.product.exp.eq(delay(m, exp, PRODUCT_CLOCKS - 2, name="exp")),
-            self.product.neg.eq(delay(m, neg, PRODUCT_CLOCKS, name="neg")),
+            self.product.exp.eq(delay(m, exp, _PRODUCT_CLOCKS - 2, name="exp")),
+            self.product.neg.eq(delay(m, neg, _PRODUCT_CLOCKS, name="neg")),
         ]
         return m
+
+    def _multiply_at_once(self, m: Module, a, b, neg):
+        """Multiply without registers between the rows."""
+        clocks = product_clocks(self.config)
+        sig_a, sig_b = delay(m, a.sig, clocks, name="sig_a"), delay(m, b.sig, clocks, name="sig_b")
+        exp_a, exp_b = delay(m, a.exp, clocks, name="exp_a"), delay(m, b.exp, clocks, name="exp_b")
+        m.d.comb += [
+            self.product.sig.eq(sig_a * sig_b),
+            self.product.exp.eq(exp_a + exp_b),
+            self.product.neg.eq(delay(m, neg, clocks, name="neg")),
+        ]
 
     @staticmethod
     def _multiply(m: Module, sig_a: Signal, sig_b: Signal, width: int, cells: bool) -> Signal:

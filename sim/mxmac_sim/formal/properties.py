@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from mxmac.accumulator import Kind, accumulator_plan
-from mxmac.config import Bus, MacConfig, Storage
+from mxmac.config import Bus, MacConfig, Storage, Target
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.mac import unit_plan
@@ -18,6 +18,7 @@ from mxmac.verilog import generate
 from .harness import module_of
 from .methods import Method
 from .specs.chain import chain_harness
+from .specs.compressors import compressors_harness
 from .specs.exact_words import exact_words_harness
 from .specs.multiplier import multiplier_harness, partial_product_harness
 from .specs.queue import queue_harness
@@ -117,7 +118,7 @@ def _scales(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _tree(config: MacConfig, text: str, name: str) -> Property:
-    harness, clocks = tree_harness(config, text)
+    harness, clocks = (compressors_harness if config.target is Target.ASIC else tree_harness)(config, text)
     return Property(name, f"sum of {config.lanes} products, any", Method.ANY_STATE, clocks, text + harness, clocks)
 
 
@@ -310,7 +311,9 @@ def all_pairings(like: MacConfig) -> Iterator[tuple[str, Callable[[], Property]]
         name = f"multiplier-{a.name}-{b.name}"
 
         def make(a=a, b=b, name=name) -> Property:
-            config = MacConfig(a=[a], b=[b], block=1, lanes=1, multiplier=like.multiplier, pipeline=like.pipeline)
+            config = MacConfig(
+                a=[a], b=[b], block=1, lanes=1, target=like.target, multiplier=like.multiplier, pipeline=like.pipeline
+            )
             return _multiplier(config, generate(config, TOP).text, name)
 
         yield name, make

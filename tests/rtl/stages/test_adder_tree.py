@@ -3,11 +3,13 @@
 import random
 
 import pytest
+from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
-from mxmac.config import MacConfig
+from mxmac.config import MacConfig, Target
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.adder_tree import AdderTree, Term, adder_tree_latency
+from mxmac.stages.compressor_tree import CompressorTree, compressor_tree_latency
 
 
 def product(value, negative_zero=False):
@@ -26,7 +28,7 @@ def beats(lanes, largest, rng):
     for lane in range(lanes):
         for value in (largest, -largest, 1, -1):
             yield [product(value if lane == other else 0, rng.random() < 0.5) for other in range(lanes)]
-    for _ in range(200):
+    for _ in range(60):
         bits = rng.randrange(1, largest.bit_length() + 1)
         yield [product(rng.randint(-(largest >> bits), largest >> bits), rng.random() < 0.1) for _ in range(lanes)]
 
@@ -38,6 +40,42 @@ def test_sum_is_exact_for_any_number_of_lanes_and_comes_one_a_clock(a, b, lanes)
     assert adder_tree_latency(lanes) == {1: 0, 2: 1, 3: 2, 5: 3, 8: 3}[lanes]
     largest = config.operand_a.max_integer * config.operand_b.max_integer
     check(config, [Term(1, carry=True)] * lanes, list(beats(lanes, largest, random.Random(lanes))))
+
+
+def for_standard_cells(a, b, lanes, pipeline=None):
+    return MacConfig(a=a.split(","), b=b.split(","), block=lanes, lanes=lanes, target=Target.ASIC, pipeline=pipeline)
+
+
+#: Numbers of lanes with every remainder of a division by 3, at several levels of a tree.
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 7, 8, 12])
+@pytest.mark.parametrize(("a", "b"), [("E4M3", "E4M3"), ("E5M2", "E5M2"), ("INT8", "INT8"), ("E2M1,E4M3", "INT8,E3M2")])
+def test_sum_of_compressors_is_exact_for_any_number_of_lanes(a, b, lanes):
+    config = for_standard_cells(a, b, lanes)
+    largest = config.operand_a.max_integer * config.operand_b.max_integer
+    check_compressors(config, list(beats(lanes, largest, random.Random(lanes))))
+
+
+@pytest.mark.parametrize("lanes", [2, 5, 9, 16, 33])
+@pytest.mark.parametrize("pipeline", [2, 3])
+def test_sum_of_compressors_is_exact_at_any_depth_of_the_pipeline(lanes, pipeline):
+    config, rng = for_standard_cells("E4M3", "E5M2", lanes, pipeline), random.Random(lanes)
+    largest = config.operand_a.max_integer * config.operand_b.max_integer
+    check_compressors(config, rng.sample(list(beats(lanes, largest, rng)), 60))
+
+
+@pytest.mark.parametrize(("lanes", "latency"), [(1, 1), (2, 2), (8, 3), (32, 3), (1024, 5)])
+def test_latency_of_compressors_grows_with_levels_of_gates(lanes, latency):
+    assert compressor_tree_latency(for_standard_cells("E4M3", "E4M3", lanes)) == latency
+
+
+@pytest.mark.parametrize("lanes", [3, 8, 32, 50])
+def test_a_compressor_takes_three_rows_and_gives_two(lanes):
+    fragment = Fragment.get(CompressorTree(for_standard_cells("E4M3", "E4M3", lanes)), None)
+    assert len(fragment.subfragments) == lanes - 2
+
+
+def check_compressors(config, given):
+    run(config, CompressorTree(config), [Term(1, carry=True)] * config.lanes, compressor_tree_latency(config), given)
 
 
 @pytest.mark.parametrize("carries", ["all", "all but the last", "none"])
@@ -61,8 +99,12 @@ def test_terms_of_several_products_may_come_without_a_carry(products, carries):
 
 def check(config, terms, given):
     """Give a tree one list of (sum, carry) a cycle, and compare what comes out."""
-    dut, latency = AdderTree(config, terms), adder_tree_latency(len(terms))
+    dut = AdderTree(config, terms)
     assert dut.sum == Term(config.lanes, all(term.carry for term in terms))
+    run(config, dut, terms, adder_tree_latency(len(terms)), given)
+
+
+def run(config, dut, terms, latency, given):
     width = config.sum_bits(config.lanes)
 
     async def testbench(ctx):
@@ -79,7 +121,9 @@ def check(config, terms, given):
             if clock >= latency:
                 total = beat.sum - (beat.sum >> (width - 1) << width)
                 wanted = given[clock - latency]
-                assert total + (beat.carry if dut.sum.carry else 0) == sum(ones + neg for ones, neg in wanted), wanted
+                assert total + (beat.carry if "carry" in dut.total.shape().members else 0) == sum(
+                    ones + neg for ones, neg in wanted
+                ), wanted
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6, if_exists=True)

@@ -14,7 +14,7 @@ from mxmac_sim.formal.engine import check
 from mxmac_sim.formal.methods import Method
 from mxmac_sim.formal.netlist import main as to_btor
 from mxmac_sim.formal.properties import unit_properties
-from prove_checks import CONFIG, SMALL, WRONG_WINDOW, prove, wrong
+from prove_checks import ASIC, CONFIG, SMALL, WRONG_COMPRESSORS, WRONG_WINDOW, prove, wrong
 from wave_checks import Dump, saved_names
 
 E2M1 = {"a": (ELEMENT_FORMATS["E2M1"],), "b": (ELEMENT_FORMATS["E2M1"],)}
@@ -25,6 +25,7 @@ KINDS = {
     "window": CONFIG,
     "serial window": MacConfig(**E2M1, lanes=1, accumulator=Accumulator.WINDOW, window=24),
     "fp32": MacConfig(**E2M1, block=4, lanes=2, accumulator=Accumulator.FP32),
+    "lanes for standard cells": MacConfig(**E2M1, block=10, lanes=5, target="asic"),
 }
 
 
@@ -83,6 +84,19 @@ def test_a_part_that_is_wrong_is_refuted_with_operands_and_a_waveform(capsys, fo
 def test_a_window_that_is_wrong_is_refuted(capsys, folder, text, name):
     (folder / "wrong.v").write_text(wrong(text, name, WRONG_WINDOW))
     assert prove(capsys, *SMALL, "--verilog", "wrong.v", "--property", "window")[0] == 1
+
+
+def test_lanes_for_standard_cells_are_proved(capsys):
+    assert prove(capsys, *ASIC, "--property", "multiplier", "--property", "tree")[0] == 0
+
+
+@pytest.mark.parametrize("name", WRONG_COMPRESSORS)
+def test_a_compressor_tree_that_is_wrong_is_refuted(capsys, folder, name):
+    text = generate(MacConfig(target="asic", block=3, lanes=3, accumulator="window"), "mine").text
+    (folder / "wrong.v").write_text(wrong(text, name, WRONG_COMPRESSORS))
+    status, out, err = prove(capsys, *ASIC, "--verilog", "wrong.v", "--property", "tree")
+    assert (status, err) == (1, "")
+    assert "Counterexample to tree: ok_" in out
 
 
 @pytest.mark.parametrize("kind", KINDS)

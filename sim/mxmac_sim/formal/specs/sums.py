@@ -2,8 +2,7 @@
 
 from mxmac.config import MacConfig
 from mxmac.formats import SCALE_NAN
-from mxmac.stages.adder_tree import adder_tree_latency
-from mxmac.stages.beat_sum import beat_sum_layout, beat_terms
+from mxmac.stages.beat_sum import beat_sum_layout, beat_terms, tree_latency
 
 from ..harness import constant, delayed, instance, module_of, ports, rendered
 
@@ -26,7 +25,7 @@ def scale_sum_harness(config: MacConfig, text: str) -> tuple[str, int]:
 def tree_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the adder tree over any sums of products, and after how many cycles it has forgotten what was before."""
     terms = beat_terms(config)
-    module, clocks = module_of(text, "beat_sum_tree"), adder_tree_latency(len(terms))
+    module, clocks = module_of(text, "beat_sum_tree"), tree_latency(config)
     layout = beat_sum_layout(config)
     wide, out = config.sum_bits(config.lanes) + 2, layout["sum"].width
     most = config.operand_a.max_integer * config.operand_b.max_integer
