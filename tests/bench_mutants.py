@@ -142,15 +142,84 @@ CASES = {
         Mutant("accumulator.window.serial:SerialWindow._sum", "(swept & ~settled & limited)", "(swept & settled & limited)"),
         ("accumulator", "mac"),
     ),
-    "fp32 accumulator: what has been added up counts twice": Case(
+    "fp32 normaliser: the exponent of a block is one too large": Case(
         FP32,
-        Mutant("accumulator.fp32:Fp32Accumulator._compare", "(FP32.emin - _exp_base", "(FP32.emin + 1 - _exp_base"),
+        Mutant("accumulator.fp32.normaliser:BlockNormaliser.elaborate", "taken) + block", "taken) + 1 + block"),
         ("accumulator", "mac"),
     ),
-    "fp32 accumulator: what is shifted out is forgotten": Case(
+    "fp32 near sum: an operand one place too low stays where it is": Case(
         FP32,
-        Mutant("accumulator.fp32:Fp32Accumulator._align", "sticky | (shamt[level]", "sticky & (shamt[level]"),
+        Mutant("accumulator.fp32.near_sum:NearSum._add", "Mux(self.distance[0], level, below)", "level"),
         ("accumulator", "mac"),
+    ),
+    "fp32 near sum: the increment of the last rounding is dropped": Case(
+        FP32, Mutant("accumulator.fp32.near_sum:NearSum._add", "self.up, width)", "Const(0), width)"), ("accumulator", "mac")
+    ),
+    "fp32 near sum: nothing limits the normalisation": Case(
+        FP32, Mutant("accumulator.fp32.near_sum:NearSum._leading_group", " | stops[group]", ""), ("accumulator", "mac")
+    ),
+    "fp32 near sum: bits below the field are forgotten": Case(
+        FP32, Mutant("accumulator.fp32.near_sum:NearSum._shift", "lost | (", "lost & ("), ("accumulator", "mac")
+    ),
+    "fp32 far sum: bits shifted out are forgotten": Case(
+        FP32,
+        Mutant("accumulator.fp32.far_sum:FarSum._shift", "operands.sticky | (take", "operands.sticky & (take"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 far sum: a distance beyond the field counts modulo": Case(
+        FP32,
+        Mutant("accumulator.fp32.far_sum:FarSum._ordered", " | beyond.replicate(levels - _EARLY_LEVELS)", ""),
+        ("accumulator", "mac"),
+    ),
+    "fp32 far sum: ones shifted out with zeros amount to a carry": Case(
+        FP32,
+        Mutant("accumulator.fp32.far_sum:FarSum.elaborate", "operands.up & ~(operands.fill & operands.sticky)", "operands.up"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 far sum: the increment of the last rounding is dropped": Case(
+        FP32,
+        Mutant("accumulator.fp32.far_sum:FarSum.elaborate", "operands.up & ~(operands.fill & operands.sticky)", "Const(0)"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 sum: one that cancels keeps its exponent": Case(
+        FP32,
+        Mutant(
+            "accumulator.fp32.running_sum:RunningSum._distance",
+            "start, at_start = total.top_exp, first | zero",
+            "start, at_start = total.top_exp, first",
+        ),
+        ("accumulator",),
+    ),
+    "fp32 sum: the distance leaves out the last shift": Case(
+        FP32,
+        Mutant("accumulator.fp32.running_sum:RunningSum._distance", "unshifted - shamt", "unshifted - (shamt & ~1)"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 sum: subnormal far sums are normalised": Case(
+        FP32,
+        Mutant("accumulator.fp32.running_sum:RunningSum._add", "Mux(is_near, near.bound, least_exp)", "is_near & near.bound"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 sum: it does not stay until the next block": Case(
+        FP32,
+        Mutant("accumulator.fp32.running_sum:RunningSum._add", "delay_valid(m, valid, 1", "1 | delay_valid(m, valid, 1"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 sum: ties are rounded up": Case(
+        FP32,
+        Mutant("accumulator.fp32.running_sum:RunningSum._round", "half & (below | sticky | sig[0])", "half"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 result: a negative sum is rounded as a positive one": Case(
+        FP32, Mutant("accumulator.fp32.result:SumResult._round", "(total.up ^ neg)", "total.up"), ("accumulator", "mac")
+    ),
+    "fp32 result: a sum that overflowed becomes finite again": Case(
+        FP32,
+        Mutant("accumulator.fp32.result:SumResult._accumulate", "infinite | rounded.overflow", "rounded.overflow"),
+        ("accumulator", "mac"),
+    ),
+    "fp32 result: a sum that overflowed does not meet an Inf of the other sign": Case(
+        FP32, Mutant("accumulator.fp32.result:SumResult._accumulate", "opposite, Const", "Const(0, 1), Const"), ("accumulator",)
     ),
     "narrower: subnormals are half as large": Case(
         NARROW, Mutant("accumulator.narrower:Fp32Narrower.elaborate", "exp - normal", "exp - 1"), ("narrower", "mac")
@@ -260,15 +329,24 @@ CASES = {
     "addend: an infinite one counts as a finite one": Case(
         FP32_ADDEND,
         Mutant(
-            "accumulator.fp32:Fp32Accumulator._load",
-            "acc.seen.eq(addend_specials(addends.payload).as_value())",
-            "acc.seen.eq(0)",
+            "accumulator.fp32.parallel:Fp32Accumulator.elaborate",
+            "specials | Mux(first, addend_specials(addend).as_value(), 0)",
+            "specials",
         ),
         ("mac",),
     ),
     "addend: it comes with the second block": Case(
         FP32_ADDEND,
-        Mutant("accumulator.fp32:Fp32Accumulator._load", "Signal(init=1, name", "Signal(init=0, name"),
+        Mutant("accumulator.fp32.parallel:Fp32Accumulator._first_of_dot", "Signal(init=1, name", "Signal(init=0, name"),
+        ("mac",),
+    ),
+    "addend: its exponent counts from the next block on": Case(
+        FP32_ADDEND,
+        Mutant(
+            "accumulator.fp32.running_sum:RunningSum._distance",
+            "Mux(self.first, self._addend_operand().exp, total.top_exp)",
+            "total.top_exp",
+        ),
         ("mac",),
     ),
     "ports: there is one place less for results than stated": Case(

@@ -4,7 +4,6 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..accumulator.fp32 import fp32_add_clocks, fp32_round_clocks
 from ..config import Accumulator, MacConfig
 from ..errors import UserError
 from ..mac.datapath import Datapath
@@ -18,6 +17,8 @@ __all__ = ["Fp32ScaleDatapath", "ScaleByMultiplication"]
 
 #: Cycles in which a block's sum is rounded to binary32.
 _CONVERT_CLOCKS = 4
+#: Cycles of an addition without registers inside its rounding.
+_ADD_CLOCKS = 4
 
 
 class ScaleByMultiplication(wiring.Component):
@@ -86,7 +87,9 @@ class _BinaryDatapath(Datapath):
         last = delay(m, block.dot_last, scaler.latency, name="scaled_last")
 
         # Blocks wait for the addition before their own.
-        clocks = fp32_add_clocks(self.config)
+        # Where blocks leave the time, the rounding of an addition takes four cycles more.
+        round_clocks = 4 if self.config.beats >= _ADD_CLOCKS + 4 else 0
+        clocks = _ADD_CLOCKS + round_clocks
         depth = self.plan.queue + -(-scaler.latency // self.plan.block_interval)
         m.submodules.queue = queue = CreditQueue(shape=FP32.width + 1, depth=depth)
         pause = Signal(range(clocks))
@@ -102,7 +105,7 @@ class _BinaryDatapath(Datapath):
             m.d.sync += pause.eq(pause - 1)
 
         m.submodules.adder = adder = Fp32Adder(
-            width=FP32.sig_bits, exp_bits=FP32.exp_bits, exp_min=-FP32.bias, round_clocks=fp32_round_clocks(self.config)
+            width=FP32.sig_bits, exp_bits=FP32.exp_bits, exp_min=-FP32.bias, round_clocks=round_clocks
         )
         number = unpacked(m, queue.o.payload[: FP32.width], name="number")
         total = Signal(FP32.width)

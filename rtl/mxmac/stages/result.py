@@ -8,7 +8,7 @@ from amaranth.lib import data
 from ..formats import Format
 from .layouts import STATUS
 
-__all__ = ["Classified", "Rounded", "classify", "pack_result"]
+__all__ = ["Classified", "Rounded", "classify", "exceeds_range", "pack_result"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,13 @@ class Classified:
     too_large: Value
 
 
-def classify(output: Format, rounded: Rounded, specials: data.View) -> Classified:
+def exceeds_range(output: Format, code: Value) -> Value:
+    """Return whether the exponent of a fraction and a biased exponent is that of Inf, or larger."""
+    exp = code[output.man_bits :]
+    return exp[output.exp_bits :].any() | exp[: output.exp_bits].all()
+
+
+def classify(output: Format, rounded: Rounded, specials: data.View, *, too_large: Value | None = None) -> Classified:
     """Return the class of a result.
 
     Parameters
@@ -65,11 +71,11 @@ def classify(output: Format, rounded: Rounded, specials: data.View) -> Classifie
     rounded : Rounded
     specials : SPECIALS
         Of all that was added up. If any is set, ``rounded`` is ignored.
+    too_large : 1, optional
+        Whether the result overflows; by default, whether the exponent of ``rounded`` is too large.
     """
-    exp = rounded.code[output.man_bits :]
     invalid = specials.invalid | (specials.pos_inf & specials.neg_inf)
     infinite = specials.pos_inf | specials.neg_inf
-    too_large = exp[output.exp_bits :].any() | exp[: output.exp_bits].all()
     return Classified(
         inexact=rounded.inexact,
         overflow=rounded.overflow,
@@ -79,7 +85,7 @@ def classify(output: Format, rounded: Rounded, specials: data.View) -> Classifie
         nan=specials.nan | invalid,
         invalid=invalid,
         infinite=infinite,
-        too_large=too_large,
+        too_large=exceeds_range(output, rounded.code) if too_large is None else too_large,
     )
 
 

@@ -71,6 +71,9 @@ def _dot(config: MacConfig, rng: Random, total: _Sum, count: int) -> Iterator[Sc
         if not total.overflowed and rng.random() < 0.7:
             value, exp = total.parts()
             chosen = ScaledBlock.of(config, rng, *_addend(rng, value, exp))
+        if total.overflowed and rng.random() < 0.6:
+            # Without the overflow, the sum might be finite after this.
+            chosen = ScaledBlock.of(config, rng, rng.choice((-1, 1)) * rng.randint(1, 7), rng.randint(124, 128))
         if chosen is None:
             near = max(0, min(config.scale_sum_max, scale + rng.randint(-40, 40)))
             chosen = ScaledBlock.random(config, rng, near)
@@ -102,6 +105,13 @@ def _addend(rng: Random, acc: int, exp: int) -> tuple[int, int]:
             ((1 << 25) - 3, -151),
         )
     )
+    # A number of any width, at most four places above the sum's, or below it: opposite ones cancel.
+    bits = rng.randint(1, 48)
+    beside = sign * (1 << bits | rng.getrandbits(bits))
+    beside_exp = exp + acc.bit_length() + rng.randint(-4, 4) - bits - 1
+    # A sum of about the same size, halfway between two numbers or next to that.
+    below = rng.randint(2, 16)
+    near_tie = ((1 << 24 | 2 * rng.getrandbits(23) | 1) << below - 1) + rng.choice((-1, 0, 1))
     low = min(exp, target_exp)
     to_target = sign * (target << target_exp - low) - (acc << exp - low)
     return rng.choice(
@@ -112,6 +122,9 @@ def _addend(rng: Random, acc: int, exp: int) -> tuple[int, int]:
             (sign * half, exp - far - 1),  # a tie
             (sign * beside_half, exp - far - 1),
             (sign, exp - rng.randint(1, 200)),
+            (beside, beside_exp),
+            (beside, beside_exp),
+            (sign * near_tie - (acc << below), exp - below),
             (to_target, low),
             (sign * target, target_exp),
         )

@@ -12,8 +12,7 @@ from mxmac.accumulator import Kind, accumulator_plan
 from mxmac.accumulator.exact.parallel import exact_latency
 from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS
 from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
-from mxmac.accumulator.fp32 import fp32_latency
-from mxmac.accumulator.narrower import FP32
+from mxmac.accumulator.fp32.parallel import fp32_latency
 from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
 from mxmac.accumulator.window.scale_applier import scale_applier_latency
 from mxmac.config import Bus, MacConfig
@@ -21,7 +20,6 @@ from mxmac.mac import unit_plan
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.unit import quantizer_latency
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
-from mxmac.stages.rounder import Rounder, rounder_clocks
 from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.emit import component_verilog
@@ -182,18 +180,7 @@ def _narrower(config: MacConfig) -> Design:
 
 
 def _rounder(config: MacConfig) -> Design:
-    return _rounder_design(_stage(config, "rounder"))
-
-
-def _fp32_rounder(config: MacConfig) -> Design:
-    """Return the bench of a rounder as wide as the sum of a block and an accumulator side by side."""
-    width = max(config.block_sum_bits, FP32.sig_bits) + 6
-    exp_bits, exp_min = (config.scale_sum_max + width).bit_length(), config.block_exp_min - width
-    clocks = rounder_clocks(FP32, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
-    return _rounder_design(Rounder(FP32, width=width, exp_bits=exp_bits, exp_min=exp_min, clocks=clocks))
-
-
-def _rounder_design(rounder: Rounder) -> Design:
+    rounder = _stage(config, "rounder")
     parameters = {"latency": rounder.clocks, "output": rounder.output.name, "exp_min": rounder.exp_min}
     return _component("rounder", {"": rounder}, "rounder", **parameters)
 
@@ -204,7 +191,7 @@ _ACCUMULATORS: Mapping[Kind, Mapping[str, Callable[[MacConfig], Design]]] = {
     Kind.SERIAL_EXACT: {"accumulator": _serial_exact},
     Kind.PARALLEL_WINDOW: {"scale_applier": _scale_applier, "accumulator": _parallel_window, "rounder": _rounder},
     Kind.SERIAL_WINDOW: {"accumulator": _serial_window},
-    Kind.FP32: {"accumulator": _fp32, "rounder": _fp32_rounder, "narrower": _narrower},
+    Kind.FP32: {"accumulator": _fp32, "narrower": _narrower},
 }
 
 

@@ -33,9 +33,9 @@ MISTAKES = {
     "an infinite addend counts as a finite one": (
         FP32,
         Mutant(
-            "accumulator.fp32:Fp32Accumulator._load",
-            "acc.seen.eq(addend_specials(addends.payload).as_value())",
-            "acc.seen.eq(0)",
+            "accumulator.fp32.parallel:Fp32Accumulator.elaborate",
+            "specials | Mux(first, addend_specials(addend).as_value(), 0)",
+            "specials",
         ),
     ),
 }

@@ -1,0 +1,1 @@
+"""Accumulation in binary32, rounded once per block."""
