@@ -79,13 +79,13 @@ mutate: $(READY) ## Change the hardware a thousand times, to see whether tests a
 gates: $(READY) ## Run units through synthesis for FPGAs and standard cells, and compare the netlists with the golden model, about half an hour
 	.venv/bin/python -m mxmac_sim.campaigns.gates.campaign
 
-area: $(READY) ## Record LUTs and speed of a few units, after a change that is meant to change them
+area: $(READY) ## Record area and speed of a few units for every target, after a change that is meant to change them
 	.venv/bin/python tests/area.py
 
 hashes: $(READY) ## Record the SHA-256 of generated Verilog, after a change that is meant to change it
 	.venv/bin/python tests/same_bytes.py
 
-report: $(READY) ## Measure area and speed of the units and parts of docs/area.md, about an hour
+report: $(READY) ## Measure area and speed of the units and parts of docs/area.md, about an hour and a half
 	.venv/bin/python -m mxmac_fpga.report.campaign
 
 soak: $(READY) ## Keep twelve units busy with pauses and resets, and measure functional coverage, about twenty minutes

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import results
+from area_peers import peers_table
 
 PICTURE = Path(__file__).with_name("area.svg")
 _GATES = ", standard cells"
@@ -21,13 +22,13 @@ def _rate(value: float) -> str:
 
 
 def fpga_table(found: dict) -> list[str]:
-    """Rows of what was measured for ECP5."""
+    """Rows of what was measured on ECP5."""
     lines = [
         "| E4M3, blocks of 32 | LUTs | LUT4 | CCU2C | flip-flops | LUTRAM | Fmax, median | best | rate | a LUT |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, row in found.items():
-        if "cells" not in row:
+        if row["on"] != "ecp5":
             continue
         cells = row["cells"]
         kinds = (cells["LUT4"], cells["CCU2C"], cells["flip-flops"], cells["LUTRAM cells"])
@@ -43,14 +44,28 @@ def fpga_table(found: dict) -> list[str]:
     return lines
 
 
+def other_table(found: dict) -> list[str]:
+    """Rows of what was measured on other FPGAs."""
+    lines = ["| | LUTs | carries | flip-flops | LUTRAM | shift registers | Fmax, median |", "|---|--:|--:|--:|--:|--:|--:|"]
+    for name, row in found.items():
+        if "cells" not in row or row["on"] == "ecp5":
+            continue
+        luts, _, carries, *_ = row["cells"].values()
+        others = (row["cells"].get(kind) for kind in ("flip-flops", "LUTRAM cells", "shift registers"))
+        figures = ["" if count is None else f"{count:,}" for count in (carries, *others)]
+        speed = f"{row['fmax_mhz']['median']:.1f} MHz" if "fmax_mhz" in row else ""
+        lines.append("| " + " | ".join([name, f"**{luts:,}**", *figures, speed]) + " |")
+    return lines
+
+
 def gate_table(found: dict) -> list[str]:
     """Rows of what was measured with standard cells."""
-    lines = ["| | combinational, µm² | all, µm² | all, a lane | delay, ns |", "|---|--:|--:|--:|--:|"]
+    lines = ["| | combinational, µm² | all, µm² | all, a lane | flip-flops | delay, ns |", "|---|--:|--:|--:|--:|--:|"]
     for name, row in found.items():
         if "gates" in row:
             gates, lane = row["gates"], row["per_lane"]["area_um2"]
             figures = (gates["combinational_area_um2"], gates["area_um2"], lane)
-            cells = " | ".join(f"{figure:,.0f}" for figure in figures)
+            cells = " | ".join(f"{figure:,.0f}" for figure in (*figures, gates["flip_flops"]))
             lines.append(f"| {name.removesuffix(_GATES)} | {cells} | {gates['delay_ns']:.2f} |")
     return lines
 
@@ -91,13 +106,13 @@ def draw(found: dict) -> str:
     """Return a picture of LUTs by module, a bar for each unit, as SVG."""
     from mxmac_sim import plots
 
-    units = {name: row for name, row in found.items() if row["part"] == "unit" and "modules" in row}
+    units = {name: row for name, row in found.items() if row["part"] == "unit" and row["on"] == "ecp5"}
     names = list(dict.fromkeys(name for row in units.values() for name in row["modules"]))
     total = {name: sum(row["modules"].get(name, 0) / row["cells"]["LUTs"] for row in units.values()) for name in names}
     shown = sorted(names, key=lambda name: -total[name])[: len(plots.COLOURS) - 1]
     colours = [*plots.COLOURS[: len(shown)], plots.COLOURS[-1]]
     picture, (axes,) = plots.figure(860, 100 + 40 * len(units))
-    plots.titled(axes, "LUTs by module, and in all", "← fewer is")
+    plots.titled(axes, "LUTs by module, and in all, on ECP5", "← fewer is")
     most = max(row["cells"]["LUTs"] for row in units.values())
     for place, row in enumerate(units.values()):
         luts, left = row["cells"]["LUTs"], 0
@@ -126,7 +141,7 @@ def markdown(result: dict) -> str:
     gates = next((row for row in found.values() if "gates" in row), None)
     tools = ", ".join(f"{name} {version}" for name, version in first["versions"].items() if name != "mxmac")
     lines = [f"On {first['device']}, seeds {', '.join(first['seeds'])} ({tools}): `{first['synthesis'][0]}`,"]
-    lines += [f"`{first['place_and_route']}`.", "", *fpga_table(found)]
+    lines += [f"`{first['place_and_route']}`.", "", *fpga_table(found), "", "On other FPGAs:", "", *other_table(found)]
     if gates:
         lines += ["", f"With {gates['library']}: `{'; '.join(gates['synthesis']['area'])}` for area,"]
         lines += [f"`{'; '.join(gates['synthesis']['delay'])}` for delay.", "", *gate_table(found), "", *comparison(found)]
@@ -138,6 +153,8 @@ def main():
     """Put it in its place."""
     result = results.read("report")
     results.put("area", result, markdown(result))
+    page = results.DOCS / "area.md"
+    page.write_text(results.filled(page.read_text(), "peers", "\n".join(peers_table(result["results"]))))
     PICTURE.write_text(draw(result["results"]), encoding="utf-8")
 
 

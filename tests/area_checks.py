@@ -1,6 +1,9 @@
 """Units do not grow or become slow unless somebody means it."""
 
+import pytest
+
 import area
+from mxmac_sim.campaigns.gates.technologies import LIBERTY
 
 __all__ = ["check_unit"]
 
@@ -10,7 +13,9 @@ GROWTH, LOSS = 0.03, 0.15
 
 
 def check_unit(name):
-    """Compare a unit's LUTs and clock with those recorded."""
+    """Compare a unit's area and speed with those recorded."""
+    if area.UNITS[name][2].on == "asic" and not LIBERTY.is_file():
+        pytest.skip("qflow-tech-osu018 is not installed")
     before, now = area.recorded()[name], area.figures_of(name)
-    assert now.luts <= before.luts * (1 + GROWTH), "if it is meant to grow, `make area` records it"
-    assert now.mhz >= before.mhz * (1 - LOSS), "if it is meant to be slower, `make area` records it"
+    assert now.size <= before.size * (1 + GROWTH), "if it is meant to grow, `make area` records it"
+    assert now.rate >= before.rate * (1 - LOSS), "if it is meant to be slower, `make area` records it"

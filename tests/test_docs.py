@@ -186,6 +186,7 @@ def test_areas_are_compared(monkeypatch):
         name: {
             "arguments": f"--part {part}",
             "part": part,
+            "on": "ecp5",
             "operation": "MAC",
             "cells": {"LUTs": luts, "LUT4": luts, "CCU2C": 0, "flip-flops": 1, "LUTRAM cells": 0},
             "modules": {"tree": luts - 10, "a & b": 10},
@@ -202,19 +203,45 @@ def test_areas_are_compared(monkeypatch):
     }
     found["scale by an FP32 multiplication"] = found.pop("theirs")
     for name, size in (("scale by a shift", 100.0), ("scale by an FP32 multiplication", 450.0)):
-        figures = {"combinational_area_um2": size, "area_um2": 2 * size, "delay_ns": size / 100}
+        figures = {"combinational_area_um2": size, "area_um2": 2 * size, "delay_ns": size / 100, "flip_flops": 3}
         found[f"{name}, standard cells"] = {
             "arguments": "--target asic",
             "part": "scale",
+            "on": "asic",
             "library": "cells.lib",
             "synthesis": {"area": ["amap"], "delay": ["map"]},
             "gates": figures,
             "per_lane": figures,
         }
+    xilinx = {"LUTs": 300, "LUT1 to LUT6": 300, "CARRY4": 20, "flip-flops": 1000, "LUTRAM cells": 4, "shift registers": 5}
+    found["ours, Xilinx"] = {"arguments": "--on xilinx", "part": "unit", "on": "xilinx", "cells": xilinx, "modules": {}}
     page = area.markdown({"results": found})
+    assert "| ours, Xilinx | **300** | 20 | 1,000 | 4 | 5 |  |" in page
     assert "500 : 1,500 = 1 : 3.00" in page
     assert "100 : 450 = 1 : 4.50" in page
     assert "| ours | **400** | 400 | 0 | 1 | 0 | 100.0 MHz | 120.0 MHz | 800.00 MMAC/s | 2.00 MMAC/s |" in page
+
+
+def test_peers_are_compared_with_measured_units(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    peers = script("area_peers")
+    without = peers.peers_table({})
+    assert all(line.count("|") == without[0].count("|") for line in without)
+    unit = {"per_clock": 32.0, "operation": "MAC", "cells": {"LUTs": 6000}, "per_second_and_lut": 1.1e6}
+    found = {
+        "32 lanes, window, ecp5": unit | {"fmax_mhz": {"median": 210.0}},
+        "32 lanes, window, standard cells": {
+            "gates": {"area_um2": 800_000.0, "combinational_area_um2": 500_000.0, "delay_ns": 3.0}
+        },
+    }
+    table = peers.peers_table(found)
+    assert [line for line in table if line not in without] == [table[2]]
+    assert table[2].startswith("| **mxmac**, 32 lanes, window, E4M3 | 32 products,")
+    assert table[2].endswith("| 32 | 6,000 | 210.0 | 1,100 | 800,000 | 300,000 | 3.00 |")
+    del found["32 lanes, window, standard cells"]
+    assert peers.peers_table(found) == without
+    shown = re.search(r"<!-- peers -->\n\n(.*?)\n\n<!-- end", (DOCS / "area.md").read_text(), re.S)[1].splitlines()
+    assert [line for line in shown if "**mxmac**" not in line] == without
 
 
 # Links and names.

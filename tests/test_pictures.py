@@ -32,10 +32,10 @@ def test_texts_of_a_picture_are_apart(name):
 def test_areas_are_drawn_with_their_totals():
     area = script("make_area")
     units = {
-        name: {"part": "unit", "cells": {"LUTs": luts}, "modules": {"tree": luts - 10, "a & b": 10}}
+        name: {"part": "unit", "on": "ecp5", "cells": {"LUTs": luts}, "modules": {"tree": luts - 10, "a & b": 10}}
         for name, luts in (("ours", 4000), ("small", 300))
     }
-    picture = area.draw(units | {"a part": {"part": "scale", "modules": {"itself": 7}, "cells": {"LUTs": 7}}})
+    picture = area.draw(units | {"a part": {"part": "scale", "on": "ecp5", "modules": {"itself": 7}, "cells": {"LUTs": 7}}})
     shown = texts(picture)
     assert {"ours", "small", "tree", "a & b", "3,990", "4,000", "300"} <= set(shown)
     assert "a part" not in shown

@@ -25,9 +25,10 @@ from .measure import generator, versions
 
 __all__ = ["MEASUREMENTS", "main"]
 
-_WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window --pipeline 3", "--lanes 8 --accumulator fp32"
+_WINDOW_32, _FP32_8 = "--lanes 32 --accumulator window", "--lanes 8 --accumulator fp32"
 _ALL = "--a E4M3,E5M2,E3M2,E2M3,E2M1,INT8 --b E4M3,E5M2,E3M2,E2M3,E2M1,INT8"
-#: What of it is compared with what others do: each is measured for ECP5 and with standard cells.
+_QUANTIZER = "quantizer --from bf16 --to E4M3 --lanes 32 --rule all"
+#: What of it is compared with what others do: each is measured on ECP5 and with standard cells.
 _COMPARED = {
     "scale by a shift": "--part scale --accumulator window",
     "scale by an FP32 multiplication": "--part fp32-scale",
@@ -38,16 +39,27 @@ _COMPARED = {
 }
 #: Arguments of ``mxmac report``, by what is measured.
 MEASUREMENTS: dict[str, str] = {
-    "32 lanes, window": _WINDOW_32,
-    "32 lanes, exact": "--lanes 32 --accumulator exact --pipeline 3",
-    "8 lanes, exact": "--lanes 8 --accumulator exact --pipeline 3",
-    "1 lane, window": "--lanes 1 --accumulator window",
+    "32 lanes, window, ecp5": f"{_WINDOW_32} --target ecp5",
+    "32 lanes, exact, ecp5": "--lanes 32 --accumulator exact --target ecp5",
+    "32 lanes, window, DSP blocks, ecp5": f"{_WINDOW_32} --multiplier dsp --target ecp5",
+    "8 lanes, exact, ecp5": "--lanes 8 --accumulator exact --target ecp5",
+    "1 lane, window, ecp5": "--lanes 1 --accumulator window --target ecp5",
+    "32 lanes, window": f"{_WINDOW_32} --pipeline 3",
     "1 lane, exact, all formats at run time": f"{_ALL} --lanes 1 --accumulator exact",
-    "32 lanes, window, DSP blocks": f"{_WINDOW_32} --multiplier dsp",
+    "datapath, 8 lanes, fp32, ecp5": f"--part datapath {_FP32_8} --target ecp5",
+    "lanes and sum, 32 of E4M3, ecp5": "--part beat-sum --lanes 32 --target ecp5",
+    "lanes and sum, 32 of E2M1, ecp5": "--part beat-sum --a E2M1 --b E2M1 --lanes 32 --target ecp5",
+    "lanes and sum, 32 of INT8, ecp5": "--part beat-sum --a INT8 --b INT8 --lanes 32 --target ecp5",
     "product of elements": "--part product",
     "multiplier": "--part multiplier",
-    "quantizer, BF16 to E4M3, 32 elements a cycle, all rules": "quantizer --from bf16 --to E4M3 --lanes 32 --rule all",
+    "quantizer, BF16 to E4M3, 32 elements a cycle, all rules": _QUANTIZER,
+    "1 lane, window, iCE40": "--lanes 1 --accumulator window --on ice40",
+    "1 lane, window, Gowin": "--lanes 1 --accumulator window --on gowin",
+    "32 lanes, window, Xilinx": f"{_WINDOW_32} --on xilinx",
+    "8 lanes, exact, Xilinx": "--lanes 8 --accumulator exact --on xilinx",
+    "1 lane, window, Xilinx": "--lanes 1 --accumulator window --on xilinx",
     "32 lanes, window, standard cells": f"{_WINDOW_32} --target asic",
+    "quantizer, BF16 to E4M3, 32 elements a cycle, all rules, standard cells": f"{_QUANTIZER} --on asic",
     **_COMPARED,
     **{f"{name}, standard cells": f"{arguments} --target asic" for name, arguments in _COMPARED.items()},
 }

@@ -16,7 +16,7 @@ __all__ = ["luts_of_modules"]
 _MODULE = re.compile(r"^module (\w+)", re.M)
 _INSTANCE = re.compile(r"^  (\w+) (\w+) \($", re.M)
 #: Modules that are only there to hold others.
-_HOLDERS = {"mac", "datapath", "dut", "quantizer"}
+_HOLDERS = {"mac", "datapath", "beat_sum", "dut", "quantizer"}
 #: What leads to nothing that is known.
 _REST = "rest"
 
@@ -56,7 +56,7 @@ def luts_of_modules(source: Path, netlist: Path, top: str, weights: Mapping[str,
         name = waiting.pop()
         if name in found:
             continue
-        own = origin(module["cells"][name]["attributes"].get("src", ""))
+        own = origin(module["cells"][name]["attributes"])
         behind = {reader for bit in outputs[name] for reader in readers.get(bit, ())}
         if own is None and name not in entered and not behind <= found.keys():
             entered.add(name)
@@ -71,7 +71,7 @@ def luts_of_modules(source: Path, netlist: Path, top: str, weights: Mapping[str,
 
 
 def _origins(source: Path, top: str):
-    """Return a function from what a cell says of its source to the module, or None."""
+    """Return a function from the attributes of a cell to its module, or None."""
     text = source.read_text()
     starts = list(_MODULE.finditer(text))
     names = [match[1] for match in starts]
@@ -88,9 +88,16 @@ def _origins(source: Path, top: str):
             groups[name] = _group(path)
             waiting += [(kind, [*path, re.sub(r"\d+$", "", instance)]) for kind, instance in inside[name]]
 
-    def origin(src: str) -> str | None:
-        line = re.search(rf"{re.escape(source.name)}:(\d+)", src)
-        return groups[names[bisect(lines, int(line[1])) - 1]] if line else None
+    def origin(attributes: Mapping[str, str]) -> str | None:
+        line = re.search(rf"{re.escape(source.name)}:(\d+)", attributes.get("src", ""))
+        if line is None:
+            return None
+        name = names[bisect(lines, int(line[1])) - 1]
+        if name in groups:
+            return groups[name]
+        # An instance of a cell in the text, in a module that many others share: its name has its place.
+        *path, _cells, _cell = attributes["hdlname"].split()
+        return _group([re.sub(r"\d+$", "", instance) for instance in path])
 
     return origin
 

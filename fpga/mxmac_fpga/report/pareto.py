@@ -60,7 +60,10 @@ def _panel(axes, on: str, rows: Sequence[dict[str, Any]]) -> tuple[list, list[st
     points = [(float(row[rate]) / factor, float(row[area])) for row in rows]
     plots.log_ticks(axes.xaxis, [rate for rate, _ in points])
     plots.log_ticks(axes.yaxis, [area for _, area in points])
-    axes.set_xlabel(f"{unit}; {len(rows)} units" + (f"; too large for the device: {'; '.join(missing)}" if missing else ""))
+    axes.set_xlabel(
+        f"{unit}; {len(rows)} unit{'s' * (len(rows) != 1)}"
+        + (f"; too large for the device: {'; '.join(missing)}" if missing else "")
+    )
     axes.set_ylabel(_AREAS[area])
     plots.titled(axes, f"Area against rate: {TECHNOLOGIES[on].title}", "↘ smaller and faster is")
     best = front(points)

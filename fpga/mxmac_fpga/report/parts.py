@@ -15,6 +15,7 @@ from mxmac.config import MacConfig, with_plain_ports
 from mxmac.errors import UserError
 from mxmac.mac.datapath import Datapath
 from mxmac.quantizer.config import QuantizerConfig
+from mxmac.stages.beat_sum import BeatSum
 from mxmac.stages.multiplier import Multiplier
 from mxmac.stages.product import ElementProduct
 from mxmac.verilog import Design, generate, generate_quantizer
@@ -111,10 +112,15 @@ def _macs_of_blocks(config: MacConfig) -> Fraction:
     return Fraction(config.block, accumulator_plan(config).block_interval)
 
 
+def _macs_of_beats(config: MacConfig) -> Fraction:
+    return Fraction(config.lanes)
+
+
 #: Parts that the options of a unit describe; some are what others do instead, for comparison.
 PARTS: dict[str, Part] = {
     "unit": Part("MAC unit", _whole(generate)),
     "datapath": Part("datapath of a unit", _component(Datapath, per_clock=_macs_of_blocks)),
+    "beat-sum": Part("lanes of a unit and the sum of their products", _component(BeatSum, per_clock=_macs_of_beats)),
     "product": Part("product of two elements, in floating point", _component(ElementProduct), "product", per_lane=False),
     "multiplier": Part("product of two elements, as an integer", _component(Multiplier), "product", per_lane=False),
     "scale": Part(

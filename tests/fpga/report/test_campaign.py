@@ -5,10 +5,12 @@ import shlex
 
 import pytest
 
+from mxmac.config import Target
 from mxmac_fpga.cli import report as commands
 from mxmac_fpga.report import campaign
 from mxmac_fpga.report.campaign import MEASUREMENTS
 from mxmac_fpga.report.measure import generator, versions
+from mxmac_sim.campaigns.gates.technologies import TECHNOLOGIES
 from report_command import report
 
 
@@ -18,8 +20,12 @@ def test_every_measurement_is_a_command(capsys, monkeypatch, name):
     monkeypatch.setattr(commands, "measure", lambda *given: measured.append(given) or {})
     status, out, err = report(capsys, *shlex.split(MEASUREMENTS[name]), "--json")
     assert (status, out, err) == (0, "{}\n", "")
-    ((_, _, _, settings, _),) = measured
-    assert settings.on == ("asic" if name.endswith("standard cells") else "ecp5")
+    ((_, _, config, settings, _),) = measured
+    last = name.split(", ")[-1].lower()
+    assert settings.on == {"standard cells": "asic"}.get(last, last if last in TECHNOLOGIES else "ecp5")
+    # Of quantizers there is one text.
+    assert getattr(config, "target", Target.GENERIC) in (Target(last) if last == "ecp5" else Target.GENERIC, Target.ASIC)
+    assert (getattr(config, "target", Target.ASIC) is Target.ASIC) == (last == "standard cells" or "quantizer" in name)
 
 
 def test_measurements_are_distinct():

@@ -80,7 +80,7 @@ def test_the_picture_has_a_panel_for_each_technology_and_escapes_names():
     shown = texts(picture)
     wanted = ("Area against rate: Lattice ECP5", "LUTs", "Area against rate: standard cells", "area, µm²")
     assert sorted(text for text in shown if text in wanted) == sorted(wanted)
-    assert {"< × &, 1, p2", "E4M3, 1, p1", "generic", "asic", "MAC per cycle; 1 units"} <= set(shown)
+    assert {"< × &, 1, p2", "E4M3, 1, p1", "generic", "asic", "MAC per cycle; 1 unit"} <= set(shown)
 
 
 def test_texts_of_a_picture_are_apart():
@@ -101,7 +101,7 @@ def test_texts_of_a_picture_are_apart():
 def test_what_is_too_large_is_named_and_does_not_change_the_axis():
     fits = row(macs_per_second=5e6)
     shown = texts(draw([fits, row(lanes=32, macs_per_clock=32.0, note="does not fit")]))
-    assert "million MAC per second; 1 units; too large for the device: E4M3, 32, p2, exact" in shown
+    assert "million MAC per second; 1 unit; too large for the device: E4M3, 32, p2, exact" in shown
 
 
 def test_targets_and_pipelines_are_swept(capsys, tmp_path):

@@ -198,6 +198,24 @@ def test_report_as_a_table(capsys):
     assert "Fmax" not in out
 
 
+def test_carry_cells_count_to_the_modules_that_they_are_in(capsys):
+    small = ["--a", "E2M1", "--b", "E2M1", *WINDOW, "--block", "4", "--lanes", "2", "--target", "ecp5"]
+    status, out, _ = report(capsys, *small, "--no-route", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["target"] == "ecp5"
+    assert sum(found["modules"].values()) == found["cells"]["LUTs"]
+    assert not {"adder", "cells", "beat_sum", "itself"} & set(found["modules"])
+    assert min(found["modules"][name] for name in ("chain", "block_adder")) > 10
+
+
+def test_the_lanes_alone_have_the_rate_of_their_beats(capsys):
+    status, out, _ = report(capsys, "--part", "beat-sum", *SMALL[:4], "--lanes", "4", "--no-route", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["lanes"], found["per_clock"]) == (4, 4)
+
+
 @pytest.mark.parametrize(("on", "options"), [("ecp5", "-nowidelut"), ("ice40", "-dsp"), ("gowin", ""), ("xilinx", "-noiopad")])
 def test_dsp_blocks_multiply_if_they_are_asked_for(capsys, on, options):
     arguments = ["--part", "multiplier", "--multiplier", "dsp", "--on", on, "--no-route", "--json"]
@@ -308,7 +326,7 @@ def test_a_tool_ends_with_the_process_that_started_it():
         (["--target", "ecp5", "--on", "xilinx"], "--on", "must be ecp5 for the target ecp5"),
         (["--target", "ECP5", "--on", "asic"], "--on", "must be ecp5 for the target ecp5"),
         (["--on", "stratix"], "--on", "ecp5, ice40, gowin, xilinx, asic"),
-        (["--part", "rounders"], "--part", "unit, datapath, product, multiplier"),
+        (["--part", "rounders"], "--part", "unit, datapath, beat-sum, product, multiplier"),
         (["--seeds", "1,x"], "--seeds", "whole numbers"),
         (["--seeds", "1,1"], "--seeds", "once"),
         (["--seeds", ""], "--seeds", "whole numbers"),
