@@ -107,18 +107,45 @@ CASES = {
     "window accumulator: a limit is one bit too narrow": Case(
         WINDOW,
         Mutant(
-            "accumulator.window.parallel:WindowAccumulator._add_high",
-            "sum_pos.replicate(width - 1)",
-            "(sum_pos.replicate(width - 1) << 1)[:-1]",
+            "accumulator.window.parallel:WindowAccumulator._limited",
+            "positive.replicate(len(highest) - 1)",
+            "(positive.replicate(len(highest) - 1) << 1)[:-1]",
         ),
         ("accumulator",),
     ),
-    "window accumulator: its lower half does not know of the limit before": Case(
+    "window accumulator: a limit is known to be reached a cycle late": Case(
         WINDOW,
         Mutant(
-            "accumulator.window.parallel:WindowAccumulator._add_low",
-            "Mux(outside_late | first.alone, first.twice_low",
-            "Mux(first.alone, first.twice_low",
+            "accumulator.window.parallel:WindowAccumulator._limited",
+            "restarts.eq(over_or_last | mixed)",
+            'restarts.eq(over_or_last | register(m, mixed, name="late"))',
+        ),
+        ("accumulator",),
+    ),
+    "window accumulator: no carry from the second part to the third": Case(
+        (*WINDOW, "--pipeline", "3"),
+        Mutant(
+            "accumulator.window.parallel:WindowAccumulator._add",
+            "carry = lower[-1].total[-1] if lower else None",
+            "carry = lower[-1].total[-1] & (number < 2) if lower else None",
+        ),
+        ("accumulator",),
+    ),
+    "window accumulator: the lowest part of three does not know of the last but two": Case(
+        (*WINDOW, "--pipeline", "3"),
+        Mutant(
+            "accumulator.window.parallel:WindowAccumulator._limited",
+            "Mux(restarts, start, settled)",
+            "settled",
+        ),
+        ("accumulator",),
+    ),
+    "window accumulator: a pause adds what is not valid": Case(
+        WINDOW,
+        Mutant(
+            "accumulator.window.parallel:WindowAccumulator._sum",
+            "Mux(self.i.valid, block.value.as_unsigned(), 0)",
+            "block.value.as_unsigned()",
         ),
         ("accumulator",),
     ),

@@ -9,7 +9,7 @@ import pytest
 from described import flaws_of_comments
 from drawn_units import drawn_quantizer, drawn_unit
 from linters import assert_only_waivers_with_a_reason, everyone_says, verilator_says, written
-from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage
+from mxmac.config import Accumulator, MacConfig, MultiplierKind, Storage, Target
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.verilog import generate, generate_quantizer
@@ -43,6 +43,8 @@ def units():
         yield unit("E4M3", "E4M3", 32, lanes, Accumulator.EXACT, storage=Storage.REGISTERS)
     yield unit("E2M1", "E2M1", 32, 8, Accumulator.EXACT, storage=Storage.REGISTERS)
     yield unit("E4M3", "E4M3", 32, 8, Accumulator.WINDOW, storage=Storage.REGISTERS)
+    for kind in Accumulator:
+        yield unit("E4M3", "E4M3", 32, 8, kind, target=Target.ASIC)
     for pipeline, kind in ((1, Accumulator.EXACT), (3, Accumulator.WINDOW)):
         for a, b in (("E4M3", "E4M3"), ("E5M2", "INT8"), ("E4M3,E2M1", "INT8,E3M2")):
             yield unit(a, b, 16, 8, kind, pipeline=pipeline, multiplier=MultiplierKind.DSP)
@@ -52,6 +54,7 @@ def described(config):
     a, b = ("+".join(fmt.name for fmt in formats) for formats in (config.a, config.b))
     extra = "" if config.window in (None, 80) else f"-{config.window}"
     extra += "" if config.storage is Storage.LUTRAM else f"-{config.storage.value}"
+    extra += "" if config.target is Target.GENERIC else f"-{config.target.value}"
     extra += "" if config.multiplier is MultiplierKind.LUT else f"-{config.multiplier.value}-pipeline{config.pipeline}"
     return f"{a}x{b}-{config.accumulator.value}-block{config.block}-lanes{config.lanes}{extra}"
 

@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 __all__ = [
+    "add_by_choice",
     "add_unsigned_with_carry",
     "add_with_carry",
     "any_in_steps",
@@ -24,6 +25,8 @@ __all__ = [
 
 #: Structures that one step ORs, if there is time: one level of LUTs.
 _ORED_AT_ONCE = 4
+#: Bits of an addition whose sums are chosen by one carry.
+_CHOSEN_AT_ONCE = 7
 #: Bits of which two levels of LUTs see whether any is set.
 _SEEN_AT_ONCE = 16
 
@@ -75,6 +78,29 @@ def add_unsigned_with_carry(m: Module, x: Value, y: Value, carry: Value, width: 
     whole = Signal(1 + width, name=f"{name}_partly_unused")
     m.d.comb += whole.eq(Cat(Const(1, 1), x) + Cat(carry, y))
     return whole[1:]
+
+
+def add_by_choice(m: Module, x: Value, y: Value, carry: Value | None, width: int, *, name: str) -> Value:
+    """Return ``x + y + carry`` of unsigned numbers of the same width, in ``width`` bits; for gates, without a long carry chain.
+
+    Of each few bits there are two sums, with and without a carry from below, and the carry chooses. ``width`` is that of the
+    numbers, or one more.
+    """
+    chosen: list[Value] = []
+    for number, start in enumerate(range(0, len(x), _CHOSEN_AT_ONCE)):
+        part = slice(start, min(start + _CHOSEN_AT_ONCE, len(x)))
+        bits = min(part.stop + 1, width) - start
+        total = Signal(bits, name=f"{name}_{number}")
+        plain = (x[part] + y[part])[:bits]
+        if carry is None:
+            m.d.comb += total.eq(plain)
+        else:
+            more = add_unsigned_with_carry(m, x[part], y[part], Const(1, 1), bits, name=f"{name}_{number}_more")
+            without = Signal(bits, name=f"{name}_{number}_without")
+            m.d.comb += [without.eq(plain), total.eq(Mux(carry, more, without))]
+        chosen.append(total[: part.stop - start])
+        carry = total[-1]
+    return Cat(chosen, *([carry] if width > len(x) else []))
 
 
 def exceeds(value: Value, limit: int) -> Value:

@@ -134,7 +134,7 @@ def _scale_applier(config: MacConfig, text: str, name: str) -> Property:
 
 def _window(config: MacConfig, text: str, name: str) -> Property:
     harness, depth = window_accumulator_harness(config, text)
-    return Property(name, "sum of blocks in the window, limits, flags", Method.INDUCTION, depth, text + harness, 6)
+    return Property(name, "sum of blocks in the window, limits, flags", Method.INDUCTION, depth, text + harness, depth + 1)
 
 
 def _exact_words(config: MacConfig, text: str, name: str) -> Property:

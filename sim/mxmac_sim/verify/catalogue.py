@@ -13,8 +13,8 @@ from mxmac.accumulator.exact.parallel import exact_latency
 from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS
 from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
 from mxmac.accumulator.fp32.parallel import fp32_latency
-from mxmac.accumulator.window.parallel import WINDOW_CLOCKS
 from mxmac.accumulator.window.scale_applier import scale_applier_latency
+from mxmac.accumulator.window.sizes import window_clocks
 from mxmac.config import Bus, MacConfig
 from mxmac.mac import unit_plan
 from mxmac.quantizer.config import QuantizerConfig
@@ -159,7 +159,7 @@ def _serial_exact(config: MacConfig) -> Design:
 
 
 def _parallel_window(config: MacConfig) -> Design:
-    return _accumulator(config, "accumulator_window", latency=WINDOW_CLOCKS)
+    return _accumulator(config, "accumulator_window", latency=window_clocks(config))
 
 
 def _serial_window(config: MacConfig) -> Design:

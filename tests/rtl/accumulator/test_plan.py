@@ -7,6 +7,7 @@ import pytest
 from amaranth.hdl import Fragment
 
 from mxmac.accumulator import Kind, accumulator_plan
+from mxmac.accumulator.window.sizes import window_parts
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 from mxmac.mac import unit_plan
@@ -72,7 +73,19 @@ def test_window_is_parallel_below_9_beats():
 
 def test_latency_of_a_parallel_window_is_fixed():
     applier = 3 + ceil(ceil(log2(BLOCK_BITS + 80 + 2)) / 2)
-    assert accumulator_plan(OF_KIND[Kind.PARALLEL_WINDOW]).latency == (applier + 4 + 12, applier + 4 + 12)
+    assert accumulator_plan(OF_KIND[Kind.PARALLEL_WINDOW]).latency == (applier + 5 + 12, applier + 5 + 12)
+
+
+@pytest.mark.parametrize("window", [42, 43, 80, 200, 1024])
+@pytest.mark.parametrize(
+    ("given", "most"), [({"pipeline": 1}, 2), ({"pipeline": 2}, 2), ({"pipeline": 3}, 3), ({"target": "asic"}, 3)], ids=str
+)
+def test_parts_of_a_sum_in_a_window_are_all_of_it_and_about_as_long(given, most, window):
+    parts = window_parts(MacConfig(accumulator=WINDOW, window=window, **given))
+    assert [bit for part in parts for bit in range(part.start, part.stop)] == list(range(window + 2))
+    assert 2 <= len(parts) <= most
+    lengths = [part.stop - part.start for part in parts]
+    assert max(lengths) - min(lengths) <= 1
 
 
 def test_latency_of_a_serial_window_depends_on_whether_the_last_block_is_whole():

@@ -1,12 +1,28 @@
 """Place and range of a window, for both of its accumulators."""
 
+from itertools import pairwise
+
 from amaranth.lib import data
 
-from ...config import MacConfig
+from ...config import MacConfig, Target
 from ...formats import SCALE_WIDTH
 from ...stages.layouts import total_layout
 
-__all__ = ["window_exp_min", "window_limits", "window_note", "window_range", "window_total_layout"]
+__all__ = [
+    "window_clocks",
+    "window_exp_min",
+    "window_limits",
+    "window_note",
+    "window_parts",
+    "window_range",
+    "window_sum_bits",
+    "window_total_layout",
+]
+
+#: Parts of a sum, at most, by pipeline depth; and for standard cells, whose additions are slower.
+_PARTS, _ASIC_PARTS = {1: 2, 2: 2, 3: 3}, 3
+#: Bits of a part that are not worth another one.
+_PART_BITS = 28
 
 
 def window_exp_min(config: MacConfig) -> int:
@@ -46,3 +62,21 @@ def window_note(config: MacConfig) -> str:
         f"the window is {-_headroom(config)} bits too narrow for the largest sum of a block above its guard bits; "
         "sums that do not fit saturate and raise OF (--window, --window-guard)"
     )
+
+
+def window_sum_bits(config: MacConfig) -> int:
+    """Return the bits of a sum in a window and one block more, which shows whether it is beyond the window's limits."""
+    return config.window_bits + 2
+
+
+def window_parts(config: MacConfig) -> list[slice]:
+    """Return the parts of a sum in the window, lowest first: each is added a cycle ahead of the next."""
+    most = _ASIC_PARTS if config.target is Target.ASIC else _PARTS[config.pipeline]
+    count = min(most, max(2, -(-window_sum_bits(config) // _PART_BITS)))
+    ends = [window_sum_bits(config) * number // count for number in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
+
+
+def window_clocks(config: MacConfig) -> int:
+    """Cycles from the last block of a dot product to its sum: one to take it, one for limits, one a part, one to choose."""
+    return len(window_parts(config)) + 3

@@ -31,7 +31,7 @@ module prove (
 );
   wire [${window + 14}:0] payload;
   wire out_valid;
-${instance(text, module, "unit", connections)}${inner("unit.fresh", 1)}${looks}
+${instance(text, module, "unit", connections)}${inner("unit.fresh", 1)}${inner("unit.lost", 1)}${inner("unit.specials", 4)}${looks}
   localparam signed [${wide - 1}:0] LARGEST = {${wide - window + 1}'d0, {${window - 1}{1'b1}}};
   localparam signed [${wide - 1}:0] LEAST = {{${wide - window + 1}{1'b1}}, ${window - 1}'d0};
   // As the scale applier has it: a block that fits has its own sign.
@@ -39,10 +39,10 @@ ${instance(text, module, "unit", connections)}${inner("unit.fresh", 1)}${looks}
   // The sum so far, its flags, and whether a dot product has begun.
   reg signed [${window - 1}:0] total;
   reg inexact, overflow, inside, lost_any;
-  reg [${WINDOW_CLOCKS - 1}:0] known, done;
+  reg [${clocks - 1}:0] done;
   reg [3:0] any;
   reg [8:0] last_anchor;
-  reg adds_low, adds_high;
+  reg begun;
   wire signed [${wide - 1}:0] before = inside ? total : 0;
   wire signed [${wide - 1}:0] after = before + value;
   // A block that does not even fit is further out than any sum could bring back.
@@ -50,17 +50,16 @@ ${instance(text, module, "unit", connections)}${inner("unit.fresh", 1)}${looks}
   wire too_low = beyond ? neg : after < LEAST;
   wire [${window - 1}:0] largest = LARGEST, least = LEAST;
   wire signed [${window - 1}:0] clamped = too_high ? LARGEST : too_low ? LEAST : after;
-${history}  wire exists_before_done = adds_low && adds_high ? exists_3 : adds_low || adds_high ? exists_2 : exists_1;
-  wire out_before_done = adds_low && adds_high ? out_3 : adds_low || adds_high ? out_2 : out_1;
-  always @(posedge clk) begin
-    done <= rst ? 0 : {done[${WINDOW_CLOCKS - 2}:0], valid && dot_last};
-    known <= rst ? 0 : {known[${WINDOW_CLOCKS - 2}:0], known[0] || valid};
-    adds_low <= !rst && valid;
-    adds_high <= !rst && adds_low;
+${history}  always @(posedge clk) begin
+    done <= rst ? 0 : {done[${clocks - 2}:0], valid && dot_last};
     if (rst) begin
       inside <= 0;
+      begun <= 0;
       ${forget};
-    end else if (valid) begin
+    end else begin
+${moves}    end
+    if (!rst && valid) begin
+      begun <= 1;
       inside <= !dot_last;
       total <= clamped;
       overflow <= inside && overflow || too_high || too_low;
@@ -68,26 +67,27 @@ ${history}  wire exists_before_done = adds_low && adds_high ? exists_3 : adds_lo
       lost_any <= inside && lost_any || lost;
       any <= specials | (inside ? any : 4'd0);
       last_anchor <= anchor;
-${moves}    end
+    end
   end
 ${later}
-  wire due = done[${WINDOW_CLOCKS - 1}];
-  wire shown = known[${WINDOW_CLOCKS - 1}];
-  assign want_sum = total_${WINDOW_CLOCKS - 1};
+  wire due = done[${clocks - 1}];
+  assign want_sum = total_${clocks - 1};
   assign got_sum = payload[${window - 1}:0];
-  assign want_overflow_inexact = {overflow_${WINDOW_CLOCKS - 1}, inexact_${WINDOW_CLOCKS - 1}};
+  assign want_overflow_inexact = {overflow_${clocks - 1}, inexact_${clocks - 1}};
   assign got_overflow_inexact = payload[${window + 10}:${window + 9}];
-  assign want_specials = any_${WINDOW_CLOCKS - 1};
+  assign want_specials = any_${clocks - 1};
   assign got_specials = payload[${window + 14}:${window + 11}];
   assign ok_valid = out_valid == due;
   assign ok_sum = !due || got_sum == want_sum;
   assign ok_flags = !due || got_overflow_inexact == want_overflow_inexact;
   assign ok_specials = !due || got_specials == want_specials;
-  assign ok_anchor = !due || payload[${window + 8}:${window}] == last_anchor_${WINDOW_CLOCKS - 1};
+  assign ok_anchor = !due || payload[${window + 8}:${window}] == last_anchor_${clocks - 1};
   // Helps: both know when a dot product begins, and what is on its way.
-  assign ok_help_begins = unit_fresh == !inside && (!inside || exists_0);
-  assign ok_help_history = inside == (exists_0 && !last_0) &&
-    (!exists_0 || (total == limited_0 && overflow == (before_out_0 || out_0) && inexact == (lost_any || overflow)))${consistent};
+  assign ok_help_begins = unit_fresh == !inside && (!inside || begun)
+    && (!begun || unit_lost == lost_any && unit_specials == any);
+  assign ok_help_history = (inside
+    ? exists_0 && more_0 && total == limited_0 && overflow == ever_0 && inexact == (lost_any || overflow)
+    : !more_0 || limited_0 == 0 && !ever_0)${consistent};
   assign ok_help_registers = ${holds};
   assign seen_clamped_up = due && got_overflow_inexact[1] && !got_sum[${window - 1}];
   assign seen_clamped_down = due && got_overflow_inexact[1] && got_sum[${window - 1}];
