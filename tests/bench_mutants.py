@@ -13,6 +13,7 @@ __all__ = [
     "EXACT_ADDEND",
     "FP32",
     "FP32_ADDEND",
+    "INTEGER_EXACT",
     "NARROW",
     "NARROW_EXACT",
     "QUANTIZER",
@@ -29,6 +30,7 @@ EXACT, WINDOW = (*_UNIT, "--accumulator", "exact"), (*_UNIT, "--accumulator", "w
 ASIC = (*_UNIT, "--target", "asic")
 FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp32", "--output", "fp16")
 NARROW_EXACT = (*EXACT, "--a", "E2M1", "--b", "E2M1")
+INTEGER_EXACT = (*EXACT, "--a", "INT8", "--b", "INT8")
 SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
 ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ELEMENT_FORMATS))
 _ADDEND = ("--addend", "fp32")
@@ -57,10 +59,20 @@ CASES = {
     "multiplier: one step of its shifter moves twice as far": Case(
         EXACT,
         Mutant(
-            "primitives.up_shifter:UpShifter.elaborate",
-            "shift_left_stage(value, 1 << level,",
-            "shift_left_stage(value, 1 << max(1, level),",
+            "primitives.up_shifter:shifted_up",
+            "shift_left_stage(sig, 1 << level,",
+            "shift_left_stage(sig, 1 << max(1, level),",
         ),
+        ("multiplier", "mac"),
+    ),
+    "multiplier: the last entry of its table is zero": Case(
+        NARROW_EXACT,
+        Mutant("stages.multiplier:Multiplier._tabulate", "for value in products]", "for value in (*products[:-1], 0)]"),
+        ("multiplier", "mac"),
+    ),
+    "multiplier: the sign bit of an integer has a positive weight": Case(
+        INTEGER_EXACT,
+        Mutant("stages.integer_product:IntegerProduct.elaborate", "last=start == starts[-1]", "last=False"),
         ("multiplier", "mac"),
     ),
     "multiplier: Inf times 0 is no NaN": Case(

@@ -382,6 +382,14 @@ class MacConfig:
         """Width of the largest magnitude of a product."""
         return self.sum_bits(1) - 1
 
+    @property
+    def products_carry(self) -> bool:
+        """Whether a product has a carry that completes its two's complement.
+
+        Not if both operands are integers, but for standard cells: their compressors add carries at no cost.
+        """
+        return self.target is Target.ASIC or not (self.operand_a.is_integer and self.operand_b.is_integer)
+
     def sum_bits(self, products: int) -> int:
         """Width of the sum of ``products`` products, with its sign."""
         return (products * self.operand_a.max_integer * self.operand_b.max_integer).bit_length() + 1

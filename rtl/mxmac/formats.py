@@ -165,6 +165,17 @@ class Format:
         largest = (2 << self.man_bits) - 1 - (self.specials is Specials.NAN)
         return largest << (self.exp_max - 1)
 
+    def magnitude(self, code: int) -> int:
+        """Return the magnitude of a finite floating-point element, as a multiple of 2^lsb_exp.
+
+        Parameters
+        ----------
+        code : int
+            Element code; its sign bit is ignored.
+        """
+        exp, man = divmod(code & ((1 << (self.width - 1)) - 1), 1 << self.man_bits)
+        return (man + (1 << self.man_bits)) << (exp - 1) if exp else man
+
     @property
     def max_value(self) -> Fraction:
         """Largest positive finite value."""
@@ -243,6 +254,11 @@ class Operand:
     def selectable(self) -> bool:
         """Whether there are several formats, of which one is selected at run time."""
         return len(self.formats) > 1
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether every code is a two's complement integer of one width."""
+        return not self.selectable and self.formats[0].is_integer
 
     @property
     def width(self) -> int:

@@ -34,13 +34,17 @@ def config_of(fmt_a, fmt_b):
 def wrapper():
     lines = [f"module multipliers (input clk, input [7:0] a, b, output [{96 * len(PAIRINGS) - 1}:0] out);"]
     for index, (fmt_a, fmt_b) in enumerate(PAIRINGS):
-        bits = config_of(fmt_a, fmt_b).product_bits
+        config = config_of(fmt_a, fmt_b)
+        bits = config.product_bits
+        # Two's complement as one's complement.
+        neg = f".product_neg(neg{index}), " if config.products_carry else ""
         lines += [
             f"  wire [{bits}:0] ones{index};",
-            f"  wire [63:0] magnitude{index} = ones{index}[{bits - 1}:0];",
             f"  wire neg{index}, nan{index}, invalid{index}, pos{index}, minus{index};",
+            *([] if neg else [f"  assign neg{index} = ones{index}[{bits}];"]),
+            f"  wire [63:0] magnitude{index} = ones{index}[{bits - 1}:0]{'' if neg else f' - neg{index}'};",
             f"  multiplier{index} m{index} (.clk(clk), .rst(1'b0), .a(a[{fmt_a.width - 1}:0]), .b(b[{fmt_b.width - 1}:0]),",
-            f"    .product_ones(ones{index}), .product_neg(neg{index}), .specials_nan(nan{index}),",
+            f"    .product_ones(ones{index}), {neg}.specials_nan(nan{index}),",
             f"    .specials_invalid(invalid{index}), .specials_pos_inf(pos{index}), .specials_neg_inf(minus{index}));",
             f"  assign out[{96 * index} +: 96] = {{26'b0, ones{index}[{bits}], neg{index}, minus{index}, pos{index},",
             f"    invalid{index}, nan{index}, magnitude{index}}};",

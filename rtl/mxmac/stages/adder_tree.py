@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -84,31 +84,35 @@ class AdderTree(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # First of all, so that the text calls it by the name of the port.
+        out = Signal(sum_layout(self.config, self.sum), name="sums", reset_less=True)
+        m.d.comb += self.total.eq(out)
         nodes = []
         for index, term in enumerate(self._terms):
             given = getattr(self, f"term{index}")
             nodes.append((given.sum.as_signed(), given.carry if term.carry else None, term.products))
-        level = 0
-        while len(nodes) > 1:
-            pairs = [nodes[index : index + 2] for index in range(0, len(nodes), 2)]
-            nodes = [self._join(m, pair, f"level{level}_{index}") for index, pair in enumerate(pairs)]
-            level += 1
+        for level in range(adder_tree_latency(len(nodes))):
+            if level:
+                nodes = [self._held(m, *node, f"level{level - 1}_{index}") for index, node in enumerate(nodes)]
+            nodes = [self._join(nodes[index : index + 2]) for index in range(0, len(nodes), 2)]
         total, carry, _ = nodes[0]
-        m.d.comb += self.total.sum.eq(total)
-        if self.sum.carry:
-            m.d.comb += self.total.carry.eq(carry)
+        domain = m.d.sync if len(self._terms) > 1 else m.d.comb
+        domain += out.sum.eq(total)
+        if carry is not None:
+            domain += out.carry.eq(carry)
         return m
 
-    def _join(self, m: Module, pair, name: str) -> tuple[Value, Value | None, int]:
-        def later(carry: Value | None) -> Value | None:
-            return None if carry is None else register(m, carry, name=f"{name}_carry")
+    @staticmethod
+    def _held(m: Module, total: Value, carry: Value | None, products: int, name: str) -> tuple[Value, Value | None, int]:
+        later = None if carry is None else register(m, carry, name=f"{name}_carry")
+        return register(m, total, name=name), later, products
 
+    def _join(self, pair) -> tuple[Value, Value | None, int]:
         if len(pair) == 1:
-            total, carry, products = pair[0]
-            return register(m, total, name=name), later(carry), products
+            return pair[0]
         (sum_x, carry_x, products_x), (sum_y, carry_y, products_y) = pair
         products = products_x + products_y
         width = self.config.sum_bits(products)
-        total = Signal(signed(width), name=name, reset_less=True)
-        m.d.sync += total.eq(sum_x + sum_y if carry_x is None else add_with_carry(sum_x, sum_y, carry_x, width))
-        return total, later(carry_y), products
+        # Two numbers that are narrower have no carry out of that width.
+        total = (sum_x + sum_y)[:width].as_signed() if carry_x is None else add_with_carry(sum_x, sum_y, carry_x, width)
+        return total, carry_y, products

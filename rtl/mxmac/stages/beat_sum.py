@@ -13,7 +13,7 @@ from .adder_tree import AdderTree, Term, adder_tree_latency, sum_layout
 from .compressor_tree import CompressorTree, compressor_tree_latency
 from .lane_chain import ChainPlan, LaneChain
 from .layouts import SPECIALS
-from .multiplier import Multiplier, multiplier_latency
+from .multiplier import Multiplier, is_tabulated, multiplier_latency
 from .product import exp_bits
 
 __all__ = ["BeatSum", "beat_chains", "beat_latency", "beat_sum_layout", "beat_terms", "tree_latency"]
@@ -26,13 +26,17 @@ def beat_sum_layout(config: MacConfig) -> data.StructLayout:
 
 def _leaves_carry(config: MacConfig) -> bool:
     """Whether the sum of a beat comes with a carry: the block adder takes it, if there is one."""
-    return not (_chained(config) and config.beats == 1)
+    return config.products_carry and not (_chained(config) and config.beats == 1)
 
 
 def _chained(config: MacConfig) -> bool:
     """Whether lanes are in chains of carry cells: one of their formats has an exponent, for the last level of the shift."""
     return (
-        config.target is Target.ECP5 and config.lanes > 1 and exp_bits(config) > 0 and config.multiplier is MultiplierKind.LUT
+        config.target is Target.ECP5
+        and config.lanes > 1
+        and exp_bits(config) > 0
+        and config.multiplier is MultiplierKind.LUT
+        and not is_tabulated(config)
     )
 
 
@@ -55,7 +59,7 @@ def beat_chains(config: MacConfig) -> list[ChainPlan]:
 
 def beat_terms(config: MacConfig) -> list[Term]:
     """Return what is known of the sums that the tree adds up."""
-    return [chain.term for chain in beat_chains(config)] or [Term(1, carry=True)] * config.lanes
+    return [chain.term for chain in beat_chains(config)] or [Term(1, config.products_carry)] * config.lanes
 
 
 def tree_latency(config: MacConfig) -> int:
@@ -158,5 +162,8 @@ class BeatSum(wiring.Component):
                 _Part(f"chain{index}", chain, chain.plan.term, chain.total, chain.plan.specials_latency)
                 for index, chain in enumerate(chains)
             ),
-            *(_Part(f"multiplier{index}", lane, Term(1, carry=True), lane.product, 1) for index, lane in enumerate(lanes)),
+            *(
+                _Part(f"multiplier{index}", lane, Term(1, self.config.products_carry), lane.product, 1)
+                for index, lane in enumerate(lanes)
+            ),
         ]

@@ -87,7 +87,9 @@ class BlockAdder(wiring.Component):
         """Sum of the beats before this one and this one. A carry cell gates the former."""
         beat, width = self.i.payload, len(total)
         beat_sum = beat.beat.sum.as_signed()
+        carry = beat.beat.carry if "carry" in beat_sum_layout(self.config).members else None
         if self.config.target is not Target.ECP5:
-            return add_with_carry(Mux(beat.block_first, 0, total), beat_sum, beat.beat.carry, width)
+            before = Mux(beat.block_first, 0, total)
+            return before + beat_sum if carry is None else add_with_carry(before, beat_sum, carry, width)
         operands = (total, (~beat.block_first).replicate(width), sign_extend(beat_sum, width), Const(-1, width))
-        return chained(m, "adder", CarryFunction.GATED, width, *operands, carry=beat.beat.carry)
+        return chained(m, "adder", CarryFunction.GATED, width, *operands, carry=carry)

@@ -1,8 +1,9 @@
 """The element multiplier: an exact product, as an integer."""
 
+from collections.abc import Sequence
 from functools import partial
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
@@ -11,11 +12,17 @@ from ..primitives.bits import delay, register
 from ..primitives.description import Description
 from ..primitives.gate_shifter import GateShifter
 from ..primitives.shared import shared
-from ..primitives.up_shifter import UpShifter, ones_layout, up_shifter_clocks
+from ..primitives.up_shifter import UpShifter, up_shifter_clocks
+from .integer_product import IntegerProduct, integer_product_latency
 from .layouts import SPECIALS
 from .product import ElementProduct, decoded_pair, element_ports, exp_bits, product_clocks, sig_bits
 
-__all__ = ["Multiplier", "multiplier_latency", "product_layout"]
+__all__ = ["Multiplier", "is_tabulated", "multiplier_latency", "product_layout"]
+
+#: Bits of two codes without their signs of which a table has fewer LUTs than decoders, rows and shifter: two levels of LUTs.
+_TABLE_BITS = 6
+#: Cycles of a product of integers in a DSP block: its registers of both factors, inside, and of the product.
+_DSP_CLOCKS = 3
 
 
 def product_layout(config: MacConfig) -> data.StructLayout:
@@ -25,16 +32,32 @@ def product_layout(config: MacConfig) -> data.StructLayout:
     -------
     ones : signed(config.product_bits + 1)
         The product, or its one's complement if it is negative; ``neg`` completes the two's complement, as a carry-in of
-        the adders behind.
+        the adders behind. Without ``neg``, the product in two's complement.
     neg : 1
-        Whether the product is negative (or a negative zero).
+        Whether the product is negative (or a negative zero). Absent unless ``config.products_carry``.
     """
-    return ones_layout(config.product_bits)
+    return data.StructLayout({"ones": config.product_bits + 1, **({"neg": 1} if config.products_carry else {})})
+
+
+def is_tabulated(config: MacConfig) -> bool:
+    """Whether products come from a table: of two codes, one format a side, with few bits besides their signs.
+
+    Not for ``Target.ASIC``, where the gates of the shifter are without a register in front of the compressors.
+    """
+    sides = (config.operand_a, config.operand_b)
+    if config.target is Target.ASIC or config.multiplier is not MultiplierKind.LUT:
+        return False
+    simple = not any(operand.selectable or operand.is_integer for operand in sides)
+    return simple and sum(operand.width - 1 for operand in sides) <= _TABLE_BITS
 
 
 def multiplier_latency(config: MacConfig) -> int:
     """Cycles from element codes to their product as an integer."""
     sides = (config.operand_a, config.operand_b)
+    if not config.products_carry:
+        return _DSP_CLOCKS if config.multiplier is MultiplierKind.DSP else integer_product_latency(config)
+    if is_tabulated(config):
+        return 1
     if config.multiplier is MultiplierKind.DSP:
         return 3 + max(_shifter_clocks(config, operand.sig_bits, operand.exp_bits) for operand in sides)
     if config.target is Target.ASIC:
@@ -46,12 +69,18 @@ def _shifter_clocks(config: MacConfig, sig_bits: int, exp_bits: int) -> int:
     return up_shifter_clocks(sig_bits, exp_bits, config.lane_shift_levels)
 
 
+def _looked_up(index: Value, bits: Sequence[int]) -> Value:
+    """Return the bit of a truth table at ``index``."""
+    return Const(sum(bit << place for place, bit in enumerate(bits)), len(bits)).bit_select(index, 1)
+
+
 class Multiplier(wiring.Component):
     """Multiplier of two elements, with an integer as the product.
 
     Latency ``multiplier_latency(config)`` cycles, throughput one pair per cycle. It multiplies the significands and shifts the
     product left by the sum of the exponents. With ``MultiplierKind.DSP``, it shifts both elements and multiplies the integers,
-    which takes 18 by 18 bits for E4M3.
+    which takes 18 by 18 bits for E4M3. Two's complement integers are multiplied as they are. Products of elements with few
+    bits come from a table.
 
     Parameters
     ----------
@@ -88,11 +117,39 @@ class Multiplier(wiring.Component):
 
     def _elaborated(self) -> Module:
         m = Module()
-        if self.config.multiplier is MultiplierKind.DSP:
+        if not self.config.products_carry:
+            self._multiply_twos_complement(m)
+        elif is_tabulated(self.config):
+            self._tabulate(m)
+        elif self.config.multiplier is MultiplierKind.DSP:
             self._multiply_integers(m)
         else:
             self._multiply_significands(m)
         return m
+
+    def _multiply_twos_complement(self, m: Module):
+        """Multiply codes that are integers; none of them is special."""
+        config = self.config
+        if config.multiplier is MultiplierKind.DSP:
+            a, b = (register(m, code.as_signed(), name=f"code_{side}") for side, code in (("a", self.a), ("b", self.b)))
+            m.d.comb += self.product.ones.eq(delay(m, a * b, _DSP_CLOCKS - 1, name="product"))
+            return
+        m.submodules.integer_product = multiply = IntegerProduct(config)
+        m.d.comb += [multiply.a.eq(self.a), multiply.b.eq(self.b), self.product.ones.eq(multiply.product)]
+
+    def _tabulate(self, m: Module):
+        """Look the product up: each bit of its magnitude in a truth table, by the bits of both codes besides their signs."""
+        (fmt_a,), (fmt_b,) = self.config.a, self.config.b
+        product = Signal(product_layout(self.config), name="held", reset_less=True)
+        m.d.comb += self.product.eq(product)
+        if fmt_a.has_nan or fmt_b.has_nan:
+            decoded_pair(m, self)
+        neg = self.a[-1] ^ self.b[-1]
+        codes_a, codes_b = (range(1 << (fmt.width - 1)) for fmt in (fmt_a, fmt_b))
+        products = [fmt_a.magnitude(a) * fmt_b.magnitude(b) for b in codes_b for a in codes_a]
+        codes, bits = Cat(self.a[:-1], self.b[:-1]), range(self.config.product_bits)
+        magnitude = Cat(_looked_up(codes, [value >> bit & 1 for value in products]) for bit in bits)
+        m.d.sync += [product.ones.eq(Cat(magnitude ^ neg.replicate(len(magnitude)), neg)), product.neg.eq(neg)]
 
     def _multiply_significands(self, m: Module):
         config = self.config

@@ -47,7 +47,8 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     rows_a, rows_b = rows
     ones_bits = len(dut.product_ones) // lanes
     specials = [getattr(dut, f"specials_{name}") for name in SPECIALS]
-    products = [(port, len(port)) for port in (dut.product_ones, dut.product_neg)]
+    parts = ["product_ones", *(["product_neg"] if bench.config.products_carry else [])]
+    products = [(port, len(port)) for port in (getattr(dut, name) for name in parts)]
 
     def operands(index: int) -> dict[str, str]:
         sides = zip("ab", (fmt_a, fmt_b), pairs[index], strict=True)
@@ -59,7 +60,7 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     def named(product: int) -> dict[str, str]:
         return {"product": shown(product, ones_bits)}
 
-    def check_product(index: int, ones: int, neg: int):
+    def check_product(index: int, ones: int, neg: int = 0):
         value = ones - (ones >> (ones_bits - 1) << ones_bits) + neg
         if not any(flags[index]):
             bench.check(expected[index], value, lambda: (operands(index), named(expected[index]), named(value)))
@@ -81,8 +82,8 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
             row = clock - self.start - latency
             if 0 <= row < len(rows_a):
                 seen = zip(*(split(int(port.value), lanes, width) for port, width in products), strict=True)
-                for index, (ones, neg) in zip(range(row * lanes, len(pairs)), seen, strict=False):
-                    check_product(index, ones, neg)
+                for index, product in zip(range(row * lanes, len(pairs)), seen, strict=False):
+                    check_product(index, *product)
 
     end = bench.clock + len(rows_a) + latency
     bench.report.vectors += len(pairs)

@@ -17,13 +17,13 @@ _REPEATS = 1 << 16
 
 
 def _fields(shape: Any, name: str) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Name, path and width of every field of a shape that has no fields itself."""
+    """Name, path and width of every field of a shape that has no fields itself, but for those of no bits."""
     if isinstance(shape, data.StructLayout):
         for key, inner in shape.members.items():
             for inner_name, path, width in _fields(inner, f"{name}_{key}"):
                 yield inner_name, (key, *path), width
-    else:
-        yield name, (), Shape.cast(shape.as_shape() if isinstance(shape, ShapeCastable) else shape).width
+    elif width := Shape.cast(shape.as_shape() if isinstance(shape, ShapeCastable) else shape).width:
+        yield name, (), width
 
 
 class Flat(wiring.Component):

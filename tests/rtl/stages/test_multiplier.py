@@ -10,8 +10,9 @@ from amaranth.sim import Simulator
 
 import dtypes
 from mxmac.config import MacConfig
-from mxmac.formats import ELEMENT_FORMATS
-from mxmac.stages.multiplier import Multiplier, multiplier_latency
+from mxmac.formats import ELEMENT_FORMATS, Format, Specials
+from mxmac.stages.layouts import SPECIALS
+from mxmac.stages.multiplier import Multiplier, is_tabulated, multiplier_latency
 
 PAIRINGS = [
     ("E4M3", "E4M3"),
@@ -95,7 +96,8 @@ def test_products_are_exact_and_come_one_a_clock(a, b):
                 value, _ = wanted[clock - latency]
                 if value is not None:
                     ones = found.ones - (found.ones >> config.product_bits << (config.product_bits + 1))
-                    assert (ones + found.neg) * unit == value, pairs[clock - latency]
+                    carry = found.neg if config.products_carry else 0
+                    assert (ones + carry) * unit == value, pairs[clock - latency]
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
@@ -103,7 +105,49 @@ def test_products_are_exact_and_come_one_a_clock(a, b):
     simulator.run()
 
 
-@pytest.mark.parametrize(("a", "b", "clocks"), [("E4M3", "E4M3", 6), ("E5M2", "E5M2", 6), ("INT8", "INT8", 4)])
-def test_latency_is_decode_rows_sum_and_two_levels_of_the_shifter_a_clock(a, b, clocks):
+@pytest.mark.parametrize("specials", Specials)
+def test_table_is_right_for_formats_with_special_codes(monkeypatch, specials):
+    fmt = Format("TINY", 2, 1, specials)
+    monkeypatch.setitem(ELEMENT_FORMATS, fmt.name, fmt)
+    config = MacConfig(a=[fmt], b="E2M1", block=1, lanes=1)
+    dut = Multiplier(config)
+    assert is_tabulated(config)
+    largest = fmt.max_integer
+    cases = {
+        0b0001: (1, {}), 0b1010: (-2, {}), 0b0101: (6, {}),
+        0b0110: (8, {}) if not fmt.has_inf else (None, {"pos_inf": 1}),
+        0b1110: (-8, {}) if not fmt.has_inf else (None, {"neg_inf": 1}),
+        0b0111: (12, {}) if not fmt.has_nan else (None, {"nan": 1}),
+    }  # fmt: skip
+    assert largest in [value for value, _ in cases.values()]
+
+    async def testbench(ctx):
+        ctx.set(dut.b, 0b0010)  # 1, of a unit of 1/2
+        for code, (value, flags) in cases.items():
+            ctx.set(dut.a, code)
+            await ctx.tick()
+            found, specials = ctx.get(dut.product), ctx.get(dut.specials)
+            assert {name: specials[name] for name in SPECIALS.members} == dict.fromkeys(SPECIALS.members, 0) | flags
+            if value is not None:
+                ones = found.ones - (found.ones >> config.product_bits << (config.product_bits + 1))
+                assert ones + found.neg == 2 * value
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+@pytest.mark.parametrize(("a", "b"), [("E2M1", "E2M3"), ("INT8", "E2M1"), ("E2M1,E3M2", "E2M1"), ("E3M2", "E2M1")])
+def test_more_bits_make_no_table(a, b):
+    assert not is_tabulated(MacConfig(a=a.split(","), b=b))
+    assert not is_tabulated(MacConfig(a="E2M1", b="E2M1", multiplier="dsp"))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "clocks"),
+    [("E4M3", "E4M3", 6), ("E5M2", "E5M2", 6), ("INT8", "E2M1", 4), ("INT8", "INT8", 3), ("E2M1", "E2M1", 1)],
+)
+def test_latency_is_decode_rows_sum_and_two_levels_of_the_shifter_a_clock_or_that_of_integers_or_of_a_table(a, b, clocks):
     config = MacConfig(a=[ELEMENT_FORMATS[a]], b=[ELEMENT_FORMATS[b]], block=1, lanes=1)
     assert multiplier_latency(config) == clocks

@@ -21,6 +21,8 @@ UNITS["all formats at run time"] = MacConfig(a=ALL, b=ALL, lanes=1, accumulator=
 UNITS["window at a fixed place, DSP"] = MacConfig(
     b="E5M2", lanes=2, accumulator=Accumulator.WINDOW, window_lsb=-40, multiplier="dsp", pipeline=1
 )
+UNITS["integers"] = MacConfig(a="INT8", b="INT8", lanes=2, accumulator=Accumulator.WINDOW)
+UNITS["table of products"] = MacConfig(a="E2M1", b="E2M1", lanes=2, accumulator=Accumulator.WINDOW)
 UNITS["quantizer"] = QuantizerConfig(lanes=2)
 UNITS["quantizer with all options"] = QuantizerConfig(
     to="E5M2", source="BF16", lanes=1, block=16, rules=tuple(ScaleRule), overflows=tuple(Overflow)
@@ -108,7 +110,7 @@ def texts():
 
 @pytest.mark.parametrize(
     ("module", "right", "wrong"),
-    [("unit__mac_datapath_scale_sum", " + ", " - "), ("unit__mac_datapath_beat_sum_multiplier_element_product", " & ", " | ")],
+    [("unit__mac_datapath_scale_sum", " + ", " - "), ("unit__mac_datapath_beat_sum_multiplier", " ^ ", " | ")],
 )
 def test_an_operator_that_differs_is_found(texts, tmp_path, module, right, wrong):
     before, after = texts

@@ -65,8 +65,10 @@ def operand_ports(text: str, module: str, a: str, b: str) -> dict[str, str]:
 def multiplier_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the multiplier, and after how many cycles it has forgotten what was before."""
     clocks, bits = multiplier_latency(config), config.product_bits
-    got = f"$signed(product[{bits}:0]) + $signed({{1'b0, product[{bits + 1}]}})"
-    outputs = {"product": f"wire [{bits + 1}:0] product"}
+    got = f"$signed(product[{bits}:0])"
+    if config.products_carry:
+        got += f" + $signed({{1'b0, product[{bits + 1}]}})"
+    outputs = {"product": f"wire [{bits + config.products_carry}:0] product"}
     return _product_harness(config, text, r"beat_sum(?:_chain\d*)?_multiplier", clocks, outputs, lambda wide: got)
 
 
