@@ -8,7 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
-from ..primitives.bits import add_with_carry, register
+from ..primitives.bits import add_with_carry, register, sign_extend
+from ..primitives.carry_chain import CarryFunction, chained
 from ..primitives.description import Description
 
 __all__ = ["AdderTree", "Term", "adder_tree_latency", "sum_layout"]
@@ -23,14 +24,19 @@ class Term(NamedTuple):
         How many products it has.
     carry : bool
         Whether it comes as ``sum + carry``.
+    magnitude : bool
+        Whether ``sum`` is a magnitude, and ``carry`` its sign: an adder of carry cells complements it.
     """
 
     products: int
     carry: bool
+    magnitude: bool = False
 
 
 def sum_layout(config: MacConfig, term: Term) -> data.StructLayout:
     """Layout of a sum of products: ``sum + carry``, in units of 2^config.product_lsb_exp.
+
+    Of a magnitude, the sum is the one's complement of ``sum`` if ``carry`` is set.
 
     Members
     -------
@@ -58,7 +64,8 @@ class AdderTree(wiring.Component):
     config : MacConfig
         Of it: the formats of the operands.
     terms : sequence of Term
-        All of them have a carry, all but the last, or none has one.
+        All of them have a carry, all but the last, or none has one. All of them are magnitudes, or none is; magnitudes are
+        two or more.
 
     Members
     -------
@@ -94,7 +101,11 @@ class AdderTree(wiring.Component):
         for level in range(adder_tree_latency(len(nodes))):
             if level:
                 nodes = [self._held(m, *node, f"level{level - 1}_{index}") for index, node in enumerate(nodes)]
-            nodes = [self._join(nodes[index : index + 2]) for index in range(0, len(nodes), 2)]
+            pairs = [nodes[index : index + 2] for index in range(0, len(nodes), 2)]
+            if self._terms[0].magnitude and not level:
+                nodes = [self._join_magnitudes(m, pair, f"adder{index}") for index, pair in enumerate(pairs)]
+            else:
+                nodes = [self._join(pair) for pair in pairs]
         total, carry, _ = nodes[0]
         domain = m.d.sync if len(self._terms) > 1 else m.d.comb
         domain += out.sum.eq(total)
@@ -106,6 +117,18 @@ class AdderTree(wiring.Component):
     def _held(m: Module, total: Value, carry: Value | None, products: int, name: str) -> tuple[Value, Value | None, int]:
         later = None if carry is None else register(m, carry, name=f"{name}_carry")
         return register(m, total, name=name), later, products
+
+    def _join_magnitudes(self, m: Module, pair, name: str) -> tuple[Value, Value, int]:
+        """Sum of two magnitudes with their signs, or the one's complement of one."""
+        if len(pair) == 1:
+            ((magnitude, neg, products),) = pair
+            return (magnitude.as_unsigned() ^ neg.replicate(len(magnitude))).as_signed(), neg, products
+        (x, neg_x, products_x), (y, neg_y, products_y) = pair
+        products = products_x + products_y
+        width = self.config.sum_bits(products)
+        operands = (sign_extend(x, width), neg_x.replicate(width), sign_extend(y, width), neg_y.replicate(width))
+        total = chained(m, name, CarryFunction.COMPLEMENTED, width, *operands, carry=neg_x)
+        return total.as_signed(), neg_y, products
 
     def _join(self, pair) -> tuple[Value, Value | None, int]:
         if len(pair) == 1:

@@ -13,7 +13,7 @@ from .adder_tree import AdderTree, Term, adder_tree_latency, sum_layout
 from .compressor_tree import CompressorTree, compressor_tree_latency
 from .lane_chain import ChainPlan, LaneChain
 from .layouts import SPECIALS
-from .multiplier import Multiplier, is_tabulated, multiplier_latency
+from .multiplier import Multiplier, has_magnitudes, is_tabulated, multiplier_latency
 from .product import exp_bits
 
 __all__ = ["BeatSum", "beat_chains", "beat_latency", "beat_sum_layout", "beat_terms", "tree_latency"]
@@ -22,6 +22,11 @@ __all__ = ["BeatSum", "beat_chains", "beat_latency", "beat_sum_layout", "beat_te
 def beat_sum_layout(config: MacConfig) -> data.StructLayout:
     """Layout of the sum of a beat: a ``sum_layout``."""
     return sum_layout(config, Term(config.lanes, _leaves_carry(config)))
+
+
+def _product_term(config: MacConfig) -> Term:
+    """What is known of the product of a lane with a multiplier of its own."""
+    return Term(1, config.products_carry, has_magnitudes(config))
 
 
 def _leaves_carry(config: MacConfig) -> bool:
@@ -59,7 +64,7 @@ def beat_chains(config: MacConfig) -> list[ChainPlan]:
 
 def beat_terms(config: MacConfig) -> list[Term]:
     """Return what is known of the sums that the tree adds up."""
-    return [chain.term for chain in beat_chains(config)] or [Term(1, config.products_carry)] * config.lanes
+    return [chain.term for chain in beat_chains(config)] or [_product_term(config)] * config.lanes
 
 
 def tree_latency(config: MacConfig) -> int:
@@ -163,7 +168,7 @@ class BeatSum(wiring.Component):
                 for index, chain in enumerate(chains)
             ),
             *(
-                _Part(f"multiplier{index}", lane, Term(1, self.config.products_carry), lane.product, 1)
+                _Part(f"multiplier{index}", lane, _product_term(self.config), lane.product, 1)
                 for index, lane in enumerate(lanes)
             ),
         ]

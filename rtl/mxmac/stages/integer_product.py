@@ -6,8 +6,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
+from ..config import MacConfig, Target
 from ..primitives.bits import add_with_carry, register, sign_extend
+from ..primitives.carry_chain import CarryFunction, chained
 from ..primitives.description import Description
 
 __all__ = ["IntegerProduct", "integer_product_latency"]
@@ -48,12 +49,12 @@ class IntegerProduct(wiring.Component):
 
     Latency ``integer_product_latency(config)`` cycles, throughput one pair per cycle. A row is the longer factor times two
     bits of the shorter one, whose highest bit has a negative weight. Rows are added in pairs, with a register after each
-    addition.
+    addition. On ECP5, a row is one chain of carry cells.
 
     Parameters
     ----------
     config : MacConfig
-        Of it: the formats of the operands, both two's complement integers.
+        Of it: the formats of the operands, both two's complement integers, and ``target``.
 
     Members
     -------
@@ -78,7 +79,7 @@ class IntegerProduct(wiring.Component):
         m.d.comb += self.product.eq(total)
         x, y = (self.a, self.b) if len(self.a) >= len(self.b) else (self.b, self.a)
         starts = range(0, len(y), _ROW_BITS)
-        sums = [self._row(x, y[start : start + _ROW_BITS], last=start == starts[-1]) for start in starts]
+        sums = [self._row(m, x, y[start : start + _ROW_BITS], start, last=start == starts[-1]) for start in starts]
         for level in range(_levels(self.config)):
             held = [self._held(m, rows, f"level{level}_{index}") for index, rows in enumerate(sums)]
             sums = [self._join(held[index : index + 2], len(x)) for index in range(0, len(held), 2)]
@@ -90,8 +91,7 @@ class IntegerProduct(wiring.Component):
         carry = None if rows.carry is None else register(m, rows.carry, name=f"{name}_carry")
         return _Rows(register(m, rows.value, name=name), carry, rows.bits)
 
-    @staticmethod
-    def _row(x: Value, digit: Value, *, last: bool) -> _Rows:
+    def _row(self, m: Module, x: Value, digit: Value, start: int, *, last: bool) -> _Rows:
         """Return ``x`` times two bits of the other factor, or one; the highest bit of the last has a negative weight.
 
         A negative multiple is a one's complement and a carry.
@@ -99,6 +99,11 @@ class IntegerProduct(wiring.Component):
         width = len(x) + len(digit)
         low, high = digit[0] if len(digit) > 1 else Const(0), digit[-1]
         once, top = sign_extend(x, width), sign_extend(Cat(Const(0, len(digit) - 1), x), width)
+        if self.config.target is Target.ECP5:
+            function = CarryFunction.GATED_MINUS if last else CarryFunction.GATED
+            operands = (top, high.replicate(width), once, low.replicate(width))
+            carry = Const(1, 1) if last else None
+            return _Rows(chained(m, f"row{start // _ROW_BITS}", function, width, *operands, carry=carry), None, len(digit))
         both = top - once if last else top + once
         if last:
             value = Mux(high, ~Mux(low, once, top), Mux(low, once, 0))

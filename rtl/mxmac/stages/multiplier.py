@@ -17,7 +17,7 @@ from .integer_product import IntegerProduct, integer_product_latency
 from .layouts import SPECIALS
 from .product import ElementProduct, decoded_pair, element_ports, exp_bits, product_clocks, sig_bits
 
-__all__ = ["Multiplier", "is_tabulated", "multiplier_latency", "product_layout"]
+__all__ = ["Multiplier", "has_magnitudes", "is_tabulated", "multiplier_latency", "product_layout"]
 
 #: Bits of two codes without their signs of which a table has fewer LUTs than decoders, rows and shifter: two levels of LUTs.
 _TABLE_BITS = 6
@@ -33,6 +33,7 @@ def product_layout(config: MacConfig) -> data.StructLayout:
     ones : signed(config.product_bits + 1)
         The product, or its one's complement if it is negative; ``neg`` completes the two's complement, as a carry-in of
         the adders behind. Without ``neg``, the product in two's complement.
+        If ``has_magnitudes(config)``, the magnitude, which the adders behind complement.
     neg : 1
         Whether the product is negative (or a negative zero). Absent unless ``config.products_carry``.
     """
@@ -49,6 +50,11 @@ def is_tabulated(config: MacConfig) -> bool:
         return False
     simple = not any(operand.selectable or operand.is_integer for operand in sides)
     return simple and sum(operand.width - 1 for operand in sides) <= _TABLE_BITS
+
+
+def has_magnitudes(config: MacConfig) -> bool:
+    """Whether a product is a magnitude and a sign: the table has no LUT to spare, but the carry cells of the next adder."""
+    return is_tabulated(config) and config.target is Target.ECP5 and config.lanes > 1
 
 
 def multiplier_latency(config: MacConfig) -> int:
@@ -149,7 +155,8 @@ class Multiplier(wiring.Component):
         products = [fmt_a.magnitude(a) * fmt_b.magnitude(b) for b in codes_b for a in codes_a]
         codes, bits = Cat(self.a[:-1], self.b[:-1]), range(self.config.product_bits)
         magnitude = Cat(_looked_up(codes, [value >> bit & 1 for value in products]) for bit in bits)
-        m.d.sync += [product.ones.eq(Cat(magnitude ^ neg.replicate(len(magnitude)), neg)), product.neg.eq(neg)]
+        ones = magnitude if has_magnitudes(self.config) else Cat(magnitude ^ neg.replicate(len(magnitude)), neg)
+        m.d.sync += [product.ones.eq(ones), product.neg.eq(neg)]
 
     def _multiply_significands(self, m: Module):
         config = self.config

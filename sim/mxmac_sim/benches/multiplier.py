@@ -5,6 +5,7 @@ import itertools
 import cocotb
 import numpy as np
 
+from mxmac.stages.multiplier import has_magnitudes
 from mxmac_sim.golden import model as golden
 from mxmac_sim.tensors.mx_tensor import element_values
 
@@ -60,7 +61,11 @@ async def _try(bench: Testbench, pairs, fmt_a, fmt_b, share):
     def named(product: int) -> dict[str, str]:
         return {"product": shown(product, ones_bits)}
 
+    magnitudes = has_magnitudes(bench.config)
+
     def check_product(index: int, ones: int, neg: int = 0):
+        if magnitudes and neg:
+            ones ^= (1 << ones_bits) - 1
         value = ones - (ones >> (ones_bits - 1) << ones_bits) + neg
         if not any(flags[index]):
             bench.check(expected[index], value, lambda: (operands(index), named(expected[index]), named(value)))

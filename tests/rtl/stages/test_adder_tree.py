@@ -97,6 +97,14 @@ def test_terms_of_several_products_may_come_without_a_carry(products, carries):
     check(config, terms, given)
 
 
+@pytest.mark.parametrize("lanes", [2, 3, 8])
+def test_magnitudes_are_complemented_in_the_first_adders(lanes):
+    config = MacConfig(a="E2M1", b="E2M1", block=lanes, lanes=lanes, target="ecp5")
+    largest = config.operand_a.max_integer * config.operand_b.max_integer
+    given = list(beats(lanes, largest, random.Random(lanes)))
+    check(config, [Term(1, carry=True, magnitude=True)] * lanes, given)
+
+
 def check(config, terms, given):
     """Give a tree one list of (sum, carry) a cycle, and compare what comes out."""
     dut = AdderTree(config, terms)
@@ -111,6 +119,7 @@ def run(config, dut, terms, latency, given):
         for clock in range(len(given) + latency):
             if clock < len(given):
                 for index, (term, (ones, neg)) in enumerate(zip(terms, given[clock], strict=True)):
+                    ones = ~ones if term.magnitude and neg else ones
                     fields = {"sum": ones & ((1 << config.sum_bits(term.products)) - 1)}
                     ctx.set(getattr(dut, f"term{index}"), fields | ({"carry": neg} if term.carry else {}))
             if latency:

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from amaranth.sim import Simulator
 
-from mxmac.config import MacConfig
+from mxmac.config import MacConfig, Target
 from mxmac.formats import ELEMENT_FORMATS, Format
 from mxmac.stages.integer_product import IntegerProduct, integer_product_latency
 from mxmac.stages.multiplier import Multiplier, multiplier_latency
@@ -35,11 +35,12 @@ def products_of(dut, out, latency, pairs):
     return found
 
 
+@pytest.mark.parametrize("target", [Target.GENERIC, Target.ECP5], ids=lambda target: target.value)
 @pytest.mark.parametrize(("a", "b", "latency"), [(2, 2, 2), (3, 2, 2), (3, 3, 2), (2, 5, 2), (4, 5, 2), (5, 5, 3), (6, 7, 3)])
-def test_products_of_any_widths_are_exact(monkeypatch, a, b, latency):
+def test_products_of_any_widths_are_exact(monkeypatch, a, b, latency, target):
     for width in (a, b):
         monkeypatch.setitem(ELEMENT_FORMATS, f"INT{width}", Format(f"INT{width}", 0, width - 1))
-    config = MacConfig(a=f"INT{a}", b=f"INT{b}", block=1, lanes=1)
+    config = MacConfig(a=f"INT{a}", b=f"INT{b}", block=1, lanes=1, target=target)
     assert integer_product_latency(config) == latency
     pairs = list(product(range(1 << a), range(1 << b)))
     dut = IntegerProduct(config)

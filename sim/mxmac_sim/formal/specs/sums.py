@@ -36,7 +36,8 @@ def tree_harness(config: MacConfig, text: str) -> tuple[str, int]:
         delays.append(delayed(f"term{index}", bits + term.carry, clocks))
         name = f"term{index}_{clocks}" if clocks else f"term{index}"
         carry = f" + $signed({{1'b0, {name}[{bits}]}})" * term.carry
-        numbers.append(f"  wire signed [{wide - 1}:0] number{index} = $signed({name}[{bits - 1}:0]){carry};\n")
+        complement = f" ^ {{{bits}{{{name}[{bits}]}}}}" * term.magnitude
+        numbers.append(f"  wire signed [{wide - 1}:0] number{index} = $signed({name}[{bits - 1}:0]{complement}){carry};\n")
         largest = constant(wide, term.products * most)
         given.append(f"number{index} <= {largest} && number{index} >= -{largest}")
     got = f" + $signed({{1'b0, total[{out}]}})" * ("carry" in layout.members)
