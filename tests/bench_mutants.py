@@ -386,7 +386,7 @@ CASES = {
             "Mux(self.first, self._addend_operand().exp, total.top_exp)",
             "total.top_exp",
         ),
-        ("mac",),
+        ("accumulator", "mac"),
     ),
     "ports: there is one place less for results than stated": Case(
         WINDOW, Mutant("mac.unit:MacUnit.elaborate", "queue.depth, taken=", "queue.depth - 1, taken="), ("mac",)
