@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mxmac.accumulator.exact.words import word_bits
+from mxmac.accumulator.exact.chunked import chunked_words
 from mxmac.config import WINDOW_BITS, Accumulator, MacConfig
 from mxmac.formats import RESULT_FORMATS, SCALE_WIDTH
 from mxmac.mac import unit_plan
@@ -59,11 +59,10 @@ def draw(config: MacConfig) -> str:
     Parameters
     ----------
     config : MacConfig
-        Of an exact accumulator; the other two are drawn beside it.
+        Of a chunked exact accumulator; the other two are drawn beside it.
     """
     operands, lanes = (config.operand_a, config.operand_b), config.lanes
-    word, product = word_bits(config), product_layout(config)["ones"].width
-    words = config.scale_sum_max // word + 2
+    words, product = chunked_words(config), product_layout(config)["ones"].width
     title = f"{' × '.join(operand.formats[0].name for operand in operands)}, block {config.block}, {lanes} lanes"
     parts = [
         f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8"/>',
@@ -102,7 +101,7 @@ def draw(config: MacConfig) -> str:
         _wire("352,295 382,295"),
         _wire("352,295 352,351 382,351"),
         _text(479, 206, "one of three accumulators", "small"),
-        _box(384, 214, 190, 50, "exact", f"{words} words of {word} + 17 bits", kind="choice"),
+        _box(384, 214, 190, 50, "exact", f"{words.count} words of {words.bits} + 2 bits", kind="choice"),
         _box(384, 270, 190, 50, "window", f"fixed point, {WINDOW_BITS} bits", kind="choice"),
         _box(384, 326, 190, 50, "fp32", f"{RESULT_FORMATS['FP32'].sig_bits}-bit significand", kind="choice"),
         _wire("574,239 596,239 596,295", head=False),

@@ -9,6 +9,8 @@ __all__ = [
     "ALL_FORMATS",
     "ASIC",
     "CASES",
+    "CHUNKED",
+    "CHUNKED_ADDEND",
     "EXACT",
     "EXACT_ADDEND",
     "FP32",
@@ -28,13 +30,15 @@ __all__ = [
 _UNIT = ("--block", "8", "--lanes", "4")
 EXACT, WINDOW = (*_UNIT, "--accumulator", "exact"), (*_UNIT, "--accumulator", "window")
 ASIC = (*_UNIT, "--target", "asic")
+CHUNKED = ("--block", "8", "--lanes", "2", "--accumulator", "exact")
 FP32, NARROW = (*_UNIT, "--accumulator", "fp32"), (*_UNIT, "--accumulator", "fp32", "--output", "fp16")
 NARROW_EXACT = (*EXACT, "--a", "E2M1", "--b", "E2M1")
 INTEGER_EXACT = (*EXACT, "--a", "INT8", "--b", "INT8")
 SERIAL_EXACT, SERIAL_WINDOW = ("--lanes", "1", "--accumulator", "exact"), ("--lanes", "1", "--accumulator", "window")
 ALL_FORMATS = (*EXACT, *(f"--{side}={name}" for side in "ab" for name in ELEMENT_FORMATS))
 _ADDEND = ("--addend", "fp32")
-EXACT_ADDEND, FP32_ADDEND, SERIAL_ADDEND = (*EXACT, *_ADDEND), (*FP32, *_ADDEND), (*SERIAL_EXACT, *_ADDEND)
+EXACT_ADDEND, CHUNKED_ADDEND = (*EXACT, *_ADDEND), (*CHUNKED, *_ADDEND)
+FP32_ADDEND, SERIAL_ADDEND = (*FP32, *_ADDEND), (*SERIAL_EXACT, *_ADDEND)
 QUANTIZER = ("quantizer", "--block", "8", "--lanes", "4", "--rule", "all", "--overflow", "both", "--from", "bf16")
 
 
@@ -265,19 +269,21 @@ CASES = {
     ),
     "exact accumulator: a borrow becomes a carry": Case(
         EXACT,
-        Mutant("accumulator.exact.carry_out:CarryOut._add_carry", "Mux(down, -1, up)", "Mux(down, 1, up)"),
+        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "Mux(down, -1, up)", "Mux(down, 1, up)"),
         ("accumulator", "mac"),
     ),
     "exact accumulator: a carry goes on through what is not all ones": Case(
-        EXACT, Mutant("accumulator.exact.carry_out:CarryOut._add_carry", "more & no_zeros", "more"), ("accumulator",)
+        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "more & no_zeros", "more"), ("accumulator",)
     ),
     "exact accumulator: what is cut off is forgotten": Case(
         EXACT,
-        Mutant("accumulator.exact.carry_out:CarryOut._keep_highest", "(sticky | lost)", "(sticky & lost)"),
+        Mutant("accumulator.exact.highest_word:HighestWord._track_below", "(next_sticky | lost)", "(next_sticky & lost)"),
         ("accumulator", "mac"),
     ),
     "exact accumulator: what lies below a kept word is forgotten": Case(
-        EXACT, Mutant("accumulator.exact.carry_out:CarryOut._keep_highest", "low | high_below", "low"), ("accumulator", "mac")
+        EXACT,
+        Mutant("accumulator.exact.highest_word:HighestWord._track_below", "low | high_below", "low"),
+        ("accumulator", "mac"),
     ),
     "exact accumulator: the upper word of a block does not count as used": Case(
         EXACT,
@@ -287,11 +293,63 @@ CASES = {
     "exact accumulator: the highest word passes on no more than 7 bits": Case(
         NARROW_EXACT,
         Mutant(
-            "accumulator.exact.carry_out:CarryOut._add_carry",
+            "accumulator.exact.carry_out:CarryOut.elaborate",
             "self.content[bits:].as_signed())",
-            "Mux(self.index == exact_words(self.config) - 1, self.content[bits : bits + 7].as_signed(), "
+            "Mux(self.index == self.words.count - 1, self.content[bits : bits + 7].as_signed(), "
             "self.content[bits:].as_signed()))",
         ),
+        ("accumulator",),
+    ),
+    "chunked exact accumulator: words below the last block stay behind": Case(
+        CHUNKED,
+        Mutant(
+            "accumulator.exact.word_visits:WordVisits.elaborate", "self.last & ~empty & (first_word > lowest)", "empty & ~empty"
+        ),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: words above the last block stay behind": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.word_visits:WordVisits.elaborate", "self.last & (first_word < highest)", "empty & ~empty"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: a second block in the same word is added to the word before the first": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._add", "Mux(again, word, port.data)", "port.data"),
+        ("accumulator",),
+    ),
+    "chunked exact accumulator: the highest chunk passes its carry on": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._visit", "visits.top | visits.done", "visits.done"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: the highest chunk is never negative": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._visit", "~visits.top | value[-1]", "~visits.top"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: a word that was taken out is not empty": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._add", "eq(~looked.final)", "eq(1)"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: a borrow goes no further than a word": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._propagate", "less.eq(goes_on & next_less)", "less.eq(0)"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: a word that exceeds its place by one does not pass it on": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._propagate", "one & other & ~less", "one & ~one"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: a sum is rounded from a word too low": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.highest_word:HighestWord._keep", "first | at_floor |", "first |"),
+        ("accumulator", "mac"),
+    ),
+    "chunked exact accumulator: of a run of zeros none is kept": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.highest_word:HighestWord._keep", "(word.zeros & zeros)", "word.zeros"),
         ("accumulator",),
     ),
     "serial exact accumulator: it is one word short": Case(
@@ -341,13 +399,11 @@ CASES = {
     ),
     "addend: it counts twice": Case(
         EXACT_ADDEND,
-        Mutant(
-            "accumulator.exact.parallel:ExactAccumulator._next_term", "Mux(pending, addend.exp,", "Mux(pending, addend.exp + 1,"
-        ),
+        Mutant("accumulator.exact.parallel:next_term", "Mux(pending, code.exp,", "Mux(pending, code.exp + 1,"),
         ("mac",),
     ),
     "addend: a subnormal one is half as large": Case(
-        EXACT_ADDEND, Mutant("accumulator.exact.parallel:addend_term", "(exp - normal +", "(exp - 1 +"), ("mac",)
+        EXACT_ADDEND, Mutant("accumulator.addend:addend_term", "(exp - normal +", "(exp - 1 +"), ("mac",)
     ),
     "addend: a signalling NaN is no invalid operation": Case(
         EXACT_ADDEND, Mutant("accumulator.addend:addend_specials", "nan & ~man[-1]", "Const(0)"), ("mac",)
@@ -358,11 +414,11 @@ CASES = {
         ("mac",),
     ),
     "addend: the sign is lost": Case(
-        SERIAL_ADDEND, Mutant("accumulator.exact.serial:addend_term", "neg.replicate(len(sig))) + neg)", "0) + 0)"), ("mac",)
+        SERIAL_ADDEND, Mutant("accumulator.addend:addend_term", "neg.replicate(len(sig))) + neg)", "0) + 0)"), ("mac",)
     ),
     "addend: a serial sum takes it after the first block": Case(
         SERIAL_ADDEND,
-        Mutant("accumulator.exact.serial:SerialExact._next_term", "Signal(init=1, name", "Signal(init=0, name"),
+        Mutant("accumulator.exact.serial:next_term", "Signal(init=1, name", "Signal(init=0, name"),
         ("mac",),
     ),
     "addend: an infinite one counts as a finite one": Case(

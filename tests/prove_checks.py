@@ -99,7 +99,7 @@ WRONG_WORDS = {
     "what is added": ("accumulator", r"shamt\[0\] \?", "shamt[1] ?"),
     "a word that is not cleared": ("accumulator", r"even_kept <= [^;]+;", "even_kept <= 1'h1;"),
     "a slot that is used too soon": ("accumulator", r"else o__ready <= \w+;", "else o__ready <= 1'h1;"),
-    "the highest word": ("accumulator", r"if \(add_valid_d\d\) highest <=", "if (1'h0) highest <="),
+    "the highest word": ("accumulator", r"if \(add_valid_d\d\)\n +highest <=", "if (1'h0) highest <="),
     "where it is written": ("accumulator_odd", r"part0\[(\w+)\] <=", r"part0[\1 ^ 1] <="),
     "a carry between parts": ("accumulator", r"odd_part0_carry <= .*;", "odd_part0_carry <= 1'h0;"),
     "what is kept of the upper part": ("accumulator", r"(even_kept <= ([^;]+);[\s\S]*?even_part1_kept) <= \w+;", r"\1 <= \2;"),
@@ -119,11 +119,26 @@ WRONG_WORDS = {
     ),
 }
 
-#: Mistakes with addends in the same unit, likewise.
+#: Options of a unit with a chunked exact accumulator, and mistakes that the property of its visits has to find.
+CHUNKED = ["--a", "E2M1", "--b", "E2M1", "--block", "4", "--lanes", "1"]
+WRONG_VISITS = {
+    "where a sweep begins": ("accumulator_visits", r"starts_below <= [^;]+;", "starts_below <= 1'h0;"),
+    "where a sweep ends": ("accumulator_visits", r"ends_above <= [^;]+;", "ends_above <= 1'h0;"),
+    "the lowest word in use": ("accumulator_visits", r"lower <= empty \|", "lower <="),
+    "a sum that has ended": ("accumulator_visits", r"empty <= last;", "empty <= 1'h0;"),
+    "which chunk is the highest": ("accumulator_visits", r"(assign top = .*chunk == \d'h)1", r"\g<1>0"),
+    "a term that is taken too soon": ("accumulator_visits", r"assign taken = [^;]+;", "assign taken = ready_d1;"),
+}
+
+#: Mistakes with addends in the parallel unit, likewise.
 WRONG_ADDENDS = {
     "where an addend goes": ("accumulator", r"\+ 6'h2b\)", "+ 6'h2a)"),
-    "which addends are zero": ("accumulator", r"\|o__payload_2\[30:0\]", "|o__payload_2[30:23]"),
-    "when an addend comes": ("accumulator", r"(assign o__ready = room) & addend_pending;", r"\1;"),
+    "which addends are zero": (
+        "accumulator",
+        r"o__valid_2 & \(\|o__payload_3\[30:0\]\)",
+        "o__valid_2 & (|o__payload_3[30:23])",
+    ),
+    "when an addend comes": ("accumulator", r"(assign o__ready =) addend_pending & ", r"\1 "),
     "whether an addend is the first term": ("accumulator", r"first <= first_next;", "first <= o__payload_3[15];"),
 }
 

@@ -11,6 +11,8 @@ from bench_mutants import (
     ALL_FORMATS,
     ASIC,
     CASES,
+    CHUNKED,
+    CHUNKED_ADDEND,
     EXACT,
     EXACT_ADDEND,
     FP32,
@@ -28,6 +30,7 @@ from verify_checks import again, run, table, told_mismatch
 
 SUBJECTS = {
     "exact": EXACT,
+    "exact, chunked": CHUNKED,
     "window": WINDOW,
     "fp32": FP32,
     "fp32 to fp16": NARROW,
@@ -37,6 +40,7 @@ SUBJECTS = {
     "standard cells": ASIC,
     "standard cells, formats at run time": (*ALL_FORMATS, "--target", "asic"),
     "exact, addend": EXACT_ADDEND,
+    "exact, chunked, addend": CHUNKED_ADDEND,
     "fp32, addend": FP32_ADDEND,
     "exact, one lane, addend": SERIAL_ADDEND,
     "quantizer": QUANTIZER,

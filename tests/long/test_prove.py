@@ -10,7 +10,7 @@ from mxmac.formats import RESULT_FORMATS
 from mxmac.verilog import generate
 from mxmac_sim.campaigns import proofs as campaign
 from mxmac_sim.formal import properties
-from prove_checks import CONFIG, EXACT, SMALL, WRONG, WRONG_ADDENDS, WRONG_WORDS, prove, wrong
+from prove_checks import CHUNKED, CONFIG, EXACT, SMALL, WRONG, WRONG_ADDENDS, WRONG_VISITS, WRONG_WORDS, prove, wrong
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,20 @@ def test_mistakes_in_the_words_of_an_exact_sum_are_found(capsys, folder, name):
     status, out, err = prove(capsys, *EXACT, *options, "--verilog", "wrong.v", "--property", "exact_words")
     assert (status, err) == (1, "")
     assert "Counterexample to exact_words: ok_" in out
+
+
+def test_visits_of_a_chunked_exact_sum_are_proved(capsys):
+    for options in (CHUNKED, [*CHUNKED, "--addend", "fp32"], []):
+        assert prove(capsys, *options, "--property", "word_visits")[0] == 0
+
+
+@pytest.mark.parametrize("name", WRONG_VISITS)
+def test_mistakes_in_the_visits_of_a_chunked_exact_sum_are_found(capsys, folder, name):
+    text = wrong(generate(MacConfig(a="E2M1", b="E2M1", block=4, lanes=1), "mine").text, name, WRONG_VISITS)
+    (folder / "wrong.v").write_text(text)
+    status, out, err = prove(capsys, *CHUNKED, "--verilog", "wrong.v", "--property", "word_visits")
+    assert (status, err) == (1, "")
+    assert "Counterexample to word_visits: ok_" in out
 
 
 @pytest.mark.parametrize("output", RESULT_FORMATS)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from mxmac.accumulator import accumulator_plan
@@ -103,6 +105,40 @@ def _component(
     return make
 
 
+class _Accumulator(wiring.Component):
+    """The stages of a unit's accumulator, from scaled blocks to results.
+
+    Parameters
+    ----------
+    config : MacConfig
+
+    Members
+    -------
+    i, taken and others : as of the first stage
+    o : Out(stream.Signature(result_layout(config.output), always_ready=True))
+    """
+
+    def __init__(self, config: MacConfig):
+        self._stages = {name: create() for name, create in accumulator_plan(config).stages.items()}
+        first, *_, last = [*self._stages.values()] * 2
+        super().__init__({**first.signature.members, "o": last.signature.members["o"]})
+
+    def elaborate(self, platform):
+        m = Module()
+        stages: list[Any] = list(self._stages.values())
+        for name, stage in self._stages.items():
+            m.submodules[name] = stage
+        for name, member in self.signature.members.items():
+            inner, port = getattr(stages[-1 if name == "o" else 0], name), getattr(self, name)
+            if member.is_signature:
+                wiring.connect(m, inner, wiring.flipped(port))
+            else:
+                m.d.comb += port.eq(inner) if member.flow is wiring.Out else inner.eq(port)
+        for stage, following in pairwise(stages):
+            wiring.connect(m, stage.o, following.i)
+        return m
+
+
 def _check_window(config: MacConfig) -> None:
     if config.window is None:
         raise UserError("accumulator", "must be window for the part scale, which shifts into a window")
@@ -121,6 +157,7 @@ PARTS: dict[str, Part] = {
     "unit": Part("MAC unit", _whole(generate)),
     "datapath": Part("datapath of a unit", _component(Datapath, per_clock=_macs_of_blocks)),
     "beat-sum": Part("lanes of a unit and the sum of their products", _component(BeatSum, per_clock=_macs_of_beats)),
+    "accumulator": Part("accumulator of a unit, with its rounder", _component(_Accumulator), "block", per_lane=False),
     "product": Part("product of two elements, in floating point", _component(ElementProduct), "product", per_lane=False),
     "multiplier": Part("product of two elements, as an integer", _component(Multiplier), "product", per_lane=False),
     "scale": Part(

@@ -7,6 +7,7 @@ accumulators.
 from collections.abc import Callable
 
 from ..config import Accumulator, MacConfig
+from .exact.chunked import chunked_exact_plan
 from .exact.parallel import parallel_exact_plan
 from .exact.serial import serial_exact_plan
 from .fp32.parallel import fp32_plan
@@ -21,7 +22,7 @@ _Planner = Callable[[MacConfig, int | None], Plan | None]
 
 #: The kinds of each accumulator: the first one that suits the configuration is built.
 _PLANS: dict[Accumulator, tuple[_Planner, ...]] = {
-    Accumulator.EXACT: (serial_exact_plan, parallel_exact_plan),
+    Accumulator.EXACT: (serial_exact_plan, chunked_exact_plan, parallel_exact_plan),
     Accumulator.WINDOW: (serial_window_plan, parallel_window_plan),
     Accumulator.FP32: (fp32_plan,),
 }

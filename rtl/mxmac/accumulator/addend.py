@@ -2,16 +2,18 @@
 
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Const, Module, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In
 
 from ..config import MacConfig
 from ..formats import RESULT_FORMATS
+from ..primitives.bits import sign_extend
 from ..primitives.credit_queue import CreditQueue
 from ..stages.layouts import SPECIALS
+from ..stages.scale_sum import specials_of_block
 
-__all__ = ["Term", "addend_port", "addend_queue", "addend_specials", "addend_term", "renamed_ports"]
+__all__ = ["Term", "addend_port", "addend_queue", "addend_specials", "addend_term", "next_term", "renamed_ports"]
 
 _FP32 = RESULT_FORMATS["FP32"]
 
@@ -82,3 +84,51 @@ def addend_term(config: MacConfig, code: Value) -> tuple[Term, Value]:
     value = ((sig ^ neg.replicate(len(sig))) + neg)[: len(sig)].as_signed()
     place = (exp - normal + (_FP32.lsb_exp - config.block_exp_min))[: config.scale_sum_max.bit_length()]
     return Term(sum=value, exp=place, last=Const(0, 1), specials=addend_specials(code)), ~code[:-1].any()
+
+
+def next_term(
+    m: Module, config: MacConfig, blocks: stream.Interface, addend: wiring.PureInterface | None, *, taken: Value, places: int
+) -> tuple[Term, Value]:
+    """Return the next term of an exact sum, and whether there is one: the addend of a dot product, then its blocks.
+
+    An addend of zero is passed over.
+
+    Parameters
+    ----------
+    m : Module
+    config : MacConfig
+    blocks : stream of scaled blocks
+        From their queue.
+    addend : stream of codes, or None
+        Each comes before the first block of its dot product; None if there are none.
+    taken : 1
+        Whether the term is taken if there is one.
+    places : int
+        Blocks that may wait.
+    """
+    scaled = blocks.payload
+    specials = specials_of_block(scaled.block.specials, scaled.scale.nan)
+    block = Term(sum=scaled.block.sum, exp=scaled.scale.exp, last=scaled.block.dot_last, specials=specials)
+    if addend is None:
+        m.d.comb += blocks.ready.eq(taken)
+        return block, blocks.valid
+    addends = addend_queue(m, addend, blocks=places)
+    code, zero = addend_term(config, addends.payload)
+    pending = Signal(init=1, name="addend_pending")
+    begins = Signal(name="addend_taken")
+    m.d.comb += [
+        blocks.ready.eq(taken & ~pending),
+        addends.ready.eq(pending & (taken | zero)),
+        begins.eq(addends.valid & addends.ready),
+    ]
+    with m.If(begins):
+        m.d.sync += pending.eq(0)
+    with m.Elif(blocks.valid & blocks.ready & block.last):
+        m.d.sync += pending.eq(1)
+    term = Term(
+        sum=Mux(pending, sign_extend(code.sum, config.term_bits), sign_extend(block.sum, config.term_bits)),
+        exp=Mux(pending, code.exp, block.exp),
+        last=block.last & ~pending,
+        specials=data.View(SPECIALS, Mux(pending, code.specials.as_value(), specials.as_value())),
+    )
+    return term, Mux(pending, addends.valid & ~zero, blocks.valid)

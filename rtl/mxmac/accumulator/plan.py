@@ -18,6 +18,7 @@ class Kind(Enum):
     """Architecture of an accumulator; serial ones work on a few bits per cycle, in the time that long blocks leave."""
 
     PARALLEL_EXACT = "parallel exact"
+    CHUNKED_EXACT = "chunked exact"
     SERIAL_EXACT = "serial exact"
     PARALLEL_WINDOW = "parallel window"
     SERIAL_WINDOW = "serial window"

@@ -34,6 +34,7 @@ from .specs.streams import (
 )
 from .specs.sums import block_adder_harness, scale_sum_harness, tree_harness
 from .specs.window_sum import window_accumulator_harness
+from .specs.word_visits import word_visits_harness
 
 __all__ = ["TOP", "Property", "all_pairings", "specified_by", "unit_properties", "unit_text"]
 
@@ -142,6 +143,11 @@ def _exact_words(config: MacConfig, text: str, name: str) -> Property:
     return Property(name, "exact: words are the sum of all terms, always", Method.INDUCTION, depth, looked + harness, 30)
 
 
+def _word_visits(config: MacConfig, text: str, name: str) -> Property:
+    harness, depth = word_visits_harness(config, text)
+    return Property(name, "exact: each term goes to its words in order", Method.INDUCTION, depth, text + harness, 30)
+
+
 def _rounder(config: MacConfig, text: str, name: str) -> Property:
     parameters = accumulator_plan(config).stages["rounder"].keywords
     harness, clocks = rounder_harness(text, module_of(text, "datapath_rounder"), config.output, **parameters)
@@ -215,6 +221,7 @@ class _Proofs:
 #: What is proved of each kind of accumulator.
 _ACCUMULATORS: Mapping[Kind, _Proofs] = {
     Kind.PARALLEL_EXACT: _Proofs(_exact_makers, depends=True),
+    Kind.CHUNKED_EXACT: _Proofs(lambda _: {"word_visits": _word_visits, "rounder": _rounder}, depends=True),
     Kind.SERIAL_EXACT: _Proofs(depends=True),
     Kind.PARALLEL_WINDOW: _Proofs(
         lambda _: {"scale_applier": _scale_applier, "window": _window, "rounder": _rounder}, {"accumulator": "window"}

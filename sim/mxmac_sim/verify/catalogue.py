@@ -9,9 +9,10 @@ from typing import Any
 from amaranth.lib import wiring
 
 from mxmac.accumulator import Kind, accumulator_plan
+from mxmac.accumulator.exact.chunked import chunked_exact_latency, chunked_words
 from mxmac.accumulator.exact.parallel import exact_latency
 from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS
-from mxmac.accumulator.exact.words import exact_total_exp_min, word_bits
+from mxmac.accumulator.exact.words import Words, parallel_words
 from mxmac.accumulator.fp32.parallel import fp32_latency
 from mxmac.accumulator.window.scale_applier import scale_applier_latency
 from mxmac.accumulator.window.sizes import window_clocks
@@ -150,8 +151,16 @@ def _exact(config: MacConfig, latency: tuple[int, int], **parameters: int) -> De
     )
 
 
+def _words_of_exact(config: MacConfig, latency: tuple[int, int], words: Words) -> Design:
+    return _exact(config, latency, exp_min=words.total_exp_min, word_bits=words.bits)
+
+
 def _parallel_exact(config: MacConfig) -> Design:
-    return _exact(config, exact_latency(config), exp_min=exact_total_exp_min(config), word_bits=word_bits(config))
+    return _words_of_exact(config, exact_latency(config), parallel_words(config))
+
+
+def _chunked_exact(config: MacConfig) -> Design:
+    return _words_of_exact(config, chunked_exact_latency(config), chunked_words(config))
 
 
 def _serial_exact(config: MacConfig) -> Design:
@@ -188,6 +197,7 @@ def _rounder(config: MacConfig) -> Design:
 #: Benches of the stages of each kind of accumulator. Serial ones include their rounder, which has no bench of its own.
 _ACCUMULATORS: Mapping[Kind, Mapping[str, Callable[[MacConfig], Design]]] = {
     Kind.PARALLEL_EXACT: {"accumulator": _parallel_exact, "rounder": _rounder},
+    Kind.CHUNKED_EXACT: {"accumulator": _chunked_exact, "rounder": _rounder},
     Kind.SERIAL_EXACT: {"accumulator": _serial_exact},
     Kind.PARALLEL_WINDOW: {"scale_applier": _scale_applier, "accumulator": _parallel_window, "rounder": _rounder},
     Kind.SERIAL_WINDOW: {"accumulator": _serial_window},

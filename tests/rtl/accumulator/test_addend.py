@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from mutants import Mutant
-from mxmac.accumulator import accumulator_plan
+from mxmac.accumulator.exact.chunked import chunked_words
 from mxmac.config import MacConfig
 from mxmac.mac import unit_plan
 from mxmac.verilog import generate
@@ -19,6 +19,7 @@ EXACT = MacConfig(a="E2M1", b="E2M1", block=2, lanes=1, addend="fp32")
 FP32 = MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, accumulator="fp32", addend="fp32")
 UNITS = {
     "exact": EXACT,
+    "chunked": MacConfig(a="E2M1", b="E2M1", block=4, lanes=1, addend="fp32"),
     "exact, a beat a block": MacConfig(a="E2M1", b="E2M1", block=1, lanes=1, storage="registers", output="fp16", addend="fp32"),
     "serial": MacConfig(a="E2M1", b="E2M1", block=32, lanes=1, addend="fp32"),
     "fp32": FP32,
@@ -27,7 +28,7 @@ MISTAKES = {
     "a signalling NaN raises nothing": (EXACT, Mutant("accumulator.addend:addend_specials", "nan & ~man[-1]", "Const(0)")),
     "an addend counts twice": (
         EXACT,
-        Mutant("accumulator.exact.parallel:ExactAccumulator._next_term", "addend.exp, block.exp", "addend.exp + 1, block.exp"),
+        Mutant("accumulator.exact.parallel:next_term", "code.exp, block.exp", "code.exp + 1, block.exp"),
     ),
     "an addend is read on every beat": (EXACT, Mutant("mac.unit:MacUnit.elaborate", "eq(self.i.payload.last)", "eq(1)")),
     "an infinite addend counts as a finite one": (
@@ -90,4 +91,5 @@ def test_words_hold_the_significand_of_an_addend():
     narrow = MacConfig(a="E2M1", b="E2M1", addend="fp32")
     assert (narrow.block_sum_bits, narrow.term_bits) == (14, 25)
     assert MacConfig(addend="fp32").term_bits == MacConfig().term_bits == 42
-    assert accumulator_plan(narrow).dot_interval == 508 // 32 + 3
+    words = chunked_words(narrow)
+    assert (words.bits, words.span) == (32, 1 + -(-(25 + 16) // 32))

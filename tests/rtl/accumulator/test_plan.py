@@ -7,6 +7,7 @@ import pytest
 from amaranth.hdl import Fragment
 
 from mxmac.accumulator import Kind, accumulator_plan
+from mxmac.accumulator.exact.chunked import chunked_words
 from mxmac.accumulator.window.sizes import window_parts
 from mxmac.config import Accumulator, MacConfig, Storage
 from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
@@ -14,9 +15,10 @@ from mxmac.mac import unit_plan
 from mxmac.stages.layouts import block_layout, result_layout, scaled_block_layout
 
 EXACT, WINDOW, FP32 = Accumulator.EXACT, Accumulator.WINDOW, Accumulator.FP32
-#: Blocks of 32: one lane for serial kinds, 8 for parallel ones.
+#: Blocks of 32: one lane for serial kinds, 8 for others, and for exact sums 16 if parallel.
 OF_KIND = {
-    Kind.PARALLEL_EXACT: MacConfig(accumulator=EXACT),
+    Kind.PARALLEL_EXACT: MacConfig(accumulator=EXACT, lanes=16),
+    Kind.CHUNKED_EXACT: MacConfig(accumulator=EXACT),
     Kind.SERIAL_EXACT: MacConfig(accumulator=EXACT, lanes=1),
     Kind.PARALLEL_WINDOW: MacConfig(accumulator=WINDOW),
     Kind.SERIAL_WINDOW: MacConfig(accumulator=WINDOW, lanes=1),
@@ -48,9 +50,24 @@ def test_each_kind_is_built_for_its_configuration(kind):
     assert accumulator_plan(OF_KIND[kind]).kind is kind
 
 
-@pytest.mark.parametrize(("beats", "kind"), [(1, "PARALLEL"), (31, "PARALLEL"), (32, "SERIAL"), (1024, "SERIAL")])
-def test_exact_is_serial_from_32_beats_on(beats, kind):
-    assert planned(block=beats, lanes=1).kind is Kind[f"{kind}_EXACT"]
+@pytest.mark.parametrize(
+    ("beats", "kind"),
+    [(1, "PARALLEL"), (2, "PARALLEL"), (3, "CHUNKED"), (31, "CHUNKED"), (32, "SERIAL"), (1024, "SERIAL")],
+)
+def test_exact_is_chunked_from_3_beats_on_and_serial_from_32(beats, kind):
+    for fmt in ELEMENT_FORMATS:
+        assert planned(a=fmt, b=fmt, block=beats, lanes=1).kind is Kind[f"{kind}_EXACT"]
+
+
+# One word, and as many as hold 16 bits more than the sum of a block: E4M3 has 42 bits, E5M2 has 70, E2M1 has 14.
+@pytest.mark.parametrize(
+    ("fmt", "lanes", "bits", "span"),
+    [("E4M3", 8, 32, 3), ("E4M3", 4, 16, 5), ("E4M3", 2, 16, 5), ("E5M2", 8, 64, 3), ("E5M2", 4, 32, 4), ("E2M1", 8, 32, 2)],
+)
+def test_words_are_the_narrowest_for_which_16_blocks_make_up_for_a_sweep(fmt, lanes, bits, span):
+    words = chunked_words(MacConfig(a=fmt, b=fmt, lanes=lanes))
+    assert (words.bits, words.span, words.count) == (bits, span, 508 // bits + span)
+    assert 508 // bits <= 16 * (32 // lanes - span)
 
 
 # A turn of the window, then the carry out of it and the block's chunks, or the rounding of a result: 3 + 6 cycles with 32 bits
@@ -97,8 +114,14 @@ def test_latency_of_parallel_exact_depends_on_the_words_of_a_sum():
     word = 64
     parts = ceil((word + 17) / 28)
     fixed = 2 + 1 + ceil((log2(word) - 1) / 2) + 12 + parts + 12
-    # All blocks in the same two words, or in all 9 of them; then the last may leave the queue a cycle later.
-    assert accumulator_plan(OF_KIND[Kind.PARALLEL_EXACT]).latency == (fixed + 2, fixed + 9 + 1)
+    # All blocks in the same two words, or in all 9 of them.
+    assert accumulator_plan(OF_KIND[Kind.PARALLEL_EXACT]).latency == (fixed + 2, fixed + 9)
+
+
+def test_latency_of_chunked_exact_depends_on_the_words_of_a_sum():
+    fixed = 2 + ceil(log2(32) / 2) + 9 + 11
+    # The last block in three words, or in all 18; then it may wait for two cycles for the one before.
+    assert accumulator_plan(OF_KIND[Kind.CHUNKED_EXACT]).latency == (fixed + 3, fixed + 18 + 2)
 
 
 def test_latency_of_serial_exact_is_at_least_that_of_a_block_alone():
@@ -130,6 +153,8 @@ def test_a_block_of_four_beats_or_more_takes_a_beat_per_cycle(accumulator, block
     [
         # 9 words of 64 bits for scale sums of 0 to 508 and the word above, and a cycle for the carry out of the highest.
         (Kind.PARALLEL_EXACT, 508 // 64 + 2 + 1),
+        # 18 words of 32 bits. 16 blocks of 3 cycles and all words take as long as a beat for each of 66 beats, in 17 blocks.
+        (Kind.CHUNKED_EXACT, 16 * 3 + 508 // 32 + 3),
         (Kind.PARALLEL_WINDOW, 1),
         (Kind.SERIAL_WINDOW, 32),
         (Kind.FP32, 4),
@@ -192,6 +217,7 @@ def test_exact_states_how_many_blocks_it_holds(lanes):
     ("kind", "promise"),
     [
         (Kind.PARALLEL_EXACT, "One beat a cycle, sustained, if dot products have 10 beats or more."),
+        (Kind.CHUNKED_EXACT, "One beat a cycle, sustained, if dot products have 66 beats or more."),
         (Kind.SERIAL_EXACT, "One beat a cycle, sustained, if scales lie close together."),
         (Kind.PARALLEL_WINDOW, "One beat a cycle, sustained, however short dot products are."),
         (
@@ -224,7 +250,9 @@ def test_the_first_stage_takes_scaled_blocks_and_the_last_gives_results(kind):
         assert before.o.p.shape() == after.i.p.shape()
 
 
-@pytest.mark.parametrize("kind", [Kind.PARALLEL_EXACT, Kind.SERIAL_EXACT, Kind.FP32], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [Kind.PARALLEL_EXACT, Kind.CHUNKED_EXACT, Kind.SERIAL_EXACT, Kind.FP32], ids=lambda kind: kind.name
+)
 def test_a_queue_has_the_places_that_are_asked_for(kind):
     plan = accumulator_plan(OF_KIND[kind], queue=4)
     assert plan.queue == 4

@@ -19,13 +19,12 @@ from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.rounder import rounder_of
-from ...stages.scale_sum import specials_of_block
-from ..addend import Term, addend_port, addend_queue, addend_term, renamed_ports
+from ..addend import addend_port, next_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
 from .word_split import split_clocks, split_into_words
-from .words import GROWTH, exact_limits, exact_range, exact_total_exp_min, exact_total_layout, exact_words, word_bits
+from .words import GROWTH, exact_limits, exact_range, parallel_words
 
 __all__ = ["ExactAccumulator", "exact_latency", "parallel_exact_plan"]
 
@@ -38,19 +37,14 @@ _WRITE_CLOCKS = 2
 _PART_BITS = 28
 
 
-def _spaced(config: MacConfig) -> bool:
-    """Return whether terms are added at most every other cycle; then blocks still catch up after a wait."""
-    return config.beats > (2 if config.addend is None else 3)
-
-
 def _slots(config: MacConfig) -> int:
     """Return the number of dot products that the memories hold: one accumulates while the others drain, or wait for it."""
-    return 3 if config.beats <= 8 and config.storage is Storage.LUTRAM else 2
+    return 3 if config.storage is Storage.LUTRAM else 2
 
 
 def _parts(config: MacConfig) -> list[slice]:
     """Return the parts of a word, about equally wide, that are added in one cycle each."""
-    width = word_bits(config) + GROWTH
+    width = parallel_words(config).bits + GROWTH
     count = -(-width // _PART_BITS)
     return [slice(width * part // count, width * (part + 1) // count) for part in range(count)]
 
@@ -58,9 +52,9 @@ def _parts(config: MacConfig) -> list[slice]:
 def _dot_clocks(config: MacConfig) -> int:
     """Return the most cycles that the carry propagation of a dot product takes, for scales from one end to the other."""
     # With two slots, the next but one waits for this one to have been added up, too.
-    addend = 0 if config.addend is None else 1 + _spaced(config)
+    addend = int(config.addend is not None)
     wait = max(0, split_clocks(config) + _WRITE_CLOCKS + 2 + addend - config.beats) if _slots(config) == 2 else 0
-    return exact_words(config) + 1 + wait
+    return parallel_words(config).count + 1 + wait
 
 
 def exact_latency(config: MacConfig) -> tuple[int, int]:
@@ -69,8 +63,7 @@ def exact_latency(config: MacConfig) -> tuple[int, int]:
     It depends on the number of words that the blocks fall into.
     """
     fixed = QUEUE_CLOCKS + split_clocks(config) + _WRITE_CLOCKS + 2 + len(_parts(config)) + CARRY_OUT_CLOCKS
-    # A block that is cut short may follow too soon upon the one before.
-    return fixed + 3, fixed + exact_words(config) + 1 + _spaced(config)
+    return fixed + 3, fixed + parallel_words(config).count + 1
 
 
 def _addend_interval(config: MacConfig) -> int:
@@ -95,9 +88,9 @@ class _SplitBlock(NamedTuple):
     valid : 1
     about : slot, first, last, specials
         Slot of its dot product, whether it is the first or the last block of that, and its ``SPECIALS``.
-    parts : list of signed(word_bits(config) + 1)
+    parts : list of signed(parallel_words(config).bits + 1)
         What is added to an even and to an odd word.
-    word : range(exact_words(config))
+    word : range(parallel_words(config).count)
         Index of the lower one of the two words.
     """
 
@@ -112,9 +105,9 @@ class _Extent(NamedTuple):
 
     Members
     -------
-    touched : exact_words(config), rounded up to an even number
+    touched : parallel_words(config).count, rounded up to an even number
         Whether a block fell into the word, for each word.
-    lowest, highest : range(exact_words(config))
+    lowest, highest : range(parallel_words(config).count)
         Index of the lowest word in use, and of the word below the highest.
     specials : SPECIALS.size
     """
@@ -135,7 +128,7 @@ class _Drain(NamedTuple):
 def _extent(config: MacConfig, index_bits: int, slot: int | str = "") -> _Extent:
     """Registers for the extent of a dot product; their names end in ``slot``."""
     return _Extent(
-        touched=Signal(2 * -(-exact_words(config) // 2), name=f"touched{slot}", reset_less=True),
+        touched=Signal(2 * -(-parallel_words(config).count // 2), name=f"touched{slot}", reset_less=True),
         lowest=Signal(index_bits, name=f"lowest{slot}", reset_less=True),
         highest=Signal(index_bits, name=f"highest{slot}", reset_less=True),
         specials=Signal(SPECIALS.size, name=f"specials{slot}", reset_less=True),
@@ -163,7 +156,7 @@ class ExactAccumulator(wiring.Component):
         No more than ``queue`` blocks may be on their way for which ``taken`` has not been seen.
     taken : Out(1)
         A block has left the queue.
-    o : Out(stream.Signature(exact_total_layout(config), always_ready=True))
+    o : Out(stream.Signature(parallel_words(config).total_layout, always_ready=True))
     """
 
     def __init__(self, config: MacConfig, *, queue: int):
@@ -173,7 +166,7 @@ class ExactAccumulator(wiring.Component):
                 **addend_port(config),
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "taken": Out(1),
-                "o": Out(stream.Signature(exact_total_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(parallel_words(config).total_layout, always_ready=True)),
             }
         )
 
@@ -199,7 +192,9 @@ class ExactAccumulator(wiring.Component):
         next_slot = Signal.like(slot, name="slot_after")
         m.d.comb += next_slot.eq(Mux(slot == slots - 1, 0, slot + 1))
         m.d.comb += self.taken.eq(queue.o.valid & queue.o.ready)
-        term, adds = self._next_term(m, queue.o, room)
+        addend = None if config.addend is None else self.addend
+        term, waits = next_term(m, config, queue.o, addend, taken=room, places=self.queue)
+        adds = waits & room
         ends = self.taken & queue.o.payload.block.dot_last
         with m.If(adds):
             m.d.sync += first.eq(term.last)
@@ -216,38 +211,8 @@ class ExactAccumulator(wiring.Component):
         parts, word = split_into_words(m, config, term.sum, term.exp)
         drained = self._add(m, _SplitBlock(add_valid, add, parts, word))
         _, free = count_nonzero(m, drained, ends, slots, slots, "free")
-        # None is added then to a word that is still being written.
-        m.d.sync += room.eq(free & ~adds if _spaced(config) else free)
+        m.d.sync += room.eq(free)
         return m
-
-    def _next_term(self, m: Module, blocks: stream.Interface, room: Signal) -> tuple[Term, Value]:
-        """Return the term that comes next, an addend or a block, and whether it is added now; an addend of zero never is."""
-        scaled = blocks.payload
-        specials = specials_of_block(scaled.block.specials, scaled.scale.nan)
-        block = Term(sum=scaled.block.sum, exp=scaled.scale.exp, last=scaled.block.dot_last, specials=specials)
-        if self.config.addend is None:
-            m.d.comb += blocks.ready.eq(room)
-            return block, self.taken
-        addends = addend_queue(m, self.addend, blocks=self.queue)
-        addend, zero = addend_term(self.config, addends.payload)
-        pending = Signal(init=1, name="addend_pending")
-        begins = Signal(name="addend_taken")
-        m.d.comb += [
-            blocks.ready.eq(room & ~pending),
-            addends.ready.eq(room & pending),
-            begins.eq(addends.valid & addends.ready),
-        ]
-        with m.If(begins):
-            m.d.sync += pending.eq(0)
-        with m.Elif(self.taken & block.last):
-            m.d.sync += pending.eq(1)
-        term = Term(
-            sum=Mux(pending, sign_extend(addend.sum, self.config.term_bits), sign_extend(block.sum, self.config.term_bits)),
-            exp=Mux(pending, addend.exp, block.exp),
-            last=block.last & ~pending,
-            specials=data.View(SPECIALS, Mux(pending, addend.specials.as_value(), specials.as_value())),
-        )
-        return term, self.taken | (begins & ~zero)
 
     def _add(self, m: Module, block: _SplitBlock) -> Value:
         """Add the parts of a block to their words, and drain the words of a finished dot product.
@@ -260,7 +225,7 @@ class ExactAccumulator(wiring.Component):
             *(Array(each) for each in zip(*(_extent(config, len(block.word), slot) for slot in range(slots)), strict=True))
         )
         drain = _Drain(
-            slot=Signal(range(slots), name="drain_slot"), word=Signal(range(exact_words(config) + 1), name="read_word")
+            slot=Signal(range(slots), name="drain_slot"), word=Signal(range(parallel_words(config).count + 1), name="read_word")
         )
         read_valid = delay_valid(m, block.valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
@@ -278,7 +243,7 @@ class ExactAccumulator(wiring.Component):
         """Read the even or odd word that a block falls into, add its part, and write it; return the word that is drained."""
         config, name = self.config, ("even", "odd")[parity]
         parts_of_word, add = _parts(config), block.about
-        words = (exact_words(config) + 1 - parity) // 2
+        words = (parallel_words(config).count + 1 - parity) // 2
         memory = WordMemory(parts=parts_of_word, words=words, slots=_slots(config), storage=config.storage)
         m.submodules[name] = memory
         odd, row = block.word[0], block.word[1:]
@@ -286,11 +251,9 @@ class ExactAccumulator(wiring.Component):
         index = Signal(len(memory.index), name=f"{name}_index")
         m.d.comb += index.eq(row + odd if parity == 0 else row)
         kept = register(m, ~add.first & touched.bit_select((index << 1) + parity, 1), name=f"{name}_kept")
-        again = Const(0)
-        if not _spaced(config):
-            place = Cat(index, add.slot)
-            again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
-        # Clock 2: read it. If another block may follow at once, it may need what is just being written. Clock 3: add to it.
+        place = Cat(index, add.slot)
+        again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
+        # Clock 2: read it; the next block may need what is just being written. Clock 3: add to it.
         # Each part of a word does all of this a cycle after the one below it, with what is carried out of that.
         totals: list[Value] = []
         carry = Const(0)
@@ -323,10 +286,10 @@ class ExactAccumulator(wiring.Component):
         ]
         return memory.drain_data
 
-    @staticmethod
-    def _track_extent(m: Module, block: _SplitBlock, extent: _Extent):
+    def _track_extent(self, m: Module, block: _SplitBlock, extent: _Extent):
         """Track the words that the blocks of a dot product fall into, and its specials."""
         first, word = block.about.first, block.word
+        floor = max(0, parallel_words(self.config).floor - 2)
         with m.If(block.valid):
             m.d.sync += [
                 extent.touched.eq(Mux(first, 0, extent.touched) | (Const(3, 2) << word)),
@@ -334,7 +297,10 @@ class ExactAccumulator(wiring.Component):
             ]
             with m.If(first | (word < extent.lowest)):
                 m.d.sync += extent.lowest.eq(word)
-            with m.If(first | (word > extent.highest)):
+            # The word above the highest, for the carry out of that, is one that the sum may be rounded from.
+            with m.If(first):
+                m.d.sync += extent.highest.eq(Mux(word > floor, word, floor))
+            with m.Elif(word > extent.highest):
                 m.d.sync += extent.highest.eq(word)
 
     def _read_words(self, m: Module, ended, finished: _Extent, drain: _Drain):
@@ -398,7 +364,7 @@ class ExactAccumulator(wiring.Component):
             for name, word in (("even", even), ("odd", odd))
         )
         index = delay(m, read_word, clocks, name="drained_index")
-        m.submodules.carry_out = carry_out = CarryOut(self.config)
+        m.submodules.carry_out = carry_out = CarryOut(parallel_words(self.config))
         m.d.comb += [
             carry_out.valid.eq(delay_valid(m, reading, clocks + 1, name="drained_valid")),
             carry_out.last.eq(delay(m, last_word, clocks + 1, name="drained_last")),
@@ -412,7 +378,7 @@ class ExactAccumulator(wiring.Component):
 def parallel_exact_plan(config: MacConfig, queue: int | None = None) -> Plan:
     """Return the plan of an exact accumulator that takes a block per cycle. Blocks wait while dot products are carried out."""
     places = queue or block_queue_depth(config, config.beats)
-    rounder = rounder_of(config, exact_total_layout(config), exact_total_exp_min(config))
+    rounder = rounder_of(config, parallel_words(config).total_layout, parallel_words(config).total_exp_min)
     rounding = rounder.keywords["clocks"]
     least, most = exact_latency(config)
     most_dot = _dot_clocks(config)

@@ -9,17 +9,16 @@ from enum import Enum
 from functools import partial
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...config import EXACT_BLOCKS, MacConfig
-from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register, sign_extend
+from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
-from ...stages.scale_sum import specials_of_block
-from ..addend import Term, addend_port, addend_queue, addend_term, renamed_ports
+from ..addend import Term, addend_port, next_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
 from .words import exact_limits, exact_range
@@ -146,7 +145,7 @@ class SerialExact(wiring.Component):
         config = self.config
         m.submodules.queue = queue = CreditQueue(shape=scaled_block_layout(config), depth=self.queue)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
-        m.d.comb += self.taken.eq(queue.o.ready)
+        m.d.comb += self.taken.eq(queue.o.valid & queue.o.ready)
         words, result_words = _words(config), _result_words(config)
         m.submodules.rounder = rounder = SerialRounder(
             config.output,
@@ -169,10 +168,10 @@ class SerialExact(wiring.Component):
         m.d.sync += [word.eq(read.data), word_index.eq(index)]
 
         written = _Written(words)
-        term, waits, takes_block = self._next_term(m, queue.o, state)
+        addend = None if config.addend is None else self.addend
+        term, waits = next_term(m, config, queue.o, addend, taken=state == _State.TAKE, places=self.queue)
         first_word = term.exp >> (SERIAL_WORD_BITS.bit_length() - 1)
         done = self._add(m, term, state, index, word, word_index, first_word, written, write)
-        m.d.comb += queue.o.ready.eq(takes_block)
         specials = Signal(SPECIALS)
         down = (state == _State.FIND) | (state == _State.BELOW)
         m.d.sync += index.eq(index + Mux(down, -1, 1))
@@ -195,33 +194,6 @@ class SerialExact(wiring.Component):
                 ]
         self._hand_out(m, rounder, state, index, word, word_index, written, specials)
         return m
-
-    def _next_term(self, m: Module, blocks: stream.Interface, state: Signal) -> tuple[Term, Value, Value]:
-        """Return the term that comes next, an addend or a block, whether it is there, and whether it is a block that is taken.
-
-        An addend of zero is passed over.
-        """
-        scaled = blocks.payload
-        specials = specials_of_block(scaled.block.specials, scaled.scale.nan)
-        block = Term(sum=scaled.block.sum, exp=scaled.scale.exp, last=scaled.block.dot_last, specials=specials)
-        taking = state == _State.TAKE
-        if self.config.addend is None:
-            return block, blocks.valid, taking
-        addends = addend_queue(m, self.addend, blocks=self.queue)
-        addend, zero = addend_term(self.config, addends.payload)
-        pending = Signal(init=1, name="addend_pending")
-        m.d.comb += addends.ready.eq(pending & (taking | ((state == _State.IDLE) & zero)))
-        with m.If(addends.valid & addends.ready):
-            m.d.sync += pending.eq(0)
-        with m.Elif(taking & block.last):
-            m.d.sync += pending.eq(1)
-        term = Term(
-            sum=Mux(pending, sign_extend(addend.sum, self.config.term_bits), sign_extend(block.sum, self.config.term_bits)),
-            exp=Mux(pending, addend.exp, block.exp),
-            last=block.last & ~pending,
-            specials=data.View(SPECIALS, Mux(pending, addend.specials.as_value(), specials.as_value())),
-        )
-        return term, Mux(pending, addends.valid & ~zero, blocks.valid), taking & ~pending
 
     def _add(self, m: Module, term: Term, state, index, word, word_index, first_word, written, write) -> Value:
         """Add the block in ``ADD``; whether nothing changes any more above the word that is written now."""

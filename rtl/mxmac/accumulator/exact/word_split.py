@@ -4,14 +4,14 @@ from amaranth.hdl import Cat, Module, Mux, Value
 
 from ...config import MacConfig
 from ...primitives.bits import delay, register, shift_left_stage
-from .words import word_bits
+from .words import parallel_words
 
 __all__ = ["split_clocks", "split_into_words"]
 
 
 def _fine_levels(config: MacConfig) -> int:
     """Levels of shifting, up to half a word."""
-    return word_bits(config).bit_length() - 2
+    return parallel_words(config).bits.bit_length() - 2
 
 
 def split_clocks(config: MacConfig) -> int:
@@ -36,12 +36,12 @@ def split_into_words(m: Module, config: MacConfig, term: Value, exp: Value) -> t
 
     Returns
     -------
-    parts : list of signed(word_bits(config) + 1)
+    parts : list of signed(parallel_words(config).bits + 1)
         For the even and for the odd word, ``split_clocks(config)`` later.
-    word : range(exact_words(config))
+    word : range(parallel_words(config).count)
         Number of the lower word, then, too.
     """
-    bits = word_bits(config)
+    bits = parallel_words(config).bits
     half, fine = bits // 2, _fine_levels(config)
     word = delay(m, exp[fine + 1 :], split_clocks(config), name="word")
     value = register(m, term[:-1].as_unsigned(), name="sum")

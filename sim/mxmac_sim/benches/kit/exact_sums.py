@@ -163,7 +163,7 @@ def _expected_sum(bench: Testbench, dot: _Blocks, item: tuple[int, ...], value_b
     """What has to come out if the sum is cut off where the hardware has cut it off, and how many bits that leaves.
 
     The sum is the exact one, floored to a multiple of twice its least significant bit, which says whether that took
-    anything off: only then do the bits that are left matter.
+    anything off: only then does the number of bits that are left matter.
     """
     value, exp, *_ = item
     total, seen = _total(bench.config, dot)
@@ -173,7 +173,9 @@ def _expected_sum(bench: Testbench, dot: _Blocks, item: tuple[int, ...], value_b
     cut = exp + bench.settings.parameters["exp_min"] + 1 - lowest
     floor = total >> cut if cut >= 0 else total << -cut
     lost = cut > 0 and floor << cut != total
-    bits_kept = (abs(total) >> cut).bit_length() if lost else None
+    # Of a subnormal result, as many as leave two bits below its last.
+    matter = lost and lowest + cut > bench.config.output.lsb_exp - 2
+    bits_kept = (abs(total) >> cut).bit_length() if matter else None
     return ((2 * floor + lost) & (1 << value_bits) - 1, exp, 0, 0, *seen), bits_kept
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from mxmac.accumulator.exact.words import exact_words, word_bits
+from mxmac.accumulator.exact.words import parallel_words
 from mxmac.config import EXACT_BLOCKS, MacConfig
 
 from ..harness import Port, constant, delayed, found, inner, module_of, ports, rendered
@@ -86,8 +86,8 @@ class _Sizes:
             module=module,
             memories={name: ports(text, f"{module}_{name}") for name in ("even", "odd")},
             parts=part_bits(body),
-            words=exact_words(config),
-            word=word_bits(config),
+            words=parallel_words(config).count,
+            word=parallel_words(config).bits,
             block_bits=config.block_sum_bits,
             sum_bits=config.term_bits,
             clocks=len(re.findall(r"^  reg add_valid_d\d+;", body, re.M)),
