@@ -38,6 +38,8 @@ EXACT_BLOCKS = 1 << 16
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
 #: Parameters that every description of a configuration states; of the others, those that are not their defaults.
 _ALWAYS = frozenset(("a", "b", "block", "lanes", "accumulator", "output", "target"))
+#: Default length of a chain of lanes.
+_CHAIN = 8
 #: Levels of a barrel shifter, of logic of the rounder, and of full adders in standard cells between two registers, for each
 #: pipeline depth.
 _PIPELINES = {1: (4, 12, 8), 2: (2, 4, 6), 3: (1, 3, 5)}
@@ -96,11 +98,12 @@ class _Defaults(NamedTuple):
 
     storage: Storage
     pipeline: int
+    chain: int | None = None
 
 
 _TARGET_DEFAULTS: Mapping[Target, _Defaults] = {
     Target.GENERIC: _Defaults(Storage.LUTRAM, 2),
-    Target.ECP5: _Defaults(Storage.LUTRAM, 3),
+    Target.ECP5: _Defaults(Storage.LUTRAM, 3, _CHAIN),
     Target.ASIC: _Defaults(Storage.REGISTERS, 1),
 }
 
@@ -162,6 +165,21 @@ def _present(name: str, value: int | None) -> int:
     return value
 
 
+def _checked_chain(target: Target, chain: int | None) -> int | None:
+    """Return the length of chains, None for targets without them.
+
+    Raises
+    ------
+    TypeError, UserError
+        If it is not accepted.
+    """
+    if target is not Target.ECP5:
+        if chain is not None:
+            raise UserError("chain", f"must be left out with the target {target.value}; it applies to ecp5 only")
+        return None
+    return _CHAIN if chain is None else checked_int("chain", chain, 1, 64)
+
+
 @dataclass(frozen=True, kw_only=True, init=False)
 class MacConfig:
     """Parameters of a MAC unit, normalised and validated.
@@ -199,6 +217,9 @@ class MacConfig:
     pipeline : int, optional
         Depth of the pipeline: 1 has the least latency, 3 the highest clock of an FPGA. By default 2, 3 for ``Target.ECP5`` and
         1 for ``Target.ASIC``. Serial accumulators and ``Accumulator.FP32`` have one depth only.
+    chain : int, optional
+        Most lanes of a chain of carry cells, 1 to 64; for ``Target.ECP5`` only, and None with any other. The longer a chain,
+        the fewer LUTs and the more registers; 8 by default.
     addend : Format or str, optional
         Format of a number that is added to each dot product: FP32 or, by default, None. Not for ``Accumulator.WINDOW``.
     reset : Reset or str, optional
@@ -228,6 +249,7 @@ class MacConfig:
     storage: Storage = Storage.LUTRAM
     multiplier: MultiplierKind = MultiplierKind.LUT
     pipeline: int = 2
+    chain: int | None = None
     addend: Format | None = None
     reset: Reset = Reset.SYNC_HIGH
     bus: Bus = Bus.PLAIN
@@ -248,6 +270,7 @@ class MacConfig:
         storage: Storage | str | None = None,
         multiplier: MultiplierKind | str = multiplier,
         pipeline: int | None = None,
+        chain: int | None = None,
         addend: FormatLike | None = None,
         reset: Reset | str | None = None,
         bus: Bus | str = bus,
@@ -272,6 +295,7 @@ class MacConfig:
             if pipeline is None
             else checked_int("pipeline", pipeline, min(_PIPELINES), max(_PIPELINES)),
             "addend": None if addend is None else checked_format("addend", addend, {"FP32": RESULT_FORMATS["FP32"]}),
+            "chain": _checked_chain(target, chain),
             **checked_ports(reset, bus),
         }
         for name, value in normalised.items():
@@ -434,9 +458,9 @@ class MacConfig:
         return _PIPELINES[self.pipeline][0]
 
     @property
-    def chain(self) -> int:
-        """Most lanes of a chain."""
-        return 8
+    def chain_lanes(self) -> int:
+        """Most lanes of a chain. Raises ValueError if the unit has none."""
+        return _present("chain", self.chain)
 
     @property
     def lane_shift_levels(self) -> int:

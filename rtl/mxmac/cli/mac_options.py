@@ -72,6 +72,10 @@ _PipelineOption = Annotated[
         show_default="2; 3 for ecp5, 1 for asic",
     ),
 ]
+_ChainOption = Annotated[
+    int | None,
+    _option(help="Most lanes of a chain of carry cells; for the target ecp5 only.", show_default="8"),
+]
 _ResetOption = Annotated[str | None, reset_option(_PANEL)]
 _BusOption = Annotated[str, bus_option(_PANEL)]
 _AddendOption = Annotated[
@@ -94,6 +98,7 @@ def config_from(
     storage: _StorageOption = None,
     multiplier: _MultiplierOption = "lut",
     pipeline: _PipelineOption = None,
+    chain: _ChainOption = None,
     reset: _ResetOption = None,
     bus: _BusOption = "plain",
     addend: _AddendOption = None,
@@ -119,6 +124,7 @@ def config_from(
         storage=storage,
         multiplier=multiplier,
         pipeline=pipeline,
+        chain=chain,
         reset=reset,
         bus=bus,
         addend=addend,

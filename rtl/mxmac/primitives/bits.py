@@ -21,6 +21,7 @@ __all__ = [
     "register",
     "shift_left_stage",
     "sign_extend",
+    "truth_table",
 ]
 
 #: Structures that one step ORs, if there is time: one level of LUTs.
@@ -148,6 +149,15 @@ def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
 def any_of_each(bits: Value, each: int) -> Value:
     """Return one bit for each group of ``each`` bits, from the lowest on: whether any of the group is set."""
     return Cat(bits[start : start + each].any() for start in range(0, len(bits), each))
+
+
+def truth_table(index: Value, values: Sequence[int], width: int) -> Value:
+    """Return the one of ``values`` that ``index`` names, in ``width`` bits: a truth table for each bit."""
+
+    def table(bit: int) -> Const:
+        return Const(sum((value >> bit & 1) << place for place, value in enumerate(values)), len(values))
+
+    return Cat(table(bit).bit_select(index, 1) for bit in range(width))
 
 
 def any_later(m: Module, bits: Value, *, name: str) -> Value:

@@ -31,8 +31,10 @@ class CarryFunction(Enum):
     GATED = "gated"
     #: The same of the complement of the first: the negative row of a signed multiplication.
     GATED_MINUS = "gated_minus"
-    #: Sum of a gated operand and of a complemented one.
-    GATED_COMPLEMENTED = "gated_complemented"
+    #: Sum of two gated operands, the second of which counts unless its gate is set.
+    GATED_UNLESS = "gated_unless"
+    #: Sum of two exponents with least ones: the first counts as ones unless its flag is set, the second if its flag is.
+    EITHER = "either"
     #: Sum of two operands that are complemented, or not.
     COMPLEMENTED = "complemented"
     #: Sum of one of two operands and another: a level of a shifter.
@@ -60,7 +62,8 @@ _TERMS: dict[CarryFunction, Callable[..., tuple]] = {
     CarryFunction.ADD: lambda a, b, c, d: (a, b),
     CarryFunction.GATED: lambda a, b, c, d: (a & b, c & d),
     CarryFunction.GATED_MINUS: lambda a, b, c, d: (~(a & b), c & d),
-    CarryFunction.GATED_COMPLEMENTED: lambda a, b, c, d: (a & b, c ^ d),
+    CarryFunction.GATED_UNLESS: lambda a, b, c, d: (a & b, c & ~d),
+    CarryFunction.EITHER: lambda a, b, c, d: (a | ~b, c | d),
     CarryFunction.COMPLEMENTED: lambda a, b, c, d: (a ^ b, c ^ d),
     CarryFunction.CHOSEN: lambda a, b, c, d: ((a & d) | (c & ~d), b),
 }
@@ -68,7 +71,8 @@ _EXPRESSIONS = {
     CarryFunction.ADD: "a + b",
     CarryFunction.GATED: "(a & b) + (c & d)",
     CarryFunction.GATED_MINUS: "~(a & b) + (c & d)",
-    CarryFunction.GATED_COMPLEMENTED: "(a & b) + (c ^ d)",
+    CarryFunction.GATED_UNLESS: "(a & b) + (c & ~d)",
+    CarryFunction.EITHER: "(a | ~b) + (c | d)",
     CarryFunction.COMPLEMENTED: "(a ^ b) + (c ^ d)",
     CarryFunction.CHOSEN: "(d ? a : c) + b, bit by bit",
 }

@@ -11,6 +11,7 @@ from ..primitives.bits import any_in_steps
 from ..primitives.description import Description
 from .adder_tree import AdderTree, Term, adder_tree_latency, sum_layout
 from .compressor_tree import CompressorTree, compressor_tree_latency
+from .dsp_lane import DSP_TERM, DspLane, dsp_lane_latency, has_dsp_lanes
 from .lane_chain import ChainPlan, LaneChain
 from .layouts import SPECIALS
 from .multiplier import Multiplier, has_magnitudes, is_tabulated, multiplier_latency
@@ -47,7 +48,7 @@ def _chained(config: MacConfig) -> bool:
 
 def _chains(config: MacConfig) -> list[ChainPlan]:
     """Chains of about the same length; the elements of a shorter one wait a cycle."""
-    count = -(-config.lanes // config.chain)
+    count = -(-config.lanes // config.chain_lanes)
     longest = -(-config.lanes // count)
     chains = []
     for index in range(count):
@@ -64,7 +65,8 @@ def beat_chains(config: MacConfig) -> list[ChainPlan]:
 
 def beat_terms(config: MacConfig) -> list[Term]:
     """Return what is known of the sums that the tree adds up."""
-    return [chain.term for chain in beat_chains(config)] or [_product_term(config)] * config.lanes
+    lane = DSP_TERM if has_dsp_lanes(config) else _product_term(config)
+    return [chain.term for chain in beat_chains(config)] or [lane] * config.lanes
 
 
 def tree_latency(config: MacConfig) -> int:
@@ -77,7 +79,8 @@ def tree_latency(config: MacConfig) -> int:
 def beat_latency(config: MacConfig) -> int:
     """Return the latency from a beat to the sum of its products, in cycles."""
     chains = beat_chains(config)
-    first = chains[0].latency if chains else multiplier_latency(config)
+    lane = dsp_lane_latency(config) if has_dsp_lanes(config) else multiplier_latency(config)
+    first = chains[0].latency if chains else lane
     return first + tree_latency(config)
 
 
@@ -161,14 +164,13 @@ class BeatSum(wiring.Component):
 
     def _parts(self) -> list[_Part]:
         chains = list(map(LaneChain, beat_chains(self.config)))
-        lanes = [] if chains else [Multiplier(self.config) for _ in range(self.config.lanes)]
+        kind = DspLane if has_dsp_lanes(self.config) else Multiplier
+        lanes = [] if chains else [kind(self.config) for _ in range(self.config.lanes)]
+        term = beat_terms(self.config)[0]
         return [
             *(
                 _Part(f"chain{index}", chain, chain.plan.term, chain.total, chain.plan.specials_latency)
                 for index, chain in enumerate(chains)
             ),
-            *(
-                _Part(f"multiplier{index}", lane, _product_term(self.config), lane.product, 1)
-                for index, lane in enumerate(lanes)
-            ),
+            *(_Part(f"multiplier{index}", lane, term, lane.product, 1) for index, lane in enumerate(lanes)),
         ]

@@ -126,8 +126,9 @@ class ChainPlan:
 
     @property
     def first_specials(self) -> int:
-        """Cycles from elements to the specials that are ORed first."""
-        return max(self.waits(index) + 1 - index for index in range(min(2, self.lanes)))
+        """Cycles from elements to the specials that are ORed first: those of a lane of either kind have come by then."""
+        soonest = min(multiplier_latency(self.config), partial_product_latency(self.config) + 1)
+        return self.wait + _first_clocks(self.config) - soonest + 1
 
     def waits(self, index: int) -> int:
         """Cycles that the elements of a lane wait."""

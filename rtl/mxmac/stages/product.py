@@ -1,7 +1,9 @@
 """Product of two elements in floating point: sign, significand, exponent and class."""
 
+from typing import NamedTuple
+
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig, Target
@@ -12,7 +14,7 @@ from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
 from .layouts import SPECIALS
 
-__all__ = ["ElementProduct", "decoded_pair", "element_ports", "exp_bits", "product_clocks", "sig_bits"]
+__all__ = ["ElementProduct", "Factors", "decoded_pair", "element_ports", "exp_bits", "factors", "product_clocks", "sig_bits"]
 
 
 #: Cycles from element codes to their product on FPGAs: decode, two rows, their sum.
@@ -82,6 +84,48 @@ def decoded_pair(m: Module, component):
     return a, b, neg
 
 
+class Factors(NamedTuple):
+    """Significands of two elements after one cycle, and the sum of their exponents after two.
+
+    Members
+    -------
+    sig_a, sig_b : Value
+    exp : Signal
+        Exponents of both, counted from the grids.
+    subnormal : Value, optional
+        Complement of the highest bit of the shorter significand, from a register; a carry cell may need it as it is.
+    """
+
+    sig_a: Value
+    sig_b: Value
+    exp: Signal
+    subnormal: Value | None
+
+
+def factors(m: Module, component, a: data.View, b: data.View) -> Factors:
+    """Return the factors of a component's product, of its decoded elements.
+
+    On ECP5, the exponents of subnormals become 1 in the cells that add them, if there is one floating-point format a side.
+    """
+    config = component.config
+    sides = (config.operand_a, config.operand_b)
+    exp = Signal(exp_bits(config), reset_less=True)
+    if config.target is not Target.ECP5 or any(side.selectable or side.formats[0].is_integer for side in sides):
+        m.d.sync += exp.eq(register(m, a.exp, name="exp_a") + register(m, b.exp, name="exp_b"))
+        return Factors(register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b"), exp, None)
+    pairs = [(a, component.a, sides[0].formats[0]), (b, component.b, sides[1].formats[0])]
+    short = int(sides[1].sig_bits <= sides[0].sig_bits)
+    exps = [register(m, code[fmt.man_bits : -1], name=f"exp_{side}") for (_, code, fmt), side in zip(pairs, "ab", strict=True)]
+    subnormal = register(m, ~pairs[short][0].sig[-1], name="subnormal")
+    sigs: list[Value] = [Const(0), Const(0)]
+    sigs[short] = Cat(register(m, pairs[short][0].sig[:-1], name=f"sig_{'ab'[short]}"), ~subnormal)
+    sigs[1 - short] = register(m, pairs[1 - short][0].sig, name=f"sig_{'ab'[1 - short]}")
+    ones = Const(-1, len(exp) - 1)
+    operands = (exps[1 - short], Cat(sigs[1 - short][-1], ones), exps[short], subnormal)
+    m.d.sync += exp.eq(chained(m, "exponents", CarryFunction.EITHER, len(exp), *operands))
+    return Factors(sigs[0], sigs[1], exp, subnormal)
+
+
 class ElementProduct(wiring.Component):
     """Multiplier of the significands of two elements, with their decoders. Throughput one pair per cycle.
 
@@ -122,14 +166,10 @@ class ElementProduct(wiring.Component):
         if config.target is Target.ASIC:
             self._multiply_at_once(m, a, b, neg)
             return m
-        exp = Signal(exp_bits(config), reset_less=True)
-        exp_a, exp_b = register(m, a.exp, name="exp_a"), register(m, b.exp, name="exp_b")
-        m.d.sync += exp.eq(exp_a + exp_b)
-        sig_a = register(m, a.sig, name="sig_a")
-        sig_b = register(m, b.sig, name="sig_b")
+        given = factors(m, self, a, b)
         m.d.comb += [
-            self.product.sig.eq(self._multiply(m, sig_a, sig_b, sig_bits(config), config.target is Target.ECP5)),
-            self.product.exp.eq(delay(m, exp, _PRODUCT_CLOCKS - 2, name="exp")),
+            self.product.sig.eq(self._multiply(m, given, sig_bits(config), config.target is Target.ECP5)),
+            self.product.exp.eq(delay(m, given.exp, _PRODUCT_CLOCKS - 2, name="exp")),
             self.product.neg.eq(delay(m, neg, _PRODUCT_CLOCKS, name="neg")),
         ]
         return m
@@ -146,12 +186,12 @@ class ElementProduct(wiring.Component):
         ]
 
     @staticmethod
-    def _multiply(m: Module, sig_a: Signal, sig_b: Signal, width: int, cells: bool) -> Signal:
+    def _multiply(m: Module, given: Factors, width: int, cells: bool) -> Signal:
         """Product of two significands in ``width`` bits, of which the shorter one makes up the rows, two cycles later.
 
         With ``cells``, a carry chain adds two gated rows.
         """
-        long, short = (sig_a, sig_b) if len(sig_a) >= len(sig_b) else (sig_b, sig_a)
+        long, short = (given.sig_a, given.sig_b) if len(given.sig_a) >= len(given.sig_b) else (given.sig_b, given.sig_a)
         half = len(short) // 2
         low, high = short[:half], short[half:]
         row_low = Signal(_product_bits(long, low), reset_less=True)
@@ -159,22 +199,26 @@ class ElementProduct(wiring.Component):
         product = Signal(width, name="sig_product", reset_less=True)
         m.d.sync += [
             row_low.eq(_row_of_cells(m, long, low, "low_rows") if cells else _row(long, low)),
-            row_high.eq(_row_of_cells(m, long, high, "high_rows") if cells else _row(long, high)),
+            row_high.eq(_row_of_cells(m, long, high, "high_rows", given.subnormal) if cells else _row(long, high)),
             product.eq(Cat(row_low[:half], row_low[half:] + row_high)),
         ]
         return product
 
 
-def _row_of_cells(m: Module, value: Value, by: Value, name: str) -> Value:
-    """Product with a few bits, two at a time in a carry chain whose cells gate their operands."""
+def _row_of_cells(m: Module, value: Value, by: Value, name: str, unless: Value | None = None) -> Value:
+    """Product with a few bits, two at a time in a carry chain whose cells gate their operands.
+
+    ``unless`` is the complement of the highest of the bits.
+    """
     if len(by) > 2:
-        rest = _row_of_cells(m, value, by[2:], f"{name}_above")
+        rest = _row_of_cells(m, value, by[2:], f"{name}_above", unless)
         return _row_of_cells(m, value, by[:2], name) + (rest << 2)
     width = len(value) + len(by)
     if len(by) < 2:
         return value & by.replicate(len(value))
-    once, twice = (bit.replicate(width) for bit in by)
-    return chained(m, name, CarryFunction.GATED, width, value, once, Cat(Const(0, 1), value), twice)
+    once, twice = by[0].replicate(width), (by[1] if unless is None else unless).replicate(width)
+    function = CarryFunction.GATED if unless is None else CarryFunction.GATED_UNLESS
+    return chained(m, name, function, width, value, once, Cat(Const(0, 1), value), twice)
 
 
 def _product_bits(x: Value, y: Value) -> int:

@@ -6,18 +6,17 @@ from pyosys import libyosys as ys
 
 __all__ = ["main"]
 
+#: None of them removes what drives a named wire: where an input follows a bit that nothing drives, ``write_btor`` frees both.
 _PASSES = (
     "hierarchy -check -top {top}",
     "proc",
     "flatten",
     "async2sync",
     "opt_expr",
-    "opt_clean",
     "memory_collect",
     "memory_nordff",
     "dffunmap",
     "setundef -undriven -anyseq",
-    "opt_clean",
 )
 
 

@@ -20,12 +20,12 @@ from mxmac.config import Bus, MacConfig
 from mxmac.mac import unit_plan
 from mxmac.quantizer.config import QuantizerConfig
 from mxmac.quantizer.unit import quantizer_latency
-from mxmac.stages.multiplier import Multiplier, multiplier_latency
 from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.emit import component_verilog
 
 from .flat import Flat, WithRepeats, WithScaleAhead, WithZeroAddends
+from .lanes import lane_latency, lane_of
 
 __all__ = ["Design", "Subject", "quantizer_design", "quantizer_subject", "unit_design", "unit_subject"]
 
@@ -110,8 +110,8 @@ def _component(
 
 
 def _multiplier(config: MacConfig) -> Design:
-    equal = [Multiplier(config) for _ in range(_MULTIPLIERS)]
-    return _component("multiplier", {"": equal}, "multiplier", latency=multiplier_latency(config), side_by_side=_MULTIPLIERS)
+    equal = [lane_of(config) for _ in range(_MULTIPLIERS)]
+    return _component("multiplier", {"": equal}, "multiplier", latency=lane_latency(config), side_by_side=_MULTIPLIERS)
 
 
 def _scale_sums() -> list[ScaleSum]:

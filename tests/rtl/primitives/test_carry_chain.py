@@ -17,7 +17,8 @@ SUMS = {
     CarryFunction.ADD: lambda a, b, c, d, mask: a + b,
     CarryFunction.GATED: lambda a, b, c, d, mask: (a & b) + (c & d),
     CarryFunction.GATED_MINUS: lambda a, b, c, d, mask: (mask - (a & b)) + (c & d),
-    CarryFunction.GATED_COMPLEMENTED: lambda a, b, c, d, mask: (a & b) + (c ^ d),
+    CarryFunction.GATED_UNLESS: lambda a, b, c, d, mask: (a & b) + (c & (mask - d)),
+    CarryFunction.EITHER: lambda a, b, c, d, mask: (a | (mask - b)) + (c | d),
     CarryFunction.COMPLEMENTED: lambda a, b, c, d, mask: (a ^ b) + (c ^ d),
     CarryFunction.CHOSEN: lambda a, b, c, d, mask: ((a & d) | (c & (mask - d))) + b,
 }

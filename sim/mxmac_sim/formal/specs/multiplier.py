@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mxmac.config import MacConfig
 from mxmac.formats import Format, Specials
+from mxmac.stages.dsp_lane import dsp_lane_latency, has_dsp_lanes
 from mxmac.stages.lane_chain import partial_product_latency
 from mxmac.stages.multiplier import has_magnitudes, multiplier_latency
 from mxmac.stages.product import exp_bits, sig_bits
@@ -66,11 +67,13 @@ def multiplier_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the multiplier, and after how many cycles it has forgotten what was before."""
     clocks, bits = multiplier_latency(config), config.product_bits
     got = f"$signed(product[{bits}:0])"
-    if has_magnitudes(config):
+    if has_magnitudes(config) or has_dsp_lanes(config):
         got = f"$signed(product[{bits}:0] ^ {{{bits + 1}{{product[{bits + 1}]}}}})"
     if config.products_carry:
         got += f" + $signed({{1'b0, product[{bits + 1}]}})"
     outputs = {"product": f"wire [{bits + config.products_carry}:0] product"}
+    if has_dsp_lanes(config):
+        clocks = dsp_lane_latency(config)
     return _product_harness(config, text, r"beat_sum(?:_chain\d*)?_multiplier", clocks, outputs, lambda wide: got)
 
 
