@@ -10,7 +10,7 @@ from ..config import MacConfig, MultiplierKind, Target
 from ..primitives.bits import any_in_steps
 from ..primitives.description import Description
 from .adder_tree import AdderTree, Term, adder_tree_latency, sum_layout
-from .compressor_tree import CompressorTree, compressor_tree_latency
+from .compressor_tree import CompressorTree, compressor_tree_latency, tree_leaves_carry
 from .dsp_lane import DSP_TERM, DspLane, dsp_lane_latency, has_dsp_lanes
 from .lane_chain import ChainPlan, LaneChain
 from .layouts import SPECIALS
@@ -32,6 +32,8 @@ def _product_term(config: MacConfig) -> Term:
 
 def _leaves_carry(config: MacConfig) -> bool:
     """Whether the sum of a beat comes with a carry: the block adder takes it, if there is one."""
+    if config.target is Target.ASIC:
+        return tree_leaves_carry(config)
     return config.products_carry and not (_chained(config) and config.beats == 1)
 
 

@@ -15,7 +15,7 @@ from ..primitives.description import Description
 from ..primitives.full_adders import FullAdders
 from .adder_tree import Term, sum_layout
 
-__all__ = ["CompressorTree", "compressor_tree_latency"]
+__all__ = ["CompressorTree", "compressor_tree_latency", "pairing_level", "tree_leaves_carry"]
 
 #: Levels of full adders that take as long as a shifter does.
 _SHIFT_LEVELS = 2
@@ -78,6 +78,25 @@ def _schedule(config: MacConfig) -> _Schedule:
     return _Schedule(tuple(registered), tuple(part for part in parts if part))
 
 
+def pairing_level(config: MacConfig) -> int | None:
+    """Return the level, counted from 0, at which half adders make room for the carry that would be left.
+
+    A level of compressors that leaves two rows has time for them. It is worth it where a block is one beat, for then the block
+    adder would add nothing but that carry. None if there is no such level.
+    """
+    rows, level = config.lanes, 0
+    while config.beats == 1 and rows > 2:
+        if rows % 3 == 2:
+            return level
+        rows, level = rows - rows // 3, level + 1
+    return None
+
+
+def tree_leaves_carry(config: MacConfig) -> bool:
+    """Whether the sum comes with a carry."""
+    return pairing_level(config) is None
+
+
 def compressor_tree_latency(config: MacConfig) -> int:
     """Return the latency from products to their sum: a cycle for each register behind compressors or a part of the addition."""
     if config.lanes == 1:
@@ -92,7 +111,7 @@ class CompressorTree(wiring.Component):
     Latency ``compressor_tree_latency(config)`` cycles, throughput one beat per cycle. A product is a row of unsigned bits:
     with its sign inverted, its ``sum`` is larger by 2^config.product_bits. The addition takes off that constant, once for each
     lane. A compressor has a place for the carry-in of a product, below its carries, and the addition another one; so one of
-    the carry-ins is left.
+    the carry-ins is left, unless half adders make room for it.
 
     Parameters
     ----------
@@ -103,7 +122,7 @@ class CompressorTree(wiring.Component):
     -------
     term0, term1, ... : In(sum_layout(config, Term(1, carry=True)))
         Products of the lanes.
-    total : Out(sum_layout(config, Term(config.lanes, carry=True)))
+    total : Out(sum_layout(config, Term(config.lanes, tree_leaves_carry(config))))
         Exact sum, ``compressor_tree_latency(config)`` cycles later.
     """
 
@@ -111,12 +130,12 @@ class CompressorTree(wiring.Component):
         self.config = config
         self._width = config.sum_bits(config.lanes)
         terms = {f"term{lane}": In(sum_layout(config, Term(1, carry=True))) for lane in range(config.lanes)}
-        super().__init__({**terms, "total": Out(sum_layout(config, Term(config.lanes, carry=True)))})
+        super().__init__({**terms, "total": Out(sum_layout(config, Term(config.lanes, tree_leaves_carry(config))))})
 
     @property
     def description(self) -> Description:
         return Description(
-            "Tree of 3:2 compressors: exact sum of the products of a beat, sum + carry.", compressor_tree_latency(self.config)
+            "Tree of 3:2 compressors: exact sum of the products of a beat.", compressor_tree_latency(self.config)
         )
 
     def elaborate(self, platform):
@@ -135,15 +154,13 @@ class CompressorTree(wiring.Component):
             m.d.comb += positive.eq(~product.sum[-1])
             rows.append(Cat(product.sum[:-1], positive))
         x, y = self._compress_all(m, rows, carry_ins)
-        last, left = carry_ins
-        m.d.comb += [
-            self.total.sum.eq(self._add(m, *self._corrected(x, y), last)),
-            self.total.carry.eq(delay(m, left, len(_schedule(self.config).parts), name="carry")),
-        ]
+        m.d.comb += self.total.sum.eq(self._add(m, *self._corrected(x, y), carry_ins[0]))
+        if tree_leaves_carry(self.config):
+            m.d.comb += self.total.carry.eq(delay(m, carry_ins[1], len(_schedule(self.config).parts), name="carry"))
         return m
 
     def _compress_all(self, m: Module, rows: list[Value], carry_ins: list[Value]) -> list[Value]:
-        """Return two rows with the sum of all and of the carry-ins; two of these remain in the list, in the same cycle."""
+        """Return two rows with the sum of all and of the carry-ins; one or two of these remain in the list, in their cycle."""
         registered, level, number = _schedule(self.config).registered, 0, 0
         while True:
             if level in registered:
@@ -155,6 +172,9 @@ class CompressorTree(wiring.Component):
             while len(rows) > 2:
                 compressed += self._compress(m, rows[:3], carry_ins.pop(), number)
                 rows, number = rows[3:], number + 1
+            if level == pairing_level(self.config):
+                x, y = rows
+                rows = self._half_add(m, x, y, carry_ins.pop())
             rows, level = rows + compressed, level + 1
 
     def _compress(self, m: Module, rows: list[Value], carry_in: Value, number: int) -> list[Value]:
@@ -176,6 +196,13 @@ class CompressorTree(wiring.Component):
                 parts.append(part)
         # The sum of all has no bits beyond its width.
         return [Cat(*total, x[two:]), Cat(*carries)[: self._width]]
+
+    def _half_add(self, m: Module, x: Value, y: Value, carry_in: Value) -> list[Value]:
+        """Return two rows with the sum of two and a carry-in."""
+        y, x = sorted((x, y), key=len)
+        total, carries = Signal(len(y), name="pair_sum"), Signal(len(y), name="pair_carry")
+        m.d.comb += [total.eq(x[: len(y)] ^ y), carries.eq(x[: len(y)] & y)]
+        return [Cat(total, x[len(y) :]), Cat(carry_in, carries)[: self._width]]
 
     def _corrected(self, x: Value, y: Value) -> tuple[Value, Value]:
         """Add the constant, without its highest bit, to two rows, in half adders: the rows reach above it."""
@@ -205,12 +232,12 @@ class CompressorTree(wiring.Component):
         for part, bits in enumerate(parts):
             later = part < len(parts) - 1
             added = add_unsigned_with_carry(m, x[:bits], y[:bits], carry, bits + later, name=f"added{part}")
-            if not later and _constant(self.config) >> (self._width - 1):
-                added = Cat(added[:-1], ~added[-1])
-            total = register(m, added, name=f"part{part}")
-            done = Cat(register(m, done, name=f"done{part}"), total[:bits]) if part else total[:bits]
-            carry = total[-1]
             if later:
+                total = register(m, added, name=f"part{part}")
+                done = Cat(register(m, done, name=f"done{part}"), total[:bits]) if part else total[:bits]
+                carry = total[-1]
                 x = register(m, x[bits:], name=f"x{part}")
                 y = register(m, y[bits:], name=f"y{part}")
-        return done
+            elif _constant(self.config) >> (self._width - 1):
+                added = Cat(added[:-1], ~added[-1])
+        return register(m, Cat(done, added), name="done")

@@ -9,6 +9,7 @@ from amaranth.sim import Simulator
 from mxmac.config import MacConfig, Target
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.stages.adder_tree import AdderTree, Term, adder_tree_latency
+from mxmac.stages.beat_sum import beat_sum_layout
 from mxmac.stages.compressor_tree import CompressorTree, compressor_tree_latency
 
 
@@ -53,6 +54,13 @@ def test_sum_of_compressors_is_exact_for_any_number_of_lanes(a, b, lanes):
     config = for_standard_cells(a, b, lanes)
     largest = config.operand_a.max_integer * config.operand_b.max_integer
     check_compressors(config, list(beats(lanes, largest, random.Random(lanes))))
+
+
+@pytest.mark.parametrize(("lanes", "left"), [(4, True), (5, False), (8, False), (16, False), (17, False), (32, False)])
+def test_half_adders_make_room_for_the_last_carry_where_a_block_is_one_beat(lanes, left):
+    for count, carry in ((1, left), (2, True)):
+        config = MacConfig(block=lanes * count, lanes=lanes, target=Target.ASIC)
+        assert ("carry" in beat_sum_layout(config).members) == carry
 
 
 @pytest.mark.parametrize("lanes", [2, 5, 9, 16, 33])

@@ -2,6 +2,7 @@
 
 from mxmac.config import MacConfig
 from mxmac.stages.beat_sum import tree_latency
+from mxmac.stages.compressor_tree import pairing_level, tree_leaves_carry
 
 from ..harness import constant, delayed, module_of, rendered
 
@@ -19,7 +20,7 @@ def compressors_harness(config: MacConfig, text: str) -> tuple[str, int]:
     module, clocks = module_of(text, "beat_sum_tree"), tree_latency(config)
     width, bits = config.sum_bits(config.lanes), config.sum_bits(1)
     most = config.operand_a.max_integer * config.operand_b.max_integer
-    lines, oks, rows, carries = [], [], [], []
+    lines, oks, paired, rows, carries = [], [], [], [], []
     numbers, given = [], []
     for lane in range(config.lanes):
         term = f"term{lane}_{clocks}"
@@ -36,6 +37,7 @@ def compressors_harness(config: MacConfig, text: str) -> tuple[str, int]:
         oks.append(f"lane{lane}")
         rows.append(f"row{lane}")
         carries.append(f"{term}[{bits}]")
+    level = 0
     while len(rows) > 2:
         compressed = []
         while len(rows) > 2:
@@ -49,7 +51,16 @@ def compressors_harness(config: MacConfig, text: str) -> tuple[str, int]:
             oks.append(f"compressor{step}")
             rows = rows[3:]
             compressed += [f"sum{step}", f"carries{step}"]
-        rows += compressed
+        if level == pairing_level(config):
+            (x, y), carry = rows, carries.pop()
+            lines.append(f"  wire [{width - 1}:0] pair_sum = {x} ^ {y};\n")
+            lines.append(f"  wire [{width - 1}:0] pair_both = {x} & {y};\n")
+            lines.append(f"  wire [{width - 1}:0] pair_carries = {{pair_both[{width - 2}:0], {carry}}};\n")
+            lines.append(f"  assign ok_pair = pair_sum + pair_carries == {x} + {y} + {carry};\n")
+            paired = ["pair"]
+            rows = ["pair_sum", "pair_carries"]
+        rows, level = rows + compressed, level + 1
+    leaves_carry = tree_leaves_carry(config)
     constant_bits = (config.lanes << (bits - 1)) % (1 << width)
     lanes = range(config.lanes)
     return (
@@ -62,13 +73,15 @@ def compressors_harness(config: MacConfig, text: str) -> tuple[str, int]:
             inputs="".join(f"  input wire [{bits}:0] term{lane},\n" for lane in lanes),
             module=module,
             numbers="".join(numbers),
-            oks="".join(f"  output wire ok_{name},\n" for name in oks),
+            oks="".join(f"  output wire ok_{name},\n" for name in [*oks, *paired]),
             rows="".join(lines),
             shown="".join(f"  output wire signed [{bits}:0] in_{lane},\n" for lane in lanes),
             sum_largest=_weight(width, config.lanes * most),
             text=text,
             want=" + ".join([*rows, *carries]) + f" - {_weight(width, constant_bits)}",
             width=width,
+            carry=f" + total[{width}]" * leaves_carry,
+            total_bits=width + leaves_carry,
         ),
         clocks,
     )
