@@ -9,6 +9,7 @@ from amaranth.lib import data
 
 __all__ = [
     "add_by_choice",
+    "add_carry_ahead",
     "add_unsigned_with_carry",
     "add_with_carry",
     "any_in_steps",
@@ -26,7 +27,7 @@ __all__ = [
 
 #: Structures that one step ORs, if there is time: one level of LUTs.
 _ORED_AT_ONCE = 4
-#: Bits of an addition whose sums are chosen by one carry.
+#: Bits of an addition that take one carry from below, at once.
 _CHOSEN_AT_ONCE = 7
 #: Bits of which two levels of LUTs see whether any is set.
 _SEEN_AT_ONCE = 16
@@ -102,6 +103,18 @@ def add_by_choice(m: Module, x: Value, y: Value, carry: Value | None, width: int
         chosen.append(total[: part.stop - start])
         carry = total[-1]
     return Cat(chosen, *([carry] if width > len(x) else []))
+
+
+def add_carry_ahead(x: Value, carry: Value) -> Value:
+    """Return ``x + carry`` of an unsigned number, in its width; for gates, without a long carry chain.
+
+    The carry into each few bits is seen from the bits below them at once.
+    """
+    parts = []
+    for start in range(0, len(x), _CHOSEN_AT_ONCE):
+        part = x[start : start + _CHOSEN_AT_ONCE]
+        parts.append((part + (carry & x[:start].all() if start else carry))[: len(part)])
+    return Cat(parts)
 
 
 def exceeds(value: Value, limit: int) -> Value:

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig, Target
-from ..primitives.bits import add_with_carry, sign_extend
+from ..primitives.bits import add_by_choice, add_carry_ahead, add_with_carry, sign_extend
 from ..primitives.carry_chain import CarryFunction, chained
 from ..primitives.description import Description
 from .beat_sum import beat_sum_layout
@@ -70,8 +70,7 @@ class BlockAdder(wiring.Component):
         beat_sum = beat.beat.sum.as_signed()
         with m.If(self.i.valid):
             if config.beats == 1:
-                carry = beat.beat.carry if "carry" in beat_sum_layout(config).members else 0
-                m.d.sync += [total.eq(sign_extend(beat_sum, width) + carry), specials.eq(beat.specials)]
+                m.d.sync += [total.eq(self._completed(sign_extend(beat_sum, width))), specials.eq(beat.specials)]
             else:
                 seen = Mux(beat.block_first, 0, specials.as_value())
                 m.d.sync += [
@@ -83,6 +82,15 @@ class BlockAdder(wiring.Component):
         m.d.comb += [block.sum.eq(total), block.specials.eq(specials), block.dot_last.eq(dot_last)]
         return m
 
+    def _completed(self, beat_sum: Value) -> Value:
+        """Sum of a block of one beat: it may lack its carry."""
+        if "carry" not in beat_sum_layout(self.config).members:
+            return beat_sum
+        carry = self.i.payload.beat.carry
+        if self.config.target is Target.ASIC:
+            return add_carry_ahead(beat_sum.as_unsigned(), carry)
+        return beat_sum + carry
+
     def _added(self, m: Module, total: Signal) -> Value:
         """Sum of the beats before this one and this one. A carry cell gates the former."""
         beat, width = self.i.payload, len(total)
@@ -90,6 +98,9 @@ class BlockAdder(wiring.Component):
         carry = beat.beat.carry if "carry" in beat_sum_layout(self.config).members else None
         if self.config.target is not Target.ECP5:
             before = Mux(beat.block_first, 0, total)
+            if self.config.target is Target.ASIC:
+                extended = sign_extend(beat_sum, width).as_unsigned()
+                return add_by_choice(m, before.as_unsigned(), extended, carry, width, name="added")
             return before + beat_sum if carry is None else add_with_carry(before, beat_sum, carry, width)
         operands = (total, (~beat.block_first).replicate(width), sign_extend(beat_sum, width), Const(-1, width))
         return chained(m, "adder", CarryFunction.GATED, width, *operands, carry=carry)

@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import Module, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
-from mxmac.primitives.bits import add_by_choice, exceeds
+from mxmac.primitives.bits import add_by_choice, add_carry_ahead, exceeds
 
 
 @pytest.mark.parametrize("shape", [signed(1), signed(4), signed(6), unsigned(1), unsigned(4), unsigned(5)], ids=repr)
@@ -52,6 +52,27 @@ def test_sums_of_chosen_parts_are_sums_with_every_carry(width):
             await ctx.delay(1e-9)
             for (bits, carried), total in sums.items():
                 assert ctx.get(total) == (a + b + carried * (case // 2 % 2)) % (1 << bits)
+
+    simulator = Simulator(m)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 15, 42])
+def test_carries_that_are_seen_ahead_are_added_however_far_they_run(width):
+    x, carry = Signal(width), Signal()
+    m, total = Module(), Signal(width)
+    m.d.comb += total.eq(add_carry_ahead(x, carry))
+
+    async def testbench(ctx):
+        for ones in range(width + 1):
+            for above in (0, 1, 2, 5):
+                number = ((1 << ones) - 1 | above << ones + 1) % (1 << width)
+                for carried in (0, 1):
+                    ctx.set(x, number)
+                    ctx.set(carry, carried)
+                    await ctx.delay(1e-9)
+                    assert ctx.get(total) == (number + carried) % (1 << width)
 
     simulator = Simulator(m)
     simulator.add_testbench(testbench)
