@@ -56,7 +56,7 @@ WRONG = {
     "tree": ("tree", r" \+ ", " - "),
     "block": ("block_adder", r" \+ ", " - "),
     "scale_applier": ("scale_applier", r"anchored \| nonzero", "anchored"),
-    "window": ("accumulator", r"overflowed <= [^;]+", "overflowed <= overflow"),
+    "window": ("accumulator", r"overflow <= outside \| ", "overflow <= "),
     "rounder": ("rounder", r"\w+_sticky \| \(", "("),
     "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
     "held": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left"),
@@ -68,17 +68,13 @@ WRONG = {
 
 #: Mistakes in the same unit that the property of its window has to find, by what they are.
 WRONG_WINDOW = {
-    "a block that left the limits": (
-        "accumulator",
-        r"outside_late = adds_high_d1 \? outside : seen_outside",
-        "outside_late = 0",
-    ),
-    "when it is known": ("accumulator", r"outside_late = adds_high_d1 \? outside : seen_outside", "outside_late = outside"),
-    "which limit": ("accumulator", r"largest <= largest_before", "largest <= least_before"),
-    "two blocks from a limit": ("accumulator", r"\{1'h0, before_low\} \+", "13'h0 +"),
-    "what a reset leaves": ("accumulator", r"if \(rst\) before_low <= \S+;\n    else if", "if"),
-    "a carry": ("accumulator", r"addend_high, low\[12\]", "addend_high, 1'h0"),
-    "the block before": ("accumulator", r"chosen = outside \| ", "chosen = "),
+    "a block that left the limits": ("accumulator", r"restarts = over_or_last \| mixed", "restarts = over_or_last"),
+    "when it is known": ("accumulator", r"over <= beyond_d3", "over <= beyond_d2"),
+    "which limit": ("accumulator", r"largest <= goes_on_d1 & ~neg", "largest <= goes_on_d1 & neg"),
+    "two blocks from a limit": ("accumulator", r"start0_1 <= \{1'h0, start0_0\[12:0\]\} \+", "start0_1 <= 14'h0 +"),
+    "what a reset leaves": ("accumulator", r"if \(rst\) goes_on_d1 <= \S+;\n    else ", ""),
+    "a carry": ("accumulator", r"addend1, total0\[13\]", "addend1, 1'h0"),
+    "the block before": ("accumulator", r"over_or_last <= beyond_d3 \| ~goes_on_later_d2", "over_or_last <= beyond_d3"),
 }
 
 #: Options of lanes for standard cells, and mistakes in their tree that its property has to find, by what they are.

@@ -119,7 +119,7 @@ class _Accumulator(wiring.Component):
     """
 
     def __init__(self, config: MacConfig):
-        self._stages = {name: create() for name, create in accumulator_plan(config).stages.items()}
+        self._stages = {name: stage() for name, stage in accumulator_plan(config).stages.items()}
         first, *_, last = [*self._stages.values()] * 2
         super().__init__({**first.signature.members, "o": last.signature.members["o"]})
 

@@ -10,8 +10,14 @@ from ..primitives.description import Description
 __all__ = ["Decoder", "decoded_layout"]
 
 
-def decoded_layout(operand: Operand) -> data.StructLayout:
+def decoded_layout(operand: Operand, *, exp: bool = True) -> data.StructLayout:
     """Layout of a decoded element.
+
+    Parameters
+    ----------
+    operand : Operand
+    exp : bool
+        Whether there is an exponent.
 
     Members
     -------
@@ -22,7 +28,8 @@ def decoded_layout(operand: Operand) -> data.StructLayout:
     neg, nan, inf : 1
         Sign, and whether the element is NaN or infinite. ``sig`` and ``exp`` then mean nothing else.
     """
-    return data.StructLayout({"sig": operand.sig_bits, "exp": operand.exp_bits, "neg": 1, "nan": 1, "inf": 1})
+    exponent = {"exp": operand.exp_bits} if exp else {}
+    return data.StructLayout({"sig": operand.sig_bits, **exponent, "neg": 1, "nan": 1, "inf": 1})
 
 
 class Decoder(wiring.Component):
@@ -32,6 +39,8 @@ class Decoder(wiring.Component):
     ----------
     operand : Operand
         The formats that the element may have.
+    exp : bool
+        Whether the exponent is wanted; without, there is one floating-point format.
 
     Members
     -------
@@ -39,13 +48,13 @@ class Decoder(wiring.Component):
         Element code, in the low bits if its format is narrower.
     format : In(range(len(operand.formats)))
         Index of its format; there only with more than one.
-    element : Out(decoded_layout(operand))
+    element : Out(decoded_layout(operand, exp=exp))
     """
 
-    def __init__(self, operand: Operand):
-        self.operand = operand
+    def __init__(self, operand: Operand, *, exp: bool = True):
+        self.operand, self._has_exp = operand, exp
         choice = {"format": In(range(len(operand.formats)))} if operand.selectable else {}
-        super().__init__({"code": In(operand.width), **choice, "element": Out(decoded_layout(operand))})
+        super().__init__({"code": In(operand.width), **choice, "element": Out(decoded_layout(operand, exp=exp))})
 
     @property
     def description(self) -> Description:
@@ -77,11 +86,10 @@ class Decoder(wiring.Component):
         normal = exp.any()
         # Biases are all ones, so the difference of two of them fills up between the highest bit and the others.
         wider = (~exp[-1]).replicate(self.operand.exp_bits - fmt.exp_bits)
-        m.d.comb += [
-            element.sig.eq(Cat(Const(0, below), man, normal)),
+        m.d.comb += element.sig.eq(Cat(Const(0, below), man, normal))
+        if self._has_exp:
             # Subnormals count with the exponent of the smallest normal numbers: 1.
-            element.exp.eq(Cat(exp[0] | ~normal, exp[1:-1], wider, exp[-1])),
-        ]
+            m.d.comb += element.exp.eq(Cat(exp[0] | ~normal, exp[1:-1], wider, exp[-1]))
         if fmt.specials is Specials.NAN:
             m.d.comb += element.nan.eq(exp.all() & man.all())
         elif fmt.specials is Specials.IEEE:

@@ -14,7 +14,7 @@ from ..primitives.shared import shared
 from ..primitives.up_shifter import UpShifter, up_shifter_clocks
 from .adder_tree import Term, sum_layout
 from .layouts import SPECIALS
-from .product import decoded_pair, element_ports, exp_bits, factors
+from .product import adds_raw_exponents, decoded_pair, element_ports, exp_bits, factors
 
 __all__ = ["DSP_TERM", "DspLane", "dsp_lane_latency", "has_dsp_lanes"]
 
@@ -136,7 +136,7 @@ class DspLane(wiring.Component):
         m = Module()
         config, split = self.config, _split(self.config)
         assert split is not None
-        a, b, neg = decoded_pair(m, self)
+        a, b, neg = decoded_pair(m, self, exp=not adds_raw_exponents(config))
         given = factors(m, self, a, b)
         sigs, exp = (given.sig_a, given.sig_b), given.exp
         sums = range(1 << len(exp))

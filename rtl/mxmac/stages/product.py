@@ -14,7 +14,17 @@ from ..primitives.up_shifter import float_layout
 from .decoder import Decoder
 from .layouts import SPECIALS
 
-__all__ = ["ElementProduct", "Factors", "decoded_pair", "element_ports", "exp_bits", "factors", "product_clocks", "sig_bits"]
+__all__ = [
+    "ElementProduct",
+    "Factors",
+    "adds_raw_exponents",
+    "decoded_pair",
+    "element_ports",
+    "exp_bits",
+    "factors",
+    "product_clocks",
+    "sig_bits",
+]
 
 
 #: Cycles from element codes to their product on FPGAs: decode, two rows, their sum.
@@ -54,18 +64,24 @@ def element_ports(config: MacConfig) -> dict[str, wiring.Member]:
     return ports
 
 
-def decoded_pair(m: Module, component):
+def adds_raw_exponents(config: MacConfig) -> bool:
+    """Whether carry cells make the exponents of subnormals 1: on ECP5, with one floating-point format a side."""
+    sides = (config.operand_a, config.operand_b)
+    return config.target is Target.ECP5 and not any(side.selectable or side.formats[0].is_integer for side in sides)
+
+
+def decoded_pair(m: Module, component, *, exp: bool = True):
     """Decode the elements at the ports of a component, and drive its ``specials``, one cycle later.
 
     Returns
     -------
-    a, b : decoded_layout(operand)
+    a, b : decoded_layout(operand, exp=exp)
     neg : 1
         Sign of the product.
     """
     decoded = []
     for side, operand in (("a", component.config.operand_a), ("b", component.config.operand_b)):
-        decoder = Decoder(operand)
+        decoder = Decoder(operand, exp=exp)
         m.submodules[f"decoder_{side}"] = decoder
         m.d.comb += decoder.code.eq(getattr(component, side))
         if operand.selectable:
@@ -110,7 +126,7 @@ def factors(m: Module, component, a: data.View, b: data.View) -> Factors:
     config = component.config
     sides = (config.operand_a, config.operand_b)
     exp = Signal(exp_bits(config), reset_less=True)
-    if config.target is not Target.ECP5 or any(side.selectable or side.formats[0].is_integer for side in sides):
+    if not adds_raw_exponents(config):
         m.d.sync += exp.eq(register(m, a.exp, name="exp_a") + register(m, b.exp, name="exp_b"))
         return Factors(register(m, a.sig, name="sig_a"), register(m, b.sig, name="sig_b"), exp, None)
     pairs = [(a, component.a, sides[0].formats[0]), (b, component.b, sides[1].formats[0])]
@@ -162,7 +178,7 @@ class ElementProduct(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        a, b, neg = decoded_pair(m, self)
+        a, b, neg = decoded_pair(m, self, exp=not adds_raw_exponents(config))
         if config.target is Target.ASIC:
             self._multiply_at_once(m, a, b, neg)
             return m

@@ -199,7 +199,7 @@ def test_report_as_a_table(capsys):
 
 
 def test_carry_cells_count_to_the_modules_that_they_are_in(capsys):
-    small = ["--a", "E2M1", "--b", "E2M1", *WINDOW, "--block", "4", "--lanes", "2", "--target", "ecp5"]
+    small = ["--accumulator", "window", "--block", "4", "--lanes", "2", "--target", "ecp5"]
     status, out, _ = report(capsys, *small, "--no-route", "--json")
     found = json.loads(out)
     assert status == 0
@@ -266,7 +266,7 @@ def test_luts_count_to_the_modules_whose_registers_they_feed(tmp_path, on):
     assert modules["wide"] > (48 if on == "xilinx" else 96)
 
 
-@pytest.mark.parametrize("part", sorted(set(PARTS) - {"unit", "datapath", "fp32-scale-datapath"}))
+@pytest.mark.parametrize("part", sorted(set(PARTS) - {"unit", "datapath", "beat-sum", "fp32-scale-datapath"}))
 def test_every_part_can_be_measured(capsys, part):
     window = ["--accumulator", "window"] if part == "scale" else []
     status, out, _ = report(capsys, "--a", "E2M1", "--b", "E2M1", "--part", part, *window, "--no-route", "--json")
@@ -326,7 +326,7 @@ def test_a_tool_ends_with_the_process_that_started_it():
         (["--target", "ecp5", "--on", "xilinx"], "--on", "must be ecp5 for the target ecp5"),
         (["--target", "ECP5", "--on", "asic"], "--on", "must be ecp5 for the target ecp5"),
         (["--on", "stratix"], "--on", "ecp5, ice40, gowin, xilinx, asic"),
-        (["--part", "rounders"], "--part", "unit, datapath, beat-sum, product, multiplier"),
+        (["--part", "rounders"], "--part", "unit, datapath, beat-sum, accumulator, product, multiplier"),
         (["--seeds", "1,x"], "--seeds", "whole numbers"),
         (["--seeds", "1,1"], "--seeds", "once"),
         (["--seeds", ""], "--seeds", "whole numbers"),

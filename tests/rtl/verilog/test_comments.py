@@ -29,6 +29,9 @@ PLAIN = {
     "ExactAccumulator": r"i__valid_2",
     "SerialExact": r"i__valid_2",
     "Fp32Accumulator": r"i__valid_2",
+    "HighestWord": r"sum_valid_d2",
+    "FarSum": r"port|sticky_\d",
+    "NearSum": r"coarse_q|moved0",
 }
 SMALL = {"a": "E2M1", "b": "E2M1", "block": 4, "lanes": 2}
 CONFIGS = {

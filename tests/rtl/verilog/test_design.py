@@ -183,8 +183,8 @@ def test_ports_and_their_order_are_those_of_the_contract(name):
 
 def test_ports_inside_are_in_numerical_order_too():
     text = generate(MacConfig(lanes=16), "unit").text
-    headers = re.findall(r"^  (?:input|output) .*\bproducts__(\d+)", text, re.M)
-    connections = re.findall(r"^    \.products__(\d+)", text, re.M)
+    headers = re.findall(r"^  (?:input|output) .*\bterm(\d+)", text, re.M)
+    connections = re.findall(r"^    \.term(\d+)", text, re.M)
     assert [int(number) for number in headers] == [int(number) for number in connections] == list(range(16))
 
 

@@ -82,6 +82,7 @@ def test_parameters_without_meaning_are_null():
         "window": None,
         "window-guard": None,
         "window-lsb": None,
+        "chain": None,
         "addend": None,
     }
     assert design("window").manifest["config"]["pipeline"] == 2

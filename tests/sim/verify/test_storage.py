@@ -24,7 +24,7 @@ def test_words_in_registers_are_those_that_there_are():
     # Nine words of 64 bits and 17 more, in three parts, of two sums: five even ones and four odd ones.
     places = {}
     for storage in Storage:
-        text = generate(MacConfig(storage=storage), "unit").text
+        text = generate(MacConfig(lanes=16, storage=storage), "unit").text
         places[storage] = re.findall(r"reg \[26:0\] part\d(?:_\d)? \[(\d+):0\];", text)
     assert places == {Storage.LUTRAM: ["14"] * 3 + ["11"] * 3, Storage.REGISTERS: ["4"] * 6 + ["3"] * 6}
 

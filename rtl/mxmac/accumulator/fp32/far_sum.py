@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig
-from ...primitives.bits import add_with_carry, register
+from ...primitives.bits import add_unsigned_with_carry, register, sign_extend
 from ...primitives.description import Description
 from .sizes import KEPT_BITS, SPARE_BITS, SUM_BITS, SumOperand, field_bits
 
@@ -62,8 +62,8 @@ class FarSum(wiring.Component):
         By how much its exponent exceeds that of the block, less 1.
     value : In(config.block_sum_bits)
         A normalised block.
-    o : Out(KEPT_BITS)
-        Highest bits of the sum.
+    o : Out(KEPT_BITS - 1)
+        Highest bits of the sum, whose sign is to be repeated once.
     lost : Out
         Not zero if any bit below them is set.
     """
@@ -76,7 +76,7 @@ class FarSum(wiring.Component):
                 "up": In(1),
                 "distance": In(distance_bits),
                 "value": In(config.block_sum_bits),
-                "o": Out(KEPT_BITS),
+                "o": Out(KEPT_BITS - 1),
                 "lost": Out(1 + self._field - KEPT_BITS),
             }
         )
@@ -97,8 +97,14 @@ class FarSum(wiring.Component):
         # If all bits shifted out are ones, and so are those without end below them, they amount to a carry.
         carry = operands.up & ~(operands.fill & operands.sticky)
         smaller = Cat(operands.smaller, operands.sign)
-        total = add_with_carry(operands.larger.as_signed(), smaller.as_signed(), carry, self._field)
-        m.d.comb += [self.o.eq(total[-KEPT_BITS:]), self.lost.eq(Cat(operands.sticky, total[:-KEPT_BITS]))]
+        # The operands have two bits less than the field, so its two highest bits are the same.
+        width, kept = self._field - 1, KEPT_BITS - 1
+        x, y = (sign_extend(value, width).as_unsigned() for value in (operands.larger, smaller))
+        total = add_unsigned_with_carry(m, x, y, carry, width, name="total")
+        m.d.comb += [
+            self.o.eq(total[-kept:]),
+            self.lost.eq(Cat(operands.sticky, total[:-kept])),
+        ]
         return m
 
     def _ordered(self) -> "_Operands":

@@ -116,7 +116,7 @@ class NearSum(wiring.Component):
         kept = min(len(value), KEPT_BITS + amount - _GROUP)
         cut = len(value) - kept
         moved = Signal(kept, name=f"moved{level}")
-        m.d.comb += moved.eq(Mux(take, value << amount, value)[cut : len(value)])
+        m.d.comb += moved.eq(Mux(take, Cat(Const(0, amount), value)[cut : len(value)], value[cut:]))
         # No more is cut off than zeros are shifted in.
         return moved, lost | (value[:cut].any() & ~take)
 

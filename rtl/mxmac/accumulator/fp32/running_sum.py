@@ -178,7 +178,7 @@ class RunningSum(wiring.Component):
         bound, limit = Mux(is_near, near.bound, least_exp), Mux(is_near, limit, SPARE_BITS)
         with m.If(delay_valid(m, valid, 1, name="valid_late")):
             m.d.sync += [
-                total.value.eq(Mux(is_near, near.o, far.o)),
+                total.value.eq(Mux(is_near, near.o, Cat(far.o, far.o[-1]))),
                 total.lost.eq(Mux(is_near, near.lost, Cat(Const(0, 1), any_of_each(far.lost, _SEEN_AT_ONCE)))),
                 total.coarse.eq(Mux(is_near, near.coarse, 0)),
                 total.by_two.eq(~bound | limit[1]),
@@ -189,7 +189,7 @@ class RunningSum(wiring.Component):
     def _round(self, m: Module, total: _Total) -> Value:
         """Shift until the bit below the sign differs from it, or to the limit, and round: clock 4. Returns the distance."""
         same = [total.value[-2 - index] == total.value[-1] for index in range(3)]
-        by_two, by_one = Signal(), Signal()
+        by_two, by_one = Signal(name="by_two"), Signal(name="by_one")
         m.d.comb += [
             by_two.eq(same[0] & same[1] & total.by_two),
             by_one.eq(Mux(by_two, same[2] & total.by_one, same[0] & total.by_one_less)),
