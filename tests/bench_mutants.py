@@ -424,7 +424,7 @@ CASES = {
     "addend: an infinite one counts as a finite one": Case(
         FP32_ADDEND,
         Mutant(
-            "accumulator.fp32.parallel:Fp32Accumulator.elaborate",
+            "accumulator.fp32.accumulator:Fp32Accumulator.elaborate",
             "specials | Mux(first, addend_specials(addend).as_value(), 0)",
             "specials",
         ),
@@ -432,7 +432,7 @@ CASES = {
     ),
     "addend: it comes with the second block": Case(
         FP32_ADDEND,
-        Mutant("accumulator.fp32.parallel:Fp32Accumulator._first_of_dot", "Signal(init=1, name", "Signal(init=0, name"),
+        Mutant("accumulator.fp32.accumulator:Fp32Accumulator._first_of_dot", "Signal(init=1, name", "Signal(init=0, name"),
         ("mac",),
     ),
     "addend: its exponent counts from the next block on": Case(

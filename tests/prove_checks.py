@@ -10,12 +10,16 @@ from mxmac.formats import ELEMENT_FORMATS, RESULT_FORMATS
 
 __all__ = [
     "ASIC",
+    "CHAIN",
     "CONFIG",
+    "DSP",
     "EXACT",
     "SMALL",
     "WRONG",
     "WRONG_ADDENDS",
+    "WRONG_CHAINS",
     "WRONG_COMPRESSORS",
+    "WRONG_DSP",
     "WRONG_WINDOW",
     "WRONG_WORDS",
     "prove",
@@ -87,6 +91,27 @@ WRONG_COMPRESSORS = {
     "a carry between parts": ("tree", r"part0\[6\]", "1'h0"),
     "the highest bit of the constant": ("tree", r"~(added2_partly_unused)", r"\1"),
     "another bit of the constant": ("tree", r"~(\(sum\[36\] \^ carry\[35\]\))", r"\1"),
+}
+
+#: Options of lanes in chains of carry cells, and mistakes that the properties of the chain and of its lanes have to find.
+CHAIN = ["--target", "ecp5", "--block", "6", "--lanes", "3", "--accumulator", "window"]
+WRONG_CHAINS = {
+    "a carry of a product": ("chain0", "beat_sum_chain", r"\.carry\(product\[37\]\)", ".carry(1'h0)"),
+    "the carry that is left": ("chain0", "beat_sum_chain", r"total = \{carry2, ", "total = {carry, "),
+    "a place": ("chain0", "beat_sum_chain", r"\.d\(\{\{39\{upper\}\}\}\)", ".d(39'h0)"),
+    "when an element comes": ("chain0", "beat_sum_chain", r"a_2 <= a2_d1", "a_2 <= a[23:16]"),
+    "specials of a lane": ("chain0", "beat_sum_chain", r"specials <= specials1 \| \w+", "specials <= specials1"),
+    "a level of the shift": ("partial_product", "chain_partial_product1", r"\{shifted1_mux, 2'h0\}", "{2'h0, shifted1_mux}"),
+    "the exponent of a subnormal": ("partial_product", "carry_chain_either_5", r"\(a \| ~b\)", "a"),
+    "a row of a product": ("partial_product", "carry_chain_gated_unless_6", r"c & ~d", "c & d"),
+}
+
+#: Options of lanes with DSP blocks, and mistakes that the properties of a lane and of the tree behind have to find.
+DSP = ["--target", "ecp5", "--multiplier", "dsp", "--block", "4", "--lanes", "2", "--accumulator", "window"]
+WRONG_DSP = {
+    "a place": ("multiplier", "beat_sum_multiplier", r"low <= upper_d1 \? 4'h0 : ", "low <= "),
+    "how the shift is split": ("multiplier", "beat_sum_multiplier", r"32'd4294901760", "32'd4294836224"),
+    "a sign": ("tree", "carry_chain_complemented_38_carry", r"a \^ b", "a"),
 }
 
 #: Options of a unit with an exact accumulator, and mistakes in it that the property of its words has to find, by what they are.

@@ -1,18 +1,28 @@
 """Parameters of a MAC unit, and the widths and ranges that follow from them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from enum import Enum
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
+from .choices import (
+    ACCUMULATOR_PARAMETERS,
+    TARGET_DEFAULTS,
+    Accumulator,
+    Bus,
+    MultiplierKind,
+    Reset,
+    Storage,
+    Target,
+    checked_ports,
+    default_reset,
+    with_plain_ports,
+)
 from .errors import UserError
 from .formats import ELEMENT_FORMATS, RESULT_FORMATS, SCALE_BIAS, SCALE_NAN, Format, Operand
 from .parameters import FormatLike, checked_blocks, checked_choice, checked_format, checked_formats, checked_int, plain_value
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
     from .mac.unit import MacUnit
 
 __all__ = [
@@ -30,133 +40,15 @@ __all__ = [
     "with_plain_ports",
 ]
 
-_Config = TypeVar("_Config", bound="DataclassInstance")
-
 #: Blocks of the largest value that one dot product of the exact accumulator holds without overflow.
 EXACT_BLOCKS = 1 << 16
 #: Default width of a window, its default guard bits, and its greatest width, in bits.
 WINDOW_BITS, GUARD_BITS, WINDOW_MAX = 80, 16, 1024
 #: Parameters that every description of a configuration states; of the others, those that are not their defaults.
 _ALWAYS = frozenset(("a", "b", "block", "lanes", "accumulator", "output", "target"))
-#: Default length of a chain of lanes.
-_CHAIN = 8
 #: Levels of a barrel shifter, of logic of the rounder, and of full adders in standard cells between two registers, for each
 #: pipeline depth.
 _PIPELINES = {1: (4, 12, 8), 2: (2, 4, 6), 3: (1, 3, 5)}
-
-
-class Accumulator(Enum):
-    """Accumulator across blocks."""
-
-    #: Unlimited precision over the full range of scales, rounded once per dot product.
-    EXACT = "exact"
-    #: Fixed point of a chosen width, anchored by the first non-zero block, or with a fixed least significant bit.
-    WINDOW = "window"
-    #: Binary32, rounded once per block.
-    FP32 = "fp32"
-
-
-#: Parameters of :class:`MacConfig` that do not apply to every accumulator, by those that have them.
-ACCUMULATOR_PARAMETERS: Mapping[Accumulator, tuple[str, ...]] = {
-    Accumulator.EXACT: ("addend",),
-    Accumulator.WINDOW: ("window", "window_guard", "window_lsb"),
-    Accumulator.FP32: ("addend",),
-}
-
-
-class MultiplierKind(Enum):
-    """Kind of multiplier."""
-
-    #: Significands are multiplied in LUTs or gates, and the product is shifted.
-    LUT = "lut"
-    #: Elements are multiplied as integers, which synthesis maps to DSP blocks.
-    DSP = "dsp"
-
-
-class Storage(Enum):
-    """Kind of memory for accumulator words and queue entries; their numbers depend on it."""
-
-    #: Small memories made of LUTs: depths of 16 and 32 cost about the same.
-    LUTRAM = "lutram"
-    #: Flip-flops, as in an ASIC: every entry costs area.
-    REGISTERS = "registers"
-
-
-class Target(Enum):
-    """Technology that the text is written for. Every target gives the same result bits."""
-
-    #: Portable text.
-    GENERIC = "generic"
-    #: Carry cells and DSP blocks of Lattice's ECP5, as instances.
-    ECP5 = "ecp5"
-    #: Registers and adders for standard cells.
-    ASIC = "asic"
-
-
-class _Defaults(NamedTuple):
-    """Parameters that depend on the target unless they are chosen."""
-
-    storage: Storage
-    pipeline: int
-    chain: int | None = None
-
-
-_TARGET_DEFAULTS: Mapping[Target, _Defaults] = {
-    Target.GENERIC: _Defaults(Storage.LUTRAM, 2),
-    Target.ECP5: _Defaults(Storage.LUTRAM, 3, _CHAIN),
-    Target.ASIC: _Defaults(Storage.REGISTERS, 1),
-}
-
-
-class Reset(Enum):
-    """Reset of a top module: whether it acts with the clock only, and its active level."""
-
-    SYNC_HIGH = "sync-high"
-    SYNC_LOW = "sync-low"
-    #: Asserted at any time, released inside at a rising edge.
-    ASYNC_HIGH = "async-high"
-    ASYNC_LOW = "async-low"
-
-    @property
-    def active_low(self) -> bool:
-        """Whether the unit is reset while the port is low."""
-        return self in (Reset.SYNC_LOW, Reset.ASYNC_LOW)
-
-    @property
-    def asynchronous(self) -> bool:
-        """Whether the reset acts without an edge of the clock."""
-        return self in (Reset.ASYNC_HIGH, Reset.ASYNC_LOW)
-
-
-class Bus(Enum):
-    """Names and packing of the ports of a top module."""
-
-    #: A port for each field of a beat and of a result.
-    PLAIN = "plain"
-    #: AXI4-Stream: elements in TDATA, scales, formats and flags in TUSER.
-    AXIS = "axis"
-
-
-def default_reset(bus: Bus) -> Reset:
-    """Return the reset of a top module unless another one is chosen."""
-    return Reset.SYNC_LOW if bus is Bus.AXIS else Reset.SYNC_HIGH
-
-
-def checked_ports(reset: Reset | str | None, bus: Bus | str) -> dict[str, Reset | Bus]:
-    """Return the parameters that describe the ports of a top module, normalised; None is the default reset.
-
-    Raises
-    ------
-    TypeError, UserError
-        If one is not accepted.
-    """
-    bus = checked_choice("bus", bus, Bus)
-    return {"reset": default_reset(bus) if reset is None else checked_choice("reset", reset, Reset), "bus": bus}
-
-
-def with_plain_ports(config: _Config) -> _Config:
-    """Return a configuration of a unit or quantizer with plain ports and a synchronous reset, active high."""
-    return replace(config, reset=Reset.SYNC_HIGH, bus=Bus.PLAIN)
 
 
 def _present(name: str, value: int | None) -> int:
@@ -177,7 +69,7 @@ def _checked_chain(target: Target, chain: int | None) -> int | None:
         if chain is not None:
             raise UserError("chain", f"must be left out with the target {target.value}; it applies to ecp5 only")
         return None
-    return _CHAIN if chain is None else checked_int("chain", chain, 1, 64)
+    return TARGET_DEFAULTS[target].chain if chain is None else checked_int("chain", chain, 1, 64)
 
 
 @dataclass(frozen=True, kw_only=True, init=False)
@@ -280,7 +172,7 @@ class MacConfig:
         if not output.has_inf:
             raise UserError("output", f"must be a format with Inf and NaN, not {output.name}")
         target = checked_choice("target", target, Target)
-        defaults = _TARGET_DEFAULTS[target]
+        defaults = TARGET_DEFAULTS[target]
         normalised = {
             "a": checked_formats("a", a, ELEMENT_FORMATS, block=block),
             "b": checked_formats("b", b, ELEMENT_FORMATS, block=block),
@@ -338,7 +230,7 @@ class MacConfig:
 
     def _default(self, name: str) -> object:
         """Return the value of a parameter that is left out, with this target."""
-        return getattr(_TARGET_DEFAULTS[self.target], name, getattr(MacConfig, name))
+        return getattr(TARGET_DEFAULTS[self.target], name, getattr(MacConfig, name))
 
     def parameters(self) -> dict[str, object]:
         """Return all parameters, defaults included, with names and values as on the command line.

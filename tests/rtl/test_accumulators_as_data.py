@@ -23,7 +23,8 @@ MEMBERS = {("Accumulator", member.name) for member in Accumulator} | {("Kind", m
 #: Files and folders that define the accumulators, and their reasons.
 ALLOWED = {
     "rtl/mxmac/accumulator/": "the hardware",
-    "rtl/mxmac/config.py": "declares the choice, and validates and lists the parameters that belong to one",
+    "rtl/mxmac/choices.py": "declares the choice, and lists the parameters that belong to one",
+    "rtl/mxmac/config.py": "validates the parameters that belong to one",
     "rtl/mxmac/baselines/fp32_scale.py": "refuses any other accumulator",
     "sim/mxmac_sim/golden/accumulation.py": "the golden model",
     "sim/mxmac_sim/golden/model.py": "the golden model, which has a faster way to exact sums",

@@ -10,7 +10,7 @@ from ..config import Accumulator, MacConfig
 from .exact.chunked import chunked_exact_plan
 from .exact.parallel import parallel_exact_plan
 from .exact.serial import serial_exact_plan
-from .fp32.parallel import fp32_plan
+from .fp32.accumulator import fp32_plan
 from .plan import Kind, Plan
 from .window.parallel import parallel_window_plan
 from .window.serial import serial_window_plan

@@ -4,16 +4,16 @@ from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..formats import RESULT_FORMATS
 from ..primitives.bits import sign_extend
 from ..primitives.credit_queue import CreditQueue
-from ..stages.layouts import SPECIALS
+from ..stages.layouts import SPECIALS, scaled_block_layout
 from ..stages.scale_sum import specials_of_block
 
-__all__ = ["Term", "addend_port", "addend_queue", "addend_specials", "addend_term", "next_term", "renamed_ports"]
+__all__ = ["Term", "addend_queue", "addend_specials", "addend_term", "block_ports", "next_term", "renamed_ports"]
 
 _FP32 = RESULT_FORMATS["FP32"]
 
@@ -37,11 +37,12 @@ class Term(NamedTuple):
     specials: data.View
 
 
-def addend_port(config: MacConfig) -> dict[str, wiring.Member]:
-    """Return the port of the first stage of an accumulator that takes addends: a stream of codes; none without them."""
-    if config.addend is None:
-        return {}
-    return {"addend": In(stream.Signature(config.addend.width, always_ready=True))}
+def block_ports(config: MacConfig) -> dict[str, wiring.Member]:
+    """Return the ports by which the first stage of an accumulator gets blocks that may wait, and addends if there are any."""
+    addends = {}
+    if config.addend is not None:
+        addends["addend"] = In(stream.Signature(config.addend.width, always_ready=True))
+    return {**addends, "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)), "taken": Out(1)}
 
 
 def renamed_ports(config: MacConfig) -> dict[str, str]:

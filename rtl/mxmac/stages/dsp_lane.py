@@ -14,7 +14,7 @@ from ..primitives.shared import shared
 from ..primitives.up_shifter import UpShifter, up_shifter_clocks
 from .adder_tree import Term, sum_layout
 from .layouts import SPECIALS
-from .product import adds_raw_exponents, decoded_pair, element_ports, exp_bits, factors
+from .product import adds_raw_exponents, decoded_pair, element_ports, exp_bits, factors, product_zeros
 
 __all__ = ["DSP_TERM", "DspLane", "dsp_lane_latency", "has_dsp_lanes"]
 
@@ -66,7 +66,7 @@ def _split(config: MacConfig) -> _Split | None:
     sides = (config.operand_a, config.operand_b)
     sig_bits = (sides[0].sig_bits, sides[1].sig_bits)
     shifted = int(sig_bits[1] <= sig_bits[0])
-    zeros = config.product_lsb_exp - sides[0].grid - sides[1].grid
+    zeros = product_zeros(config)
     most = sum((1 << side.exp_bits) - 1 for side in sides) - zeros
     room, other = DSP_BITS - sig_bits[shifted], DSP_BITS - sig_bits[1 - shifted]
     if min(room, other) < 0 or most > room + other:

@@ -18,7 +18,7 @@ from ..primitives.up_shifter import shift_clocks, shifted_up
 from .adder_tree import Term, sum_layout
 from .layouts import SPECIALS
 from .multiplier import Multiplier, multiplier_latency
-from .product import ElementProduct, element_ports, exp_bits, product_clocks, sig_bits
+from .product import ElementProduct, element_ports, exp_bits, product_clocks, product_zeros, sig_bits
 
 __all__ = ["ChainPlan", "LaneChain", "PartialProduct", "partial_product_latency"]
 
@@ -66,6 +66,12 @@ class PartialProduct(wiring.Component):
         outputs = {"ones": Out(width), "upper": Out(1), "neg": Out(1), "specials": Out(SPECIALS)}
         super().__init__({**element_ports(config), **outputs})
 
+    def candidates(self, width: int) -> tuple[Value, Value]:
+        """Return the product if ``upper`` is set, and if not, in ``width`` bits, in units of 2^config.product_lsb_exp."""
+        zeros, sign = product_zeros(self.config), self.neg.replicate(width)
+        moved = Cat(self.neg.replicate(1 << self._levels), self.ones, sign)
+        return moved[zeros:][:width], Cat(self.ones, sign)[zeros:][:width]
+
     @property
     def description(self) -> Description:
         return Description(
@@ -83,8 +89,12 @@ class PartialProduct(wiring.Component):
             m.d.comb += getattr(multiply, name).eq(getattr(self, name))
         product, levels_per_clock = multiply.product, self.config.lane_shift_levels
         ones, upper, neg = shifted_up(m, product.sig, product.exp, product.neg, self._levels, levels_per_clock)
-        m.d.sync += [self.ones.eq(ones), self.upper.eq(upper), self.neg.eq(neg)]
-        m.d.comb += self.specials.eq(multiply.specials)
+        m.d.comb += [
+            self.ones.eq(register(m, ones, name="moved")),
+            self.upper.eq(register(m, upper, name="highest")),
+            self.neg.eq(register(m, neg, name="sign")),
+            self.specials.eq(multiply.specials),
+        ]
         return m
 
 
@@ -214,11 +224,8 @@ class LaneChain(wiring.Component):
 
     def _added(self, m: Module, lane: PartialProduct, index: int, total: Value, carry: Value) -> tuple[Signal, Value]:
         """Add a product to the sum of those before it, and the carry of one; return the sum, and the carry left over."""
-        config = self.config
-        width, zeros = config.sum_bits(index + 1), config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
-        ones, neg, amount = lane.ones, lane.neg, 1 << (exp_bits(config) - 1)
-        sign = neg.replicate(width)
-        moved, still = Cat(neg.replicate(amount), ones, sign)[zeros:][:width], Cat(ones, sign)[zeros:][:width]
+        width, neg = self.config.sum_bits(index + 1), lane.neg
+        moved, still = lane.candidates(width)
         if self.plan.carry:
             adds, left = carry, register(m, neg, name=f"carry{index}")
         else:

@@ -1,21 +1,20 @@
 """The element multiplier: an exact product, as an integer."""
 
-from collections.abc import Sequence
 from functools import partial
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
 from ..config import MacConfig, MultiplierKind, Target
-from ..primitives.bits import delay, register
+from ..primitives.bits import delay, register, truth_table
 from ..primitives.description import Description
 from ..primitives.gate_shifter import GateShifter
 from ..primitives.shared import shared
 from ..primitives.up_shifter import UpShifter, up_shifter_clocks
 from .integer_product import IntegerProduct, integer_product_latency
 from .layouts import SPECIALS
-from .product import ElementProduct, decoded_pair, element_ports, exp_bits, product_clocks, sig_bits
+from .product import ElementProduct, decoded_pair, element_ports, exp_bits, product_clocks, product_zeros, sig_bits
 
 __all__ = ["Multiplier", "has_magnitudes", "is_tabulated", "multiplier_latency", "product_layout"]
 
@@ -73,11 +72,6 @@ def multiplier_latency(config: MacConfig) -> int:
 
 def _shifter_clocks(config: MacConfig, sig_bits: int, exp_bits: int) -> int:
     return up_shifter_clocks(sig_bits, exp_bits, config.lane_shift_levels)
-
-
-def _looked_up(index: Value, bits: Sequence[int]) -> Value:
-    """Return the bit of a truth table at ``index``."""
-    return Const(sum(bit << place for place, bit in enumerate(bits)), len(bits)).bit_select(index, 1)
 
 
 class Multiplier(wiring.Component):
@@ -153,8 +147,7 @@ class Multiplier(wiring.Component):
         neg = self.a[-1] ^ self.b[-1]
         codes_a, codes_b = (range(1 << (fmt.width - 1)) for fmt in (fmt_a, fmt_b))
         products = [fmt_a.magnitude(a) * fmt_b.magnitude(b) for b in codes_b for a in codes_a]
-        codes, bits = Cat(self.a[:-1], self.b[:-1]), range(self.config.product_bits)
-        magnitude = Cat(_looked_up(codes, [value >> bit & 1 for value in products]) for bit in bits)
+        magnitude = truth_table(Cat(self.a[:-1], self.b[:-1]), products, self.config.product_bits)
         ones = magnitude if has_magnitudes(self.config) else Cat(magnitude ^ neg.replicate(len(magnitude)), neg)
         m.d.sync += [product.ones.eq(ones), product.neg.eq(neg)]
 
@@ -166,8 +159,7 @@ class Multiplier(wiring.Component):
         m.submodules.shifter = shifter = (GateShifter if asic else partial(UpShifter, levels_per_clock=levels))(
             sig_bits=len(multiply.product.sig),
             exp_bits=len(multiply.product.exp),
-            # No exponent of a floating-point element is 0, so the lowest places of the grid stay empty.
-            zeros=config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid,
+            zeros=product_zeros(config),
             width=config.product_bits,
         )
         for name in element_ports(config):

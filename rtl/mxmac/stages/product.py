@@ -23,6 +23,7 @@ __all__ = [
     "exp_bits",
     "factors",
     "product_clocks",
+    "product_zeros",
     "sig_bits",
 ]
 
@@ -48,10 +49,14 @@ def exp_bits(config: MacConfig) -> int:
     return most.bit_length()
 
 
+def product_zeros(config: MacConfig) -> int:
+    """Least exponent of a product: no floating-point element has 0, so the lowest places of the grid stay empty."""
+    return config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
+
+
 def sig_bits(config: MacConfig) -> int:
     """Bits of the significand of a product; the least integers have a product a bit shorter than two codes."""
-    zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
-    return min(config.operand_a.sig_bits + config.operand_b.sig_bits, config.product_bits + zeros)
+    return min(config.operand_a.sig_bits + config.operand_b.sig_bits, config.product_bits + product_zeros(config))
 
 
 def element_ports(config: MacConfig) -> dict[str, wiring.Member]:

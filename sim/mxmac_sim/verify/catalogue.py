@@ -13,7 +13,7 @@ from mxmac.accumulator.exact.chunked import chunked_exact_latency, chunked_words
 from mxmac.accumulator.exact.parallel import exact_latency
 from mxmac.accumulator.exact.serial import SERIAL_WORD_BITS
 from mxmac.accumulator.exact.words import Words, parallel_words
-from mxmac.accumulator.fp32.parallel import fp32_latency
+from mxmac.accumulator.fp32.accumulator import fp32_latency
 from mxmac.accumulator.window.scale_applier import scale_applier_latency
 from mxmac.accumulator.window.sizes import window_clocks
 from mxmac.config import Bus, MacConfig

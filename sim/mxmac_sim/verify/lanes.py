@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -12,7 +12,7 @@ from mxmac.stages.dsp_lane import DspLane, dsp_lane_latency, has_dsp_lanes
 from mxmac.stages.lane_chain import PartialProduct, partial_product_latency
 from mxmac.stages.layouts import SPECIALS
 from mxmac.stages.multiplier import Multiplier, multiplier_latency, product_layout
-from mxmac.stages.product import element_ports, exp_bits
+from mxmac.stages.product import element_ports
 
 __all__ = ["lane_latency", "lane_of"]
 
@@ -50,10 +50,8 @@ class _Ones(wiring.Component):
         for name in element_ports(config):
             m.d.comb += getattr(lane, name).eq(getattr(self, name))
         if isinstance(lane, PartialProduct):
-            neg, zeros = lane.neg, config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
-            above = neg.replicate(width)
-            moved = Cat(neg.replicate(1 << (exp_bits(config) - 1)), lane.ones, above)[zeros:][:width]
-            ones = Mux(lane.upper, moved, Cat(lane.ones, above)[zeros:][:width])
+            neg, (moved, still) = lane.neg, lane.candidates(width)
+            ones = Mux(lane.upper, moved, still)
         else:
             neg = lane.product.carry
             ones = lane.product.sum ^ neg.replicate(width)

@@ -34,7 +34,7 @@ MISTAKES = {
     "an infinite addend counts as a finite one": (
         FP32,
         Mutant(
-            "accumulator.fp32.parallel:Fp32Accumulator.elaborate",
+            "accumulator.fp32.accumulator:Fp32Accumulator.elaborate",
             "specials | Mux(first, addend_specials(addend).as_value(), 0)",
             "specials",
         ),

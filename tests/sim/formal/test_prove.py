@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mxmac.cli import app as cli
 from mxmac.config import Accumulator, MacConfig
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac.verilog import generate
@@ -14,7 +15,19 @@ from mxmac_sim.formal.engine import check
 from mxmac_sim.formal.methods import Method
 from mxmac_sim.formal.netlist import main as to_btor
 from mxmac_sim.formal.properties import unit_properties
-from prove_checks import ASIC, CONFIG, SMALL, WRONG_COMPRESSORS, WRONG_WINDOW, prove, wrong
+from prove_checks import (
+    ASIC,
+    CHAIN,
+    CONFIG,
+    DSP,
+    SMALL,
+    WRONG_CHAINS,
+    WRONG_COMPRESSORS,
+    WRONG_DSP,
+    WRONG_WINDOW,
+    prove,
+    wrong,
+)
 from wave_checks import Dump, saved_names
 
 E2M1 = {"a": (ELEMENT_FORMATS["E2M1"],), "b": (ELEMENT_FORMATS["E2M1"],)}
@@ -25,6 +38,8 @@ KINDS = {
     "window": CONFIG,
     "serial window": MacConfig(**E2M1, lanes=1, accumulator=Accumulator.WINDOW, window=24),
     "fp32": MacConfig(**E2M1, block=4, lanes=2, accumulator=Accumulator.FP32),
+    "lanes in chains": MacConfig(block=10, lanes=5, target="ecp5", chain=3, accumulator=Accumulator.WINDOW),
+    "lanes with DSP blocks": MacConfig(block=4, lanes=2, target="ecp5", multiplier="dsp", accumulator=Accumulator.WINDOW),
     "lanes for standard cells": MacConfig(**E2M1, block=10, lanes=5, target="asic"),
 }
 
@@ -97,6 +112,29 @@ def test_a_compressor_tree_that_is_wrong_is_refuted(capsys, folder, name):
     status, out, err = prove(capsys, *ASIC, "--verilog", "wrong.v", "--property", "tree")
     assert (status, err) == (1, "")
     assert "Counterexample to tree: ok_" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "properties"), [(CHAIN, ["multiplier", "partial_product", "chain0"]), (DSP, ["multiplier", "tree"])]
+)
+def test_lanes_for_ecp5_are_proved(capsys, options, properties):
+    assert prove(capsys, *options, *(f"--property={name}" for name in properties))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "mistake"),
+    [*((CHAIN, mistake) for mistake in WRONG_CHAINS.items()), *((DSP, mistake) for mistake in WRONG_DSP.items())],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "chain" if value is CHAIN else "dsp",
+)
+def test_a_lane_for_ecp5_that_is_wrong_is_refuted(capsys, folder, options, mistake):
+    name, (prop, *change) = mistake
+    with pytest.raises(SystemExit):
+        cli.main(["generate", *options, "--top", "mine", "-o", "mine.v"])
+    (folder / "wrong.v").write_text(wrong((folder / "mine.v").read_text(), name, {name: change}))
+    capsys.readouterr()
+    status, out, err = prove(capsys, *options, "--verilog", "wrong.v", "--property", prop)
+    assert (status, err) == (1, "")
+    assert f"Counterexample to {prop}: ok_" in out
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,7 @@ from functools import partial
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
 from ...config import MacConfig
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register
@@ -19,7 +19,7 @@ from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.rounder import rounder_of
-from ..addend import Term, addend_port, next_term, renamed_ports
+from ..addend import Term, block_ports, next_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from .highest_word import HIGHEST_WORD_CLOCKS, HighestWord
 from .word_visits import VISIT_CLOCKS, WordVisits
@@ -134,9 +134,7 @@ class ChunkedExact(wiring.Component):
         self._words = chunked_words(config)
         super().__init__(
             {
-                **addend_port(config),
-                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
-                "taken": Out(1),
+                **block_ports(config),
                 "o": Out(stream.Signature(self._words.total_layout, always_ready=True)),
             }
         )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
 from ...config import MacConfig, Storage
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
@@ -19,7 +19,7 @@ from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.rounder import rounder_of
-from ..addend import addend_port, next_term, renamed_ports
+from ..addend import block_ports, next_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from .carry_out import CARRY_OUT_CLOCKS, CarryOut
 from .word_memory import WordMemory
@@ -163,9 +163,7 @@ class ExactAccumulator(wiring.Component):
         self.config, self.queue = config, queue
         super().__init__(
             {
-                **addend_port(config),
-                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
-                "taken": Out(1),
+                **block_ports(config),
                 "o": Out(stream.Signature(parallel_words(config).total_layout, always_ready=True)),
             }
         )

@@ -11,14 +11,14 @@ from functools import partial
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
 from ...config import EXACT_BLOCKS, MacConfig
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, funnel_up, register
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, result_layout, scaled_block_layout
-from ..addend import Term, addend_port, next_term, renamed_ports
+from ..addend import Term, block_ports, next_term, renamed_ports
 from ..plan import Kind, Plan, block_queue_depth
 from ..serial_rounder import SerialRounder, serial_rounder_clocks
 from .words import exact_limits, exact_range
@@ -124,9 +124,7 @@ class SerialExact(wiring.Component):
         self.config, self.queue = config, queue
         super().__init__(
             {
-                **addend_port(config),
-                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
-                "taken": Out(1),
+                **block_ports(config),
                 "o": Out(stream.Signature(result_layout(config.output), always_ready=True)),
             }
         )

@@ -18,73 +18,99 @@ def compressors_harness(config: MacConfig, text: str) -> tuple[str, int]:
     sum of the products modulo 2^bits, and no sum of products exceeds these bits.
     """
     module, clocks = module_of(text, "beat_sum_tree"), tree_latency(config)
-    width, bits = config.sum_bits(config.lanes), config.sum_bits(1)
+    width, bits, lanes = config.sum_bits(config.lanes), config.sum_bits(1), range(config.lanes)
     most = config.operand_a.max_integer * config.operand_b.max_integer
-    lines, oks, paired, rows, carries = [], [], [], [], []
-    numbers, given = [], []
-    for lane in range(config.lanes):
-        term = f"term{lane}_{clocks}"
-        numbers.append(
-            f"  wire signed [{bits}:0] number{lane} = $signed({term}[{bits - 1}:0]) + $signed({{1'b0, {term}[{bits}]}});\n"
-        )
-        given.append(f"number{lane} <= {constant(bits + 1, most)} && number{lane} >= -{constant(bits + 1, most)}")
-        # With its sign inverted, a product is unsigned, and larger by the weight of its sign.
-        lines.append(f"  wire [{width - 1}:0] row{lane} = {{~{term}[{bits - 1}], {term}[{bits - 2}:0]}};\n")
-        lines.append(f"  wire signed [{width - 1}:0] product{lane} = number{lane};\n")
-        lines.append(
-            f"  assign ok_lane{lane} = row{lane} + {term}[{bits}] == product{lane} + {_weight(width, 1 << (bits - 1))};\n"
-        )
-        oks.append(f"lane{lane}")
-        rows.append(f"row{lane}")
-        carries.append(f"{term}[{bits}]")
-    level = 0
-    while len(rows) > 2:
-        compressed = []
-        while len(rows) > 2:
-            step = len(oks) - config.lanes
-            (x, y, z), carry = rows[:3], carries.pop()
-            lines.append(f"  wire [{width - 1}:0] sum{step} = {x} ^ {y} ^ {z};\n")
-            majority = f"({x} & {y}) | ({y} & {z}) | ({z} & {x})"
-            lines.append(f"  wire [{width - 1}:0] majority{step} = {majority};\n")
-            lines.append(f"  wire [{width - 1}:0] carries{step} = {{majority{step}[{width - 2}:0], {carry}}};\n")
-            lines.append(f"  assign ok_compressor{step} = sum{step} + carries{step} == {x} + {y} + {z} + {carry};\n")
-            oks.append(f"compressor{step}")
-            rows = rows[3:]
-            compressed += [f"sum{step}", f"carries{step}"]
-        if level == pairing_level(config):
-            (x, y), carry = rows, carries.pop()
-            lines.append(f"  wire [{width - 1}:0] pair_sum = {x} ^ {y};\n")
-            lines.append(f"  wire [{width - 1}:0] pair_both = {x} & {y};\n")
-            lines.append(f"  wire [{width - 1}:0] pair_carries = {{pair_both[{width - 2}:0], {carry}}};\n")
-            lines.append(f"  assign ok_pair = pair_sum + pair_carries == {x} + {y} + {carry};\n")
-            paired = ["pair"]
-            rows = ["pair_sum", "pair_carries"]
-        rows, level = rows + compressed, level + 1
+    largest = constant(bits + 1, most)
+    steps = _Steps(width)
+    for lane in lanes:
+        steps.add_lane(lane, f"term{lane}_{clocks}", bits)
+    steps.compress_all(pairing_level(config))
     leaves_carry = tree_leaves_carry(config)
-    constant_bits = (config.lanes << (bits - 1)) % (1 << width)
-    lanes = range(config.lanes)
+    taken_off = (config.lanes << (bits - 1)) % (1 << width)
     return (
         rendered(
             "compressors",
             assigned="".join(f"  assign in_{lane} = number{lane};\n" for lane in lanes),
+            carry=f" + total[{width}]" * leaves_carry,
             connections={f"term{lane}": f"term{lane}" for lane in lanes} | {"total": "total"},
             delays="".join(delayed(f"term{lane}", bits + 1, clocks) for lane in lanes),
-            given=" &&\n    ".join(given),
+            given=" &&\n    ".join(f"number{lane} <= {largest} && number{lane} >= -{largest}" for lane in lanes),
             inputs="".join(f"  input wire [{bits}:0] term{lane},\n" for lane in lanes),
             module=module,
-            numbers="".join(numbers),
-            oks="".join(f"  output wire ok_{name},\n" for name in [*oks, *paired]),
-            rows="".join(lines),
+            numbers="".join(steps.numbers),
+            oks="".join(f"  output wire ok_{name},\n" for name in steps.names),
+            rows="".join(steps.lines),
             shown="".join(f"  output wire signed [{bits}:0] in_{lane},\n" for lane in lanes),
             sum_largest=_weight(width, config.lanes * most),
             text=text,
-            want=" + ".join([*rows, *carries]) + f" - {_weight(width, constant_bits)}",
-            width=width,
-            carry=f" + total[{width}]" * leaves_carry,
             total_bits=width + leaves_carry,
+            want=" + ".join([*steps.rows, *steps.carries]) + f" - {_weight(width, taken_off)}",
+            width=width,
         ),
         clocks,
     )
+
+
+class _Steps:
+    """Steps from products to two rows, and the rows and carries that are left.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the steps.
+    numbers, lines : list of str
+        Declarations of the products, and of the rows with what each step states.
+    rows, carries : list of str
+        Expressions.
+    """
+
+    def __init__(self, width: int):
+        self._width = width
+        self.names: list[str] = []
+        self.numbers: list[str] = []
+        self.lines: list[str] = []
+        self.rows: list[str] = []
+        self.carries: list[str] = []
+
+    def add_lane(self, lane: int, term: str, bits: int):
+        """Add a product. With its sign inverted, it is unsigned, and larger by the weight of its sign."""
+        top, carry = self._width - 1, f"{term}[{bits}]"
+        value = f"$signed({term}[{bits - 1}:0]) + $signed({{1'b0, {carry}}})"
+        self.numbers.append(f"  wire signed [{bits}:0] number{lane} = {value};\n")
+        self.lines.append(f"  wire [{top}:0] row{lane} = {{~{term}[{bits - 1}], {term}[{bits - 2}:0]}};\n")
+        self.lines.append(f"  wire signed [{top}:0] product{lane} = number{lane};\n")
+        stated = f"row{lane} + {carry} == product{lane} + {_weight(self._width, 1 << (bits - 1))}"
+        self._state(f"lane{lane}", stated)
+        self.rows.append(f"row{lane}")
+        self.carries.append(carry)
+
+    def compress_all(self, pairing: int | None):
+        """Compress rows to two, a level after the other; ``pairing`` is the level with half adders."""
+        level = step = 0
+        while len(self.rows) > 2:
+            compressed: list[str] = []
+            while len(self.rows) > 2:
+                x, y, z = self.rows[:3]
+                both = f"({x} & {y}) | ({y} & {z}) | ({z} & {x})"
+                compressed += self._add_up(f"compressor{step}", self.rows[:3], both)
+                self.rows, step = self.rows[3:], step + 1
+            if level == pairing:
+                x, y = self.rows
+                self.rows = self._add_up("pair", [x, y], f"{x} & {y}")
+            self.rows, level = self.rows + compressed, level + 1
+
+    def _add_up(self, name: str, rows: list[str], both: str) -> list[str]:
+        """Add some rows and a carry up to two rows, of which the second has the bits ``both``, a place higher."""
+        top, carry = self._width - 1, self.carries.pop()
+        self.lines.append(f"  wire [{top}:0] {name}_sum = {' ^ '.join(rows)};\n")
+        self.lines.append(f"  wire [{top}:0] {name}_both = {both};\n")
+        self.lines.append(f"  wire [{top}:0] {name}_carries = {{{name}_both[{top - 1}:0], {carry}}};\n")
+        self._state(name, f"{name}_sum + {name}_carries == {' + '.join([*rows, carry])}")
+        return [f"{name}_sum", f"{name}_carries"]
+
+    def _state(self, name: str, stated: str):
+        self.names.append(name)
+        self.lines.append(f"  assign ok_{name} = {stated};\n")
 
 
 def _weight(width: int, value: int) -> str:

@@ -7,7 +7,7 @@ from mxmac.formats import Format, Specials
 from mxmac.stages.dsp_lane import dsp_lane_latency, has_dsp_lanes
 from mxmac.stages.lane_chain import partial_product_latency
 from mxmac.stages.multiplier import has_magnitudes, multiplier_latency
-from mxmac.stages.product import exp_bits, sig_bits
+from mxmac.stages.product import exp_bits, product_zeros, sig_bits
 
 from ..harness import module_of, ports, rendered
 from .chain import partial_product_value
@@ -79,7 +79,7 @@ def multiplier_harness(config: MacConfig, text: str) -> tuple[str, int]:
 
 def partial_product_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of a partial product, and after how many cycles it has forgotten what was before."""
-    zeros = config.product_lsb_exp - config.operand_a.grid - config.operand_b.grid
+    zeros = product_zeros(config)
     outputs = {
         "ones": f"wire [{sig_bits(config) + (1 << (exp_bits(config) - 1)) - 2}:0] ones",
         "upper": "wire upper",

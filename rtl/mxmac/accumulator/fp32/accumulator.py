@@ -4,7 +4,7 @@ from functools import partial
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
 from ...config import MacConfig
 from ...primitives.bits import delay, delay_valid
@@ -12,7 +12,7 @@ from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...primitives.description import Description
 from ...stages.layouts import result_layout, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
-from ..addend import addend_port, addend_queue, addend_specials, renamed_ports
+from ..addend import addend_queue, addend_specials, block_ports, renamed_ports
 from ..narrower import FP32, NARROW_CLOCKS, Fp32Narrower
 from ..plan import Kind, Plan, block_queue_depth
 from .normaliser import BlockNormaliser, normaliser_clocks
@@ -58,9 +58,7 @@ class Fp32Accumulator(wiring.Component):
         self.config, self.queue = config, queue
         super().__init__(
             {
-                **addend_port(config),
-                "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
-                "taken": Out(1),
+                **block_ports(config),
                 "o": Out(stream.Signature(result_layout(FP32), always_ready=True)),
             }
         )
