@@ -71,7 +71,7 @@ CASES = {
     ),
     "multiplier: the last entry of its table is zero": Case(
         NARROW_EXACT,
-        Mutant("stages.multiplier:Multiplier._tabulate", "for value in products]", "for value in (*products[:-1], 0)]"),
+        Mutant("stages.multiplier:Multiplier._tabulate", "products, self", "[*products[:-1], 0], self"),
         ("multiplier", "mac"),
     ),
     "multiplier: the sign bit of an integer has a positive weight": Case(
@@ -124,8 +124,8 @@ CASES = {
         WINDOW,
         Mutant(
             "accumulator.window.parallel:WindowAccumulator._limited",
-            "positive.replicate(len(highest) - 1)",
-            "(positive.replicate(len(highest) - 1) << 1)[:-1]",
+            "which.replicate(len(highest) - 1)",
+            "(which.replicate(len(highest) - 1) << 1)[:-1]",
         ),
         ("accumulator",),
     ),
@@ -142,8 +142,8 @@ CASES = {
         (*WINDOW, "--pipeline", "3"),
         Mutant(
             "accumulator.window.parallel:WindowAccumulator._add",
-            "carry = lower[-1].total[-1] if lower else None",
-            "carry = lower[-1].total[-1] & (number < 2) if lower else None",
+            "carry = lower[-1].carries if lower else None",
+            "carry = lower[-1].carries if lower and number < 2 else None",
         ),
         ("accumulator",),
     ),
@@ -151,7 +151,7 @@ CASES = {
         (*WINDOW, "--pipeline", "3"),
         Mutant(
             "accumulator.window.parallel:WindowAccumulator._limited",
-            "Mux(restarts, start, settled)",
+            "Mux(restarted, start, settled)",
             "settled",
         ),
         ("accumulator",),
@@ -269,11 +269,11 @@ CASES = {
     ),
     "exact accumulator: a borrow becomes a carry": Case(
         EXACT,
-        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "Mux(down, -1, up)", "Mux(down, 1, up)"),
+        Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "down.replicate(width)", "Cat(down, 0)"),
         ("accumulator", "mac"),
     ),
     "exact accumulator: a carry goes on through what is not all ones": Case(
-        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "more & no_zeros", "more"), ("accumulator",)
+        EXACT, Mutant("accumulator.exact.carry_out:CarryOut.elaborate", "more & ~stops_up.any()", "more"), ("accumulator",)
     ),
     "exact accumulator: what is cut off is forgotten": Case(
         EXACT,
@@ -314,7 +314,12 @@ CASES = {
     ),
     "chunked exact accumulator: a second block in the same word is added to the word before the first": Case(
         CHUNKED,
-        Mutant("accumulator.exact.chunked:ChunkedExact._add", "Mux(again, word, port.data)", "port.data"),
+        Mutant("accumulator.exact.chunked:ChunkedExact._add", "again & kept, name", "again & kept & 0, name"),
+        ("accumulator",),
+    ),
+    "chunked exact accumulator: a block in the same word as the last but one is added to the word before": Case(
+        CHUNKED,
+        Mutant("accumulator.exact.chunked:ChunkedExact._add", "Mux(being_written, last_word, port.data)", "port.data"),
         ("accumulator",),
     ),
     "chunked exact accumulator: the highest chunk passes its carry on": Case(
@@ -329,7 +334,11 @@ CASES = {
     ),
     "chunked exact accumulator: a word that was taken out is not empty": Case(
         CHUNKED,
-        Mutant("accumulator.exact.chunked:ChunkedExact._add", "eq(~looked.final)", "eq(1)"),
+        Mutant(
+            "accumulator.exact.chunked:ChunkedExact._add",
+            "Mux(looked.final, in_use & ~place, in_use | place)",
+            "in_use | place",
+        ),
         ("accumulator", "mac"),
     ),
     "chunked exact accumulator: a borrow goes no further than a word": Case(
@@ -395,7 +404,7 @@ CASES = {
         EXACT, Mutant("stages.rounder:Rounder._prepare", "~hidden & ~reaches_normal", "~hidden"), ("rounder", "mac")
     ),
     "rounder: what is cut off unless the value moves is forgotten": Case(
-        EXACT, Mutant("stages.rounder:Rounder._decide", "moved | (still & ~take)", "moved"), ("rounder", "mac")
+        EXACT, Mutant("stages.rounder:Rounder._decide", "stage.lost_still.any() & ~take", "take & ~take"), ("rounder", "mac")
     ),
     "addend: it counts twice": Case(
         EXACT_ADDEND,

@@ -65,7 +65,7 @@ WRONG = {
     "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
     "held": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left"),
     "no_wait": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left & o__ready"),
-    "places": ("mac", r"result_taken \^ dot_ends", "result_taken | dot_ends"),
+    "places": ("mac", r"result_taken \^ result_down_d1", "result_taken | result_down_d1"),
     "answers": ("accumulator", r"o__valid <= done\w*", "o__valid <= 1'h0"),
     "reset": ("mac", r"if \(rst\) beat_index <= \S+;\n    else if", "if"),
 }
@@ -77,7 +77,7 @@ WRONG_WINDOW = {
     "which limit": ("accumulator", r"largest <= goes_on_d1 & ~neg", "largest <= goes_on_d1 & neg"),
     "two blocks from a limit": ("accumulator", r"start0_1 <= \{1'h0, start0_0\[12:0\]\} \+", "start0_1 <= 14'h0 +"),
     "what a reset leaves": ("accumulator", r"if \(rst\) goes_on_d1 <= \S+;\n    else ", ""),
-    "a carry": ("accumulator", r"addend1, total0\[13\]", "addend1, 1'h0"),
+    "a carry": ("accumulator", r"went_on0\[13\]", "1'h0"),
     "the block before": ("accumulator", r"over_or_last <= beyond_d3 \| ~goes_on_later_d2", "over_or_last <= beyond_d3"),
 }
 
@@ -90,7 +90,7 @@ WRONG_COMPRESSORS = {
     "the carry that is left": ("tree", r"carry_d1 <= term1\[37\]", "carry_d1 <= term0[37]"),
     "a carry between parts": ("tree", r"part0\[6\]", "1'h0"),
     "the highest bit of the constant": ("tree", r"~(added2_partly_unused)", r"\1"),
-    "another bit of the constant": ("tree", r"~(\(sum\[36\] \^ carry\[35\]\))", r"\1"),
+    "another bit of the constant": ("tree", r"~(\(sum\[36\] \^ carry0\[35\]\))", r"\1"),
 }
 
 #: Options of lanes in chains of carry cells, and mistakes that the properties of the chain and of its lanes have to find.
@@ -99,7 +99,7 @@ WRONG_CHAINS = {
     "a carry of a product": ("chain0", "beat_sum_chain", r"\.carry\(product\[37\]\)", ".carry(1'h0)"),
     "the carry that is left": ("chain0", "beat_sum_chain", r"total = \{carry2, ", "total = {carry, "),
     "a place": ("chain0", "beat_sum_chain", r"\.d\(\{\{39\{upper\}\}\}\)", ".d(39'h0)"),
-    "when an element comes": ("chain0", "beat_sum_chain", r"a_2 <= a2_d1", "a_2 <= a[23:16]"),
+    "when an element comes": ("chain0", "beat_sum_chain", r"a2_d2 <= a2_d1", "a2_d2 <= a[23:16]"),
     "specials of a lane": ("chain0", "beat_sum_chain", r"specials <= specials1 \| \w+", "specials <= specials1"),
     "a level of the shift": ("partial_product", "chain_partial_product1", r"\{shifted1_mux, 2'h0\}", "{2'h0, shifted1_mux}"),
     "the exponent of a subnormal": ("partial_product", "carry_chain_either_5", r"\(a \| ~b\)", "a"),
@@ -147,7 +147,11 @@ WRONG_VISITS = {
     "where a sweep ends": ("accumulator_visits", r"ends_above <= [^;]+;", "ends_above <= 1'h0;"),
     "the lowest word in use": ("accumulator_visits", r"lower <= empty \|", "lower <="),
     "a sum that has ended": ("accumulator_visits", r"empty <= last;", "empty <= 1'h0;"),
-    "which chunk is the highest": ("accumulator_visits", r"(assign top = .*chunk == \d'h)1", r"\g<1>0"),
+    "when the first chunk is added": (
+        "accumulator_visits",
+        r"starts_next_below <= starts_below_next & [^;]+;",
+        "starts_next_below <= 1'h0;",
+    ),
     "a term that is taken too soon": ("accumulator_visits", r"assign taken = [^;]+;", "assign taken = ready_d1;"),
 }
 

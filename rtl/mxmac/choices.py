@@ -86,7 +86,7 @@ class _Defaults(NamedTuple):
 #: Storage, pipeline and length of chains of each target unless others are chosen.
 TARGET_DEFAULTS: Mapping[Target, _Defaults] = {
     Target.GENERIC: _Defaults(Storage.LUTRAM, 2),
-    Target.ECP5: _Defaults(Storage.LUTRAM, 3, 8),
+    Target.ECP5: _Defaults(Storage.LUTRAM, 3, 4),
     Target.ASIC: _Defaults(Storage.REGISTERS, 1),
 }
 

@@ -93,4 +93,4 @@ def block_queue_depth(config: MacConfig, block_interval: int) -> int:
     block_interval : int
         Sustained initiation interval of whole blocks, in cycles.
     """
-    return -(-(beat_latency(config) + QUEUE_CLOCKS + 3) // block_interval) + 2
+    return -(-(beat_latency(config) + QUEUE_CLOCKS + 5) // block_interval) + 2

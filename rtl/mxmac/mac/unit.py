@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..accumulator import Plan, accumulator_plan
 from ..config import MacConfig
+from ..primitives.bits import delay_valid
 from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit, queue_depth
 from ..primitives.description import Description
 from ..stages.layouts import beat_in_layout, result_layout
@@ -47,7 +48,7 @@ def unit_plan(config: MacConfig) -> UnitPlan:
     """Return the plan of a unit."""
     plan = accumulator_plan(config)
     least, most = (clocks + QUEUE_CLOCKS for clocks in datapath_latency(config))
-    results = -(-(most + 2) // plan.result_interval) + 1
+    results = -(-(most + 3) // plan.result_interval) + 1
     return UnitPlan(
         accumulator=plan,
         latency=most,
@@ -112,9 +113,10 @@ class MacUnit(wiring.Component):
         result_taken = Signal()
         room_for_result = Signal()
         room_for_block = Signal(init=1)
+        # What gives a credit back is known late in a cycle, or far away: it counts later.
+        m.d.sync += result_taken.eq(queue.o.valid & queue.o.ready)
         m.d.comb += [
             dot_ends.eq(taken & self.i.payload.last),
-            result_taken.eq(queue.o.valid & queue.o.ready),
             self.i.ready.eq(room_for_result & room_for_block & ~resting),
         ]
         credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
@@ -124,7 +126,7 @@ class MacUnit(wiring.Component):
                 room_for_block,
                 self.plan.accumulator.queue,
                 taken=datapath.block_end,
-                returned=datapath.block_taken,
+                returned=delay_valid(m, datapath.block_taken, 2, name="block_taken"),
                 name="block",
             )
 

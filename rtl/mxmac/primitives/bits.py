@@ -15,6 +15,7 @@ __all__ = [
     "any_in_steps",
     "any_later",
     "any_of_each",
+    "any_unlike",
     "delay",
     "delay_valid",
     "exceeds",
@@ -31,6 +32,8 @@ _ORED_AT_ONCE = 4
 _CHOSEN_AT_ONCE = 7
 #: Bits of which two levels of LUTs see whether any is set.
 _SEEN_AT_ONCE = 16
+#: Pairs of neighbours that one LUT compares, and two levels of LUTs.
+_PAIRS_AT_ONCE, _COMPARED_AT_ONCE = 3, 9
 
 
 def register(m: Module, value, *, name: str):
@@ -159,9 +162,22 @@ def funnel_up(below: Value, value: Value, shamt: Value) -> Value:
     return bits
 
 
-def any_of_each(bits: Value, each: int) -> Value:
+def any_of_each(bits: Value, each: int = _SEEN_AT_ONCE) -> Value:
     """Return one bit for each group of ``each`` bits, from the lowest on: whether any of the group is set."""
     return Cat(bits[start : start + each].any() for start in range(0, len(bits), each))
+
+
+def any_unlike(bits: Value, sign: Value, each: int = _COMPARED_AT_ONCE) -> Value:
+    """Return one bit for each group of ``each`` bits, from the lowest on: none is set if all bits equal ``sign``.
+
+    Each bit is compared with the one above it, and only the highest with ``sign``, which so has few loads.
+    """
+    with_sign, seen = Cat(bits, sign), []
+    for start in range(0, len(bits), each):
+        run = with_sign[start : min(start + each, len(bits)) + 1]
+        fours = [run[first : first + 4] for first in range(0, len(run) - 1, _PAIRS_AT_ONCE)]
+        seen.append(Cat(four.any() & ~four.all() for four in fours).any())
+    return Cat(seen)
 
 
 def truth_table(index: Value, values: Sequence[int], width: int) -> Value:
@@ -175,7 +191,7 @@ def truth_table(index: Value, values: Sequence[int], width: int) -> Value:
 
 def any_later(m: Module, bits: Value, *, name: str) -> Value:
     """Return whether any of the bits was set a cycle ago; the OR of groups of bits comes before the register."""
-    return register(m, any_of_each(bits, _SEEN_AT_ONCE), name=f"{name}_any").any() if len(bits) else Const(0)
+    return register(m, any_of_each(bits), name=f"{name}_any").any() if len(bits) else Const(0)
 
 
 def any_in_steps(m: Module, flags: Sequence[data.View], clocks: int, *, name: str) -> Value:

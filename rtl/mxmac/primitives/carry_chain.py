@@ -6,14 +6,16 @@ from importlib.resources import files
 from itertools import product
 from operator import xor
 
-from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config import Target
+from .bits import add_unsigned_with_carry
 from .description import Description
 from .shared import shared
 
-__all__ = ["CELLS_MODULE", "CarryChain", "CarryFunction", "carry_cells_text", "chained"]
+__all__ = ["CELLS_MODULE", "CarryChain", "CarryFunction", "add_to_choice", "carry_cells_text", "chained"]
 
 #: Name of the module of carry cells, of any width and function, in ``carry_cells.v``.
 CELLS_MODULE = "carry_cells"
@@ -190,3 +192,39 @@ def chained(m: Module, name: str, function: CarryFunction, width: int, *operands
     total = Signal(width, name=f"{name}_sum")
     m.d.comb += total.eq(chain.sum)
     return total
+
+
+def add_to_choice(
+    m: Module,
+    target: Target,
+    choice: tuple[Value, Value, Value],
+    addend: Value,
+    carry: Value | tuple[Value, Value] | None,
+    width: int,
+    *,
+    name: str,
+) -> Value:
+    """Return ``(which ? x : y) + addend + carry`` of unsigned numbers, in ``width`` bits. Carry cells choose and add at once.
+
+    Parameters
+    ----------
+    m : Module
+    target : Target
+    choice : tuple of Value
+        ``which``, one bit, and ``x`` and ``y``.
+    addend : Value
+    carry : Value or tuple of Value, optional
+        If there are two, ``which`` chooses between them, too.
+    width : int
+    name : str
+    """
+    which, x, y = choice
+    if isinstance(carry, tuple):
+        # The carry out of a bit below, to which 1 is added.
+        choice = which, Cat(carry[0], x), Cat(carry[1], y)
+        whole = add_to_choice(m, target, choice, Cat(Const(1, 1), addend), None, 1 + width, name=f"{name}_partly_unused")
+        return whole[1:]
+    if target is Target.ECP5:
+        return chained(m, name, CarryFunction.CHOSEN, width, x, addend, y, which.replicate(width), carry=carry)
+    chosen = Mux(which, x, y)
+    return (chosen + addend)[:width] if carry is None else add_unsigned_with_carry(m, chosen, addend, carry, width, name=name)

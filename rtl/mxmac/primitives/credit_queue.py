@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import Storage
+from .bits import delay_valid, exceeds
 from .description import Description
 
 __all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_depth"]
@@ -17,14 +18,19 @@ QUEUE_CLOCKS = 2
 def count_nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str) -> tuple[Signal, Value]:
     """Count up and down; whether the count is not zero, and whether it will not be in the next cycle.
 
-    The former is a register, and to know it there is no addition to wait for.
+    The former is a register. ``down`` may come late: the counter itself counts it a cycle later.
     """
     count = Signal(range(most + 1), init=init, name=f"{name}_count")
     nonzero = Signal(init=init > 0, name=f"{name}_left")
     next_nonzero = Signal(name=f"{name}_left_next")
-    m.d.comb += next_nonzero.eq(Mux(up ^ down, up | (count != 1), nonzero))
+    many = Signal(name=f"{name}_many")
+    downs = delay_valid(m, down, 1, name=f"{name}_down")
+    m.d.comb += [
+        many.eq(Mux(downs, exceeds(count, 2), exceeds(count, 1))),
+        next_nonzero.eq(up | many | (nonzero & ~down)),
+    ]
     m.d.sync += nonzero.eq(next_nonzero)
-    with m.If(up ^ down):
+    with m.If(up ^ downs):
         m.d.sync += count.eq(count + Mux(up, 1, -1))
     return nonzero, next_nonzero
 
@@ -110,10 +116,9 @@ class CreditQueue(wiring.Component):
         ]
         with m.If(self.i.valid):
             m.d.sync += written.eq(self._after(written))
+        m.d.sync += self.o.valid.eq(waiting | (self.o.valid & ~self.o.ready))
         with m.If(fetch):
-            m.d.sync += [self.o.valid.eq(1), read_next.eq(self._after(read_next))]
-        with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
+            m.d.sync += read_next.eq(self._after(read_next))
         return m
 
     def _after(self, place: Signal) -> Value:

@@ -67,16 +67,12 @@ class BlockAdder(wiring.Component):
         total = Signal(signed(config.block_sum_bits), reset_less=True)
         specials = Signal(SPECIALS, reset_less=True)
         width = config.block_sum_bits
-        beat_sum = beat.beat.sum.as_signed()
+        if config.beats == 1:
+            added, seen = self._completed(sign_extend(beat.beat.sum.as_signed(), width)), Const(0)
+        else:
+            added, seen = self._added(m, total), Mux(beat.block_first, 0, specials.as_value())
         with m.If(self.i.valid):
-            if config.beats == 1:
-                m.d.sync += [total.eq(self._completed(sign_extend(beat_sum, width))), specials.eq(beat.specials)]
-            else:
-                seen = Mux(beat.block_first, 0, specials.as_value())
-                m.d.sync += [
-                    total.eq(self._added(m, total)),
-                    specials.as_value().eq(seen | beat.specials.as_value()),
-                ]
+            m.d.sync += [total.eq(added), specials.as_value().eq(seen | beat.specials.as_value())]
         dot_last = Signal(reset_less=True)
         m.d.sync += [self.o.valid.eq(self.block_end), dot_last.eq(beat.dot_last)]
         m.d.comb += [block.sum.eq(total), block.specials.eq(specials), block.dot_last.eq(dot_last)]
@@ -102,5 +98,5 @@ class BlockAdder(wiring.Component):
                 extended = sign_extend(beat_sum, width).as_unsigned()
                 return add_by_choice(m, before.as_unsigned(), extended, carry, width, name="added")
             return before + beat_sum if carry is None else add_with_carry(before, beat_sum, carry, width)
-        operands = (total, (~beat.block_first).replicate(width), sign_extend(beat_sum, width), Const(-1, width))
-        return chained(m, "adder", CarryFunction.GATED, width, *operands, carry=carry)
+        operands = (sign_extend(beat_sum, width), Const(-1, width), total, beat.block_first.replicate(width))
+        return chained(m, "adder", CarryFunction.GATED_UNLESS, width, *operands, carry=carry)

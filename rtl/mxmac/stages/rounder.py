@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig
 from ..formats import Format
-from ..primitives.bits import any_of_each, delay_valid
+from ..primitives.bits import any_of_each, any_unlike, delay_valid
 from ..primitives.description import Description
 from .layouts import SPECIALS, result_layout, total_layout
 from .result import Classified, Rounded, classify, pack_result
@@ -23,8 +23,10 @@ _BEGIN_LEVELS = 2
 #: Levels of logic of preparing the rounding addition in two steps, of itself, of seeing what it led to, and of packing.
 _LAST_LEVELS = (2, 2, 2, 2, 2)
 
-#: Bits of which two levels of four-input LUTs see whether any is set; and if each is inverted first by one bit more.
-_SCANNED_AT_ONCE, _SCANNED_INVERTED = 16, 12
+#: Bits that a LUT compares with each other.
+_SCANNED_FIRST = 3
+#: Groups of scanned bits that are decided upon in one level of four-input LUTs, together with the limit.
+_DECIDED_AT_ONCE = 3
 
 
 def _headroom(output: Format, width: int, exp_min: int) -> int:
@@ -153,6 +155,9 @@ class Rounder(wiring.Component):
         if offset < 0:
             limit = Mux(limit < 0, 0, limit)
         limit_bits = max(count, (max(0, (1 << len(exp)) - 1 + offset)).bit_length())
+        # What the first level would move out of the top of the value and of its headroom.
+        normal = value[:-1].as_unsigned()
+        top = normal[max(0, len(normal) + self.headroom - (1 << (count - 1))) :]
         limit_value = Signal(limit_bits, name="limit")
         m.d.comb += limit_value.eq(limit)
         return Normalising(
@@ -164,51 +169,53 @@ class Rounder(wiring.Component):
             neg_inf=specials.neg_inf,
             neg=value[-1],
             # To be complemented by the first level of shifting, whose multiplexers have an input to spare.
-            normal=value[:-1].as_unsigned(),
+            normal=normal,
             limit=limit_value,
             taken=Const(0, 0),
             sticky=Const(0, 1),
+            cut_off=Const(0, 1),
+            top=any_unlike(top, value[-1], _SCANNED_FIRST),
         )
 
     def _magnitude(self, stage: Normalising, first: bool):
         value = stage.normal
         return Cat(value ^ stage.neg.replicate(len(value)), Const(0, self.headroom)) if first else value
 
-    def _cut(self, value, level: int) -> int:
-        """Bits at the bottom that the levels after this one cannot bring back into significand, round bit and one more."""
-        return max(0, len(value) - (self.output.man_bits + 3 + (1 << level) - 1))
+    def _kept(self, level: int) -> int:
+        """Highest bits that this level and those after it can bring into significand, round bit and one more."""
+        return self.output.man_bits + 3 + (1 << level) - 1
 
     def _scan(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
         """Look for ones in the bits that a shift by 2^level moves out of the top, and in those that are about to be cut."""
-        amount, value = 1 << level, self._magnitude(stage, first)
-        cut = self._cut(value, level)
+        amount, value = 1 << level, stage.normal
+        width = len(value) + self.headroom * first
+        cut = max(0, width - self._kept(level))
         kept_out = max(0, cut - amount)
-        lost = value[:cut] ^ stage.neg.replicate(cut)
-        return replace(
-            stage,
-            # A limit beyond all levels allows any of them.
-            free=stage.limit[level + 1 :].any() if first else stage.free,
-            # Headroom is empty.
-            top=any_of_each(
-                value[max(0, len(value) - amount) : len(value) - self.headroom * first],
-                _SCANNED_INVERTED if first else _SCANNED_AT_ONCE,
-            ),
-            lost_moved=any_of_each(lost[:kept_out], _SCANNED_INVERTED),
-            lost_still=any_of_each(lost[kept_out:], _SCANNED_INVERTED),
-        )
+        moved, still = value[:kept_out], value[kept_out:cut]
+        if first:
+            # The value is not complemented yet. A limit beyond all levels allows any of them.
+            free = stage.limit[level + 1 :].any()
+            top = any_of_each(stage.top, max(1, -(-len(stage.top) // _DECIDED_AT_ONCE)))
+            moved, still = any_of_each(moved), any_of_each(still)
+        else:
+            free, top = stage.free, any_of_each(value[max(0, width - amount) :])
+            moved, still = any_unlike(moved, stage.neg), any_unlike(still, stage.neg)
+        allowed = stage.limit[level] | free
+        return replace(stage, free=free, allowed=allowed, top=top, lost_moved=moved, lost_still=still)
 
     def _decide(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
         """Decide whether the value is shifted by 2^level."""
-        limit, free = stage.limit, stage.free
         clear = ~stage.top.any()
         take = Signal(name=f"take{level}")
-        m.d.comb += take.eq(clear & (limit[level] | free))
-        moved, still = stage.lost_moved.any(), stage.lost_still.any()
+        m.d.comb += take.eq(clear & stage.allowed)
+        cut_off = Cat(stage.lost_moved.any(), stage.lost_still.any() & ~take)
         return replace(
             stage,
-            free=free | (limit[level] & ~clear),
+            free=stage.free | (stage.allowed & ~clear),
             taken=Cat(take, stage.taken),
-            sticky=stage.sticky | moved | (still & ~take),
+            sticky=stage.sticky | stage.cut_off.any(),
+            cut_off=cut_off,
+            allowed=None,
             top=None,
             lost_moved=None,
             lost_still=None,
@@ -217,7 +224,7 @@ class Rounder(wiring.Component):
     def _move(self, m: Module, stage: Normalising, *, level: int, first: bool) -> Normalising:
         """Shift the value by 2^level if that was decided, and cut the bits off that only count as sticky from now on."""
         amount, value = 1 << level, self._magnitude(stage, first)
-        kept = slice(self._cut(value, level), len(value))
+        kept = slice(max(0, len(value) - self._kept(level)), len(value))
         moved = Signal(kept.stop - kept.start, name=f"normal{level}")
         m.d.comb += moved.eq(Mux(stage.taken[0], Cat(stage.neg.replicate(amount), value)[kept], value[kept]))
         return replace(stage, normal=moved)
@@ -231,10 +238,10 @@ class Rounder(wiring.Component):
         return Normalised(
             **stage.flags(),
             normal=normal,
-            sticky=stage.sticky,
+            sticky=stage.sticky | stage.cut_off.any(),
             exp=exp,
-            some=any_of_each(normal, _SCANNED_AT_ONCE),
-            gaps=any_of_each(~normal[1:-1], _SCANNED_AT_ONCE),
+            some=any_of_each(normal),
+            gaps=any_of_each(~normal[1:-1]),
         )
 
     def _prepare(self, m: Module, stage: Normalised) -> Decided:

@@ -36,9 +36,13 @@ class Normalising(_Stage):
     limit, taken : Value
         How far it may be shifted, and how far it has been: one bit for each level so far.
     sticky : 1
-        Whether a bit was cut off that counts.
+        Whether a bit was cut off that counts, before the last level.
+    cut_off : Value
+        Whether the last level cut one off, wherever the value was moved to, or because it was not moved.
     free : 1
         Whether the levels so far fall short of the limit, so that the others may be taken, too. From the first scan on.
+    allowed : 1
+        Whether the limit allows the next level. From a scan to its decision.
     top, lost_moved, lost_still : Value
         Which groups of bits hold a one: those that the next level would move out of the top, and those that are cut off whether
         the value is shifted or not, and unless it is. Between a scan and its decision.
@@ -48,7 +52,9 @@ class Normalising(_Stage):
     limit: Value
     taken: Value
     sticky: Value
+    cut_off: Value
     free: Any = None
+    allowed: Any = None
     top: Any = None
     lost_moved: Any = None
     lost_still: Any = None

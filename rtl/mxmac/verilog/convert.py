@@ -2,12 +2,13 @@
 
 import gc
 import re
+import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Elaboratable, Fragment, Instance, ResetSignal
+from amaranth.hdl import ClockSignal, Elaboratable, Fragment, Instance, ResetSignal, UnusedElaboratable
 from amaranth.lib import wiring
 
 from ..primitives.shared import Library
@@ -81,6 +82,14 @@ class _Shared(Library):
 
 
 @contextmanager
+def _no_complaints() -> Iterator[None]:
+    """Say nothing of components that are not used: those of a conversion that Ctrl-C interrupts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        yield
+
+
+@contextmanager
 def _no_collection() -> Iterator[None]:
     """Suspend the search for cycles of garbage, which finds nothing in a conversion, and takes a third of its time."""
     was_enabled = gc.isenabled()
@@ -108,7 +117,7 @@ def converted(component: wiring.Component, name: str) -> Conversion:
     A shared module has the ``shared_name`` of its component, or the path of its first instance.
     """
     library = _Shared()
-    with _no_collection():
+    with _no_collection(), _no_complaints():
         text, components = _converted_alone(component, name, library, component)
     waiting = dict(library.texts)
     while waiting:

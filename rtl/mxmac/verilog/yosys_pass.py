@@ -18,6 +18,9 @@ _COMMON_WIDTH = {"$lt", "$le", "$gt", "$ge", "$eq", "$ne"}
 #: Between a top and the path of a module inside it. ``check_top_name`` refuses tops that contain it, so units share no module.
 _INNER = "__"
 
+#: Names of operands of adders that are submodules.
+_OPERAND = re.compile(r"\\([a-d]|carry)(\$\d+)?")
+
 _PASSES = ("proc -noopt", "pmuxtree", "memory_collect", "opt_expr", "wreduce", "opt_expr", "opt_clean -purge")
 
 
@@ -31,6 +34,8 @@ def main(rtlil_file: str, verilog_file: str, top: str):
             ys.Pass.call(design, f"tee -q -o {log} {script}")
 
         call(f"read_rtlil {rtlil_file}")
+        for module in design.selected_modules():
+            _prefer_own_names(module)
         for script in _PASSES:
             call(script)
         modules = list(design.selected_modules())
@@ -48,6 +53,21 @@ def main(rtlil_file: str, verilog_file: str, top: str):
                 _widen(module, cell)
         _plain_module_names(design, modules, top)
         call(f"write_verilog -noattr {verilog_file}")
+
+
+def _prefer_own_names(module):
+    """Hide wires that are named after an operand of an adder, where the same signals have names of their own."""
+
+    def is_named(bit) -> bool:
+        name = bit.wire.name.str() if bit.is_wire() else "\\constant"
+        return name.startswith("\\") and not _OPERAND.fullmatch(name)
+
+    for pair in module.connections_:
+        for wire, others in (pair, pair[::-1]):
+            if not wire.is_wire() or wire.as_wire().port_id or not _OPERAND.fullmatch(wire.as_wire().name.str()):
+                continue
+            if all(map(is_named, others.bits())):
+                module.rename(wire.as_wire(), module.uniquify(ys.IdString("$operand")))
 
 
 def _fold_registers(module):

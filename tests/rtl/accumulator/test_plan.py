@@ -90,7 +90,7 @@ def test_window_is_parallel_below_9_beats():
 
 def test_latency_of_a_parallel_window_is_fixed():
     applier = 3 + ceil(ceil(log2(BLOCK_BITS + 80 + 2)) / 2)
-    assert accumulator_plan(OF_KIND[Kind.PARALLEL_WINDOW]).latency == (applier + 5 + 12, applier + 5 + 12)
+    assert accumulator_plan(OF_KIND[Kind.PARALLEL_WINDOW]).latency == (applier + 6 + 12, applier + 6 + 12)
 
 
 @pytest.mark.parametrize("window", [42, 43, 80, 200, 1024])

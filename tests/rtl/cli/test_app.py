@@ -232,7 +232,7 @@ def test_every_option_reaches_the_unit(capsys, folder):
         "storage": "lutram",
         "multiplier": "lut",
         "pipeline": 3,
-        "chain": 8,
+        "chain": 4,
         "addend": None,
         "reset": "async-low",
         "bus": "axis",

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...primitives.bits import any_later, delay, delay_valid, register
+from ...primitives.bits import add_unsigned_with_carry, any_later, delay, delay_valid, register, sign_extend
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS
 from .highest_word import HIGHEST_WORD_CLOCKS, HighestWord
@@ -74,7 +74,11 @@ class CarryOut(wiring.Component):
         grown = Signal(signed(GROWTH))
         low = register(m, self.content[:low_bits] + grown, name="word_low")
         no_ones = ~any_later(m, middle, name="ones")
-        no_zeros = ~any_later(m, ~middle, name="zeros")
+        # What decides whether a carry goes on, in two bits each: the carry comes late.
+        half = len(middle) // 2
+        halves = [middle[:half], middle[half:]] if half else [middle]
+        stops_up = register(m, Cat(~part.all() for part in halves) | self.last, name="stops_up")
+        stops_down = register(m, Cat(part.any() for part in halves) | self.last, name="stops_down")
         middle = register(m, middle, name="word_middle")
         with m.If(self.valid):
             m.d.sync += grown.eq(Mux(self.last, 0, self.content[bits:].as_signed()))
@@ -83,18 +87,20 @@ class CarryOut(wiring.Component):
         # Clock 2: with its carry. No more than one up or down leaves the lowest bits, and seldom all of them.
         up = Signal()
         down = Signal()
-        lowest = Signal(signed(low_bits + 2))
-        m.d.comb += lowest.eq(low + Mux(down, -1, up))
+        width = low_bits + 2
+        extended = sign_extend(low, width).as_unsigned()
+        lowest = add_unsigned_with_carry(m, extended, down.replicate(width), up, width, name="lowest")
         less, more = lowest[-1], lowest[low_bits] & ~lowest[-1]
         with m.If(valid):
-            m.d.sync += [up.eq(~last & more & no_zeros), down.eq(~last & less & no_ones)]
+            m.d.sync += [up.eq(more & ~stops_up.any()), down.eq(less & ~stops_down.any())]
         lowest = register(m, lowest[:low_bits], name="carried_low")
-        step = Cat(register(m, less | more, name="step"), register(m, less, name="step_down")).as_signed()
+        step_down = register(m, less, name="step_down")
+        step = Cat(register(m, less | more, name="step"), step_down).as_signed()
         middle = register(m, middle, name="carried_middle")
         # Clock 3: the bits above.
         m.d.comb += [
             highest_word.content.eq(register(m, Cat(lowest, (middle + step)[: len(middle)]), name="out")),
-            highest_word.neg.eq(delay(m, less & no_ones, 2, name="out_neg")),
+            highest_word.neg.eq(register(m, step_down & register(m, no_ones, name="no_ones"), name="out_neg")),
             highest_word.last.eq(delay(m, last, 2, name="out_last")),
             highest_word.index.eq(delay(m, self.index, _CARRY_CLOCKS, name="out_index")),
             highest_word.valid.eq(delay_valid(m, valid, 2, name="out_valid")),

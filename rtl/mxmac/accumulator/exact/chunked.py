@@ -15,6 +15,7 @@ from amaranth.lib.wiring import Out
 
 from ...config import MacConfig
 from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register
+from ...primitives.carry_chain import add_to_choice
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
@@ -159,10 +160,16 @@ class ChunkedExact(wiring.Component):
         m.d.comb += self.taken.eq(queue.o.valid & queue.o.ready)
         visit, chunk, specials = self._visit(m, term, waits, taken)
         clocks = _funnel_clocks(config, words)
-        looked = visit.later(m, clocks - 2, "looked")
+        # With time to spare, it is known a cycle ahead which word that is.
+        ahead = min(1, clocks - 2)
+        before = visit.later(m, clocks - 2 - ahead, "before")
+        looked = before.later(m, ahead, "looked")
+        place = Signal(words.count)
+        of_index = Cat(before.valid & (before.index == word) for word in range(words.count))
+        m.d["sync" if ahead else "comb"] += place.eq(of_index)
         read = looked.later(m, 1, "read")
         added = read.later(m, 1, "added")
-        word = self._add(m, looked, read, added, chunk)
+        word = self._add(m, looked, place, read, added, chunk)
         self._propagate(m, added, word, delay(m, specials, clocks + 3, name="specials_seen"))
         return m
 
@@ -197,16 +204,15 @@ class ChunkedExact(wiring.Component):
             taken.eq(visits.taken),
         ]
         first = Signal(init=1)
-        value = Signal(self.config.term_bits, name="term", reset_less=True)
         shamt = Signal(words.shamt_bits, name="term_shamt", reset_less=True)
         specials = Signal(SPECIALS.size, name="specials", reset_less=True)
         with m.If(taken):
             m.d.sync += [
                 first.eq(term.last),
-                value.eq(term.sum),
                 shamt.eq(term.exp),
                 specials.eq(Mux(first, 0, specials) | term.specials.as_value()),
             ]
+        value = self._next_chunks(m, term.sum, taken, visits.more)
         visit = _Visit(
             valid=delay_valid(m, visits.valid, 1, name="visit_valid"),
             index=register(m, visits.index, name="visit_index"),
@@ -215,22 +221,26 @@ class ChunkedExact(wiring.Component):
             cuts=register(m, visits.top | visits.done, name="visit_cuts"),
             kind=register(m, Cat(~visits.top | value[-1], visits.top), name="visit_kind"),
         )
-        chunk = self._shifted_chunk(m, value, shamt, visits.chunk, visits.adds)
+        chunk = self._shifted_chunk(m, value[: words.bits], shamt, visits)
         return visit, chunk, register(m, specials, name="visit_specials")
 
-    def _shifted_chunk(self, m: Module, term: Value, exp: Value, number: Value, adds: Value) -> Value:
-        """Return a word's worth of the term, shifted left; zero unless it ``adds``."""
-        config, words, span = self.config, self._words, self._words.span
-        padded = Cat(term, term[-1].replicate(span * words.bits - config.term_bits))
+    def _next_chunks(self, m: Module, term: Value, taken: Value, more: Value) -> Value:
+        """Return the chunks of the term that are yet to come, the next one lowest, and its sign above them."""
+        bits = self._words.bits
+        value = Signal(max(len(term), bits + 1), name="term", reset_less=True)
+        padded = Cat(term, term[-1].replicate(len(value) - len(term)))
+        with m.If(more):
+            m.d.sync += value.eq(Cat(value[bits:], value[-1].replicate(bits)))
+        with m.Elif(taken):
+            m.d.sync += value.eq(padded)
+        return value
+
+    def _shifted_chunk(self, m: Module, next_chunk: Value, exp: Value, visits: WordVisits) -> Value:
+        """Return a word's worth of the term, shifted left; zero unless the visit ``adds`` one."""
+        config, words = self.config, self._words
         chunk = Signal(words.bits, reset_less=True)
         below = Signal(words.bits - 1, name="chunk_below", reset_less=True)
-        with m.Switch(number):
-            for part in range(span):
-                with m.Case(part):
-                    m.d.sync += chunk.eq(padded.word_select(part, words.bits))
-        with m.If(~adds):
-            m.d.sync += chunk.eq(0)
-        m.d.sync += below.eq(Mux(adds & (number != 0), chunk[1:], 0))
+        m.d.sync += [chunk.eq(Mux(visits.adds, next_chunk, 0)), below.eq(Mux(visits.upper, chunk[1:], 0))]
         value = Cat(below, chunk)
         shamt = register(m, exp, name="shamt")
         # One level after the other, each with its bit of the shift; spread over the cycles.
@@ -245,7 +255,7 @@ class ChunkedExact(wiring.Component):
                 shamt = register(m, shamt, name=f"shamt{level}") if len(shamt) else shamt
         return value
 
-    def _add(self, m: Module, looked: _Visit, read: _Visit, added: _Visit, chunk: Value) -> Value:
+    def _add(self, m: Module, looked: _Visit, place: Value, read: _Visit, added: _Visit, chunk: Value) -> Value:
         """Look up the word that is visited, and add the chunk and the carry of the word below. Return it a cycle later.
 
         A word has two bits more, whose sum less one is what it exceeds its place by: -1, 0 or 1. That has to leave it with
@@ -260,27 +270,37 @@ class ChunkedExact(wiring.Component):
         port = memory.read_port(domain="comb")
         # Clock 1: whether there is something in the word, and whether it is the one that is visited before.
         in_use = Signal(words.count, name="in_use")
-        with m.If(looked.valid):
-            m.d.sync += in_use.bit_select(looked.index, 1).eq(~looked.final)
-        kept = register(m, in_use.bit_select(looked.index, 1), name="kept")
+        m.d.sync += in_use.eq(Mux(looked.final, in_use & ~place, in_use | place))
+        kept = register(m, (in_use & place).any(), name="kept")
         again = register(m, read.valid & (looked.index == read.index), name="again")
-        # Clock 2: read it, or take it from the addition. Clock 3: add to it.
-        old = Signal(bits + 4, name="old", reset_less=True)
+        # The word visited two cycles ago is only now written.
+        being_written = register(m, added.valid & (looked.index == added.index), name="being_written")
+        # Clock 2: read it. Clock 3: add to it, or to the sum of the cycle before. Clock 4: write it.
+        stored = Signal(bits + 4, reset_less=True)
+        last_word = Signal(bits + 4, name="out_word", reset_less=True)
+        follows = register(m, again & kept, name="follows")
         carry = Signal()
-        one, other = self._excess(old)
-        total = add_unsigned_with_carry(m, Cat(old[:bits], one), Cat(chunk, other), carry, bits + 2, name="total")
-        word = Cat(total, added.kind)
+        last_one, stored_one, other = (Signal(name=name) for name in ("last_one", "stored_one", "other_kept"))
+        last_excess, stored_excess = self._excess(last_word), self._excess(stored)
+        m.d.comb += [
+            last_one.eq(last_excess[0]),
+            stored_one.eq(stored_excess[0]),
+            other.eq(Mux(follows, last_excess[1], stored_excess[1])),
+        ]
+        choice = follows, Cat(last_word[:bits], last_one), Cat(stored[:bits], stored_one)
+        total = add_to_choice(m, self.config.target, choice, Cat(chunk, other), carry, bits + 2, name="total")
         m.d.sync += [
-            old.eq(Mux(kept, Mux(again, word, port.data), 0)),
+            stored.eq(Mux(kept & ~again, Mux(being_written, last_word, port.data), 0)),
+            last_word.eq(Cat(total, added.kind)),
             carry.eq(Mux(added.valid & ~added.cuts, total[-1], 0)),
         ]
         m.d.comb += [
             port.addr.eq(read.index),
-            write.addr.eq(added.index),
-            write.data.eq(word),
-            write.en.eq(added.valid & ~added.final),
+            write.addr.eq(register(m, added.index, name="written_index")),
+            write.data.eq(last_word),
+            write.en.eq(delay_valid(m, added.valid & ~added.final, 1, name="written")),
         ]
-        return register(m, word, name="out_word")
+        return last_word
 
     def _excess(self, word: Value) -> tuple[Value, Value]:
         """Return the two bits whose sum less one is what a word exceeds its place by.

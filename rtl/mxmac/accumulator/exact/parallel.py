@@ -14,7 +14,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import Out
 
 from ...config import MacConfig, Storage
-from ...primitives.bits import add_unsigned_with_carry, delay, delay_valid, register, sign_extend
+from ...primitives.bits import delay, delay_valid, register, sign_extend
+from ...primitives.carry_chain import add_to_choice
 from ...primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, count_nonzero
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
@@ -92,12 +93,15 @@ class _SplitBlock(NamedTuple):
         What is added to an even and to an odd word.
     word : range(parallel_words(config).count)
         Index of the lower one of the two words.
+    even_row : Value
+        Index of the even one among even words.
     """
 
     valid: Value
     about: data.View
     parts: list[Value]
     word: Value
+    even_row: Value
 
 
 class _Extent(NamedTuple):
@@ -206,8 +210,8 @@ class ExactAccumulator(wiring.Component):
         fields = Cat(slot, first, term.last, term.specials.as_value())
         m.d.comb += add.as_value().eq(delay(m, fields, clocks, name="add_fields"))
         add_valid = delay_valid(m, adds, clocks, name="add_valid")
-        parts, word = split_into_words(m, config, term.sum, term.exp)
-        drained = self._add(m, _SplitBlock(add_valid, add, parts, word))
+        parts, word, even_row = split_into_words(m, config, term.sum, term.exp)
+        drained = self._add(m, _SplitBlock(add_valid, add, parts, word, even_row))
         _, free = count_nonzero(m, drained, ends, slots, slots, "free")
         m.d.sync += room.eq(free)
         return m
@@ -227,8 +231,10 @@ class ExactAccumulator(wiring.Component):
         )
         read_valid = delay_valid(m, block.valid, 1, name="read_valid")
         write_valid = delay_valid(m, read_valid, 1, name="write_valid")
+        write_enable = delay_valid(m, write_valid, 1, name="write_enable")
         slot_read = register(m, block.about.slot, name="slot_read")
-        even, odd = (self._update_words(m, parity, block, extent.touched, write_valid, drain) for parity in range(2))
+        valid = write_valid, write_enable
+        even, odd = (self._update_words(m, parity, block, extent.touched, valid, drain) for parity in range(2))
         self._track_extent(m, block, extent)
         ended = read_valid & register(m, block.about.last, name="last_read")
         with m.If(ended):
@@ -237,21 +243,28 @@ class ExactAccumulator(wiring.Component):
         self._carry_out(m, reading, last_word, drain.word, touched, specials, even=even, odd=odd)
         return last_word
 
-    def _update_words(self, m: Module, parity: int, block: _SplitBlock, touched, write_valid, drain: _Drain) -> Value:
-        """Read the even or odd word that a block falls into, add its part, and write it; return the word that is drained."""
+    def _update_words(self, m: Module, parity: int, block: _SplitBlock, touched, valid, drain: _Drain) -> Value:
+        """Read the even or odd word that a block falls into, add its part, and write it; return the word that is drained.
+
+        ``valid`` says whether the block before this one, and the one before that, are there.
+        """
+        write_valid, write_enable = valid
         config, name = self.config, ("even", "odd")[parity]
         parts_of_word, add = _parts(config), block.about
         words = (parallel_words(config).count + 1 - parity) // 2
         memory = WordMemory(parts=parts_of_word, words=words, slots=_slots(config), storage=config.storage)
         m.submodules[name] = memory
-        odd, row = block.word[0], block.word[1:]
-        # Clock 1: which word, and whether it is there already. An odd word's upper neighbour is the next even one.
+        # Clock 1: which word, and whether it is there already.
         index = Signal(len(memory.index), name=f"{name}_index")
-        m.d.comb += index.eq(row + odd if parity == 0 else row)
+        m.d.comb += index.eq(block.even_row if parity == 0 else block.word[1:])
         kept = register(m, ~add.first & touched.bit_select((index << 1) + parity, 1), name=f"{name}_kept")
         place = Cat(index, add.slot)
-        again = write_valid & register(m, place == register(m, place, name=f"{name}_place"), name=f"{name}_again")
-        # Clock 2: read it; the next block may need what is just being written. Clock 3: add to it.
+        before = register(m, place, name=f"{name}_place")
+        again = write_valid & register(m, place == before, name=f"{name}_again")
+        same = register(m, place == register(m, before, name=f"{name}_place_before"), name=f"{name}_same")
+        being_written = write_enable & same
+        # Clock 2: read it, or take what is just being written. Clock 3: add to it, or to the sum that follows upon that.
+        # Clock 4: write it.
         # Each part of a word does all of this a cycle after the one below it, with what is carried out of that.
         totals: list[Value] = []
         carry = Const(0)
@@ -260,24 +273,25 @@ class ExactAccumulator(wiring.Component):
             if number:
                 kept = register(m, kept, name=f"{label}_kept")
                 again = register(m, again, name=f"{label}_again")
-            old = Signal(size, name=f"{label}_old", reset_less=True)
+                being_written = register(m, being_written, name=f"{label}_being_written")
+            last = Signal(size, name=f"{label}_last", reset_less=True)
+            read = Mux(being_written, last, memory.read_data[bits])
+            stored = register(m, Mux(kept & ~again, read, 0), name=f"{label}_stored")
+            choice = register(m, kept & again, name=f"{label}_follows"), last, stored
             carries = bits is not parts_of_word[-1]
             # A block has its sign in the highest part, and above it nothing but that.
             own = delay(m, block.parts[parity].as_unsigned()[bits], 2 + number, name=f"{label}_addend")
             own = own if len(own) == size else sign_extend(own, size).as_unsigned()
-            if number:
-                total = add_unsigned_with_carry(m, old, own, carry, size + carries, name=label)
-            else:
-                total = Signal(size + carries, name=f"{label}_total")
-                m.d.comb += total.eq(old + own)
-            m.d.sync += old.eq(Mux(kept, Mux(again, total[:size], memory.read_data[bits]), 0))
+            into = carry if number else None
+            total = add_to_choice(m, config.target, choice, own, into, size + carries, name=label)
+            m.d.sync += last.eq(total[:size])
             if carries:
                 carry = register(m, total[size], name=f"{label}_carry")
-            totals.append(total[:size])
+            totals.append(last)
         m.d.comb += [
             memory.slot.eq(add.slot),
             memory.index.eq(index),
-            memory.write_enable.eq(write_valid),
+            memory.write_enable.eq(write_enable),
             memory.write_data.eq(Cat(*totals)),
             memory.drain_slot.eq(drain.slot),
             memory.drain_index.eq(drain.word[1:]),

@@ -17,7 +17,7 @@ __all__ = ["WordMemory"]
 class WordMemory(wiring.Component):
     """Memory for the words of several sums, with one port to add to a word and one to drain another, both in every cycle.
 
-    A word is asked for, read in the next cycle, and written in the one after that, if it is enabled then; it can be read one
+    A word is asked for, read in the next cycle, and written two cycles after that, if it is enabled then; it can be read one
     clock later. All of this is so for its lowest part; each of the others, to which a carry may come from the one below,
     follows that a cycle later.
 
@@ -41,7 +41,7 @@ class WordMemory(wiring.Component):
         One clock later, its lowest part.
     write_enable : In(1)
     write_data : In(width)
-        Two cycles later, its lowest part, to take its place if enabled then.
+        Three cycles later, its lowest part, to take its place if enabled then.
     drain_slot : In(range(slots))
     drain_index : In(range(words))
         Another word, to be read.
@@ -83,7 +83,7 @@ class WordMemory(wiring.Component):
         for number, bits in enumerate(self._parts):
             part = f"part{number}"
             asked, drained = self._register(m, asked, f"{part}_asked"), self._register(m, drained, f"{part}_drained")
-            written = self._register(m, asked, f"{part}_written")
+            written = self._register(m, self._register(m, asked, f"{part}_added"), f"{part}_written")
             if number:
                 enable = delay_valid(m, enable, 1, name=f"{part}_enable")
             read_data, drain_data = [], []

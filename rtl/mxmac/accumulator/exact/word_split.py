@@ -19,7 +19,7 @@ def split_clocks(config: MacConfig) -> int:
     return 1 + -(-_fine_levels(config) // config.shift_levels)
 
 
-def split_into_words(m: Module, config: MacConfig, term: Value, exp: Value) -> tuple[list[Value], Value]:
+def split_into_words(m: Module, config: MacConfig, term: Value, exp: Value) -> tuple[list[Value], Value, Value]:
     """Shift a block left within its words; return the addends of the even and the odd word, and the index of the lower one.
 
     The last level, by half a word, and the choice which of the two is the lower word put the block at one of four places
@@ -40,10 +40,15 @@ def split_into_words(m: Module, config: MacConfig, term: Value, exp: Value) -> t
         For the even and for the odd word, ``split_clocks(config)`` later.
     word : range(parallel_words(config).count)
         Number of the lower word, then, too.
+    even_row : Value
+        Number of the even one of the two words, among even words, then, too.
     """
     bits = parallel_words(config).bits
     half, fine = bits // 2, _fine_levels(config)
-    word = delay(m, exp[fine + 1 :], split_clocks(config), name="word")
+    lower = exp[fine + 1 :]
+    word = delay(m, lower, split_clocks(config), name="word")
+    # The upper neighbour of an odd word is the next even one.
+    even_row = delay(m, (lower + 1)[1:], split_clocks(config), name="even_row")
     value = register(m, term[:-1].as_unsigned(), name="sum")
     sign = register(m, term[-1], name="neg")
     shamt = register(m, exp[: fine + 2], name="shamt")
@@ -74,4 +79,4 @@ def split_into_words(m: Module, config: MacConfig, term: Value, exp: Value) -> t
     for parity in range(2):
         grows = register(m, sign & (odd != parity), name=f"grows{parity}")
         parts.append(Cat(placed[parity * bits : parity * bits + bits], grows).as_signed())
-    return parts, word
+    return parts, word, even_row

@@ -1,6 +1,6 @@
 """Order in which terms are added to the words of exact sums, a word per cycle."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -39,12 +39,9 @@ class WordVisits(wiring.Component):
         Whether a word is visited.
     index : Out(range(words.count))
         Index of that word.
-    chunk : Out(range(words.span + 1))
-        Number of the chunk of the term that is added, if it ``adds``.
-    adds : Out(1)
-        Whether a chunk is added.
-    top : Out(1)
-        Whether that is the highest chunk.
+    adds, more, upper, top : Out(1)
+        Whether a chunk is added; one that is not the highest; one that is not the lowest; the highest. Registers of their
+        own, since they control wide ones.
     sweeps : Out(1)
         Whether the term is the last one of its sum.
     done : Out(1)
@@ -61,9 +58,7 @@ class WordVisits(wiring.Component):
                 "taken": Out(1),
                 "valid": Out(1),
                 "index": Out(range(words.count)),
-                "chunk": Out(range(words.span + 1)),
-                "adds": Out(1),
-                "top": Out(1),
+                **dict.fromkeys(("adds", "more", "upper", "top"), Out(1)),
                 "sweeps": Out(1),
                 "done": Out(1),
             }
@@ -89,10 +84,10 @@ class WordVisits(wiring.Component):
         # Clock 1: compare the term with them. Each term has two cycles or more, so they are those of the terms before.
         below = self.last & ~empty & (first_word > lowest)
         ready = delay_valid(m, self.waits & ~self.taken, 1, name="ready")
-        start = register(m, Mux(below, lowest, first_word), name="start")
         starts_below = register(m, below, name="starts_below")
+        starts_next_below = register(m, below & ((lowest + 1)[: len(first_word)] == first_word), name="starts_next_below")
         ends_above = register(m, self.last & (first_word < highest), name="ends_above")
-        before_first = register(m, (first_word - 1)[: len(first_word)], name="before_first")
+        before_first = register(m, (first_word - 2)[: len(first_word)], name="two_before_first")
         before_last = register(m, (highest + (span - 2))[: len(highest)], name="before_last")
         lower = register(m, empty | (first_word < lowest), name="lower")
         higher = register(m, first_word > highest, name="higher")
@@ -106,31 +101,44 @@ class WordVisits(wiring.Component):
                 m.d.sync += highest.eq(first_word)
 
         # Clock 2: go through its words.
-        waiting = Signal(name="below_first", reset_less=True)
+        waiting = Signal(name="below_first")
         above = Signal(name="above_first", reset_less=True)
         turn = Signal.like(before_first, name="turn", reset_less=True)
         end = Signal.like(before_last, name="before_end", reset_less=True)
+        # Whether the next visit is that of the first word.
+        arrives = Signal(name="arrives")
+        ends = Signal(name="ends")
+        # Whether no word is visited, or the last one of a term: from a register, as others wait for ``taken``.
+        free = Signal(init=1)
+        # Which chunk of the term is added: a bit for each but the highest, from the lowest on.
+        chunk = Signal(span - 1)
+        begins = Signal()
+        next_chunk = Cat(begins, chunk)
         m.d.comb += [
-            self.taken.eq(ready & (~self.valid | self.done)),
-            self.adds.eq(~waiting & (self.chunk != span)),
-            self.top.eq(~waiting & (self.chunk == span - 1)),
+            self.taken.eq(ready & free),
+            ends.eq(Mux(above, self.index == end, chunk[-1])),
+            begins.eq(Mux(self.taken, ~starts_below, arrives)),
         ]
         m.d.sync += [
-            self.valid.eq(self.taken | (self.valid & ~self.done)),
+            free.eq(~self.taken & (free | ends)),
+            self.valid.eq(self.taken | ~free),
             self.index.eq(self.index + 1),
-            self.done.eq(Mux(above, self.index == end, ~waiting & (self.chunk == span - 2))),
+            self.done.eq(ends),
+            chunk.eq(next_chunk[:-1]),
+            self.top.eq(next_chunk[-1]),
+            self.adds.eq(next_chunk.any()),
+            self.more.eq(next_chunk[:-1].any()),
+            self.upper.eq(next_chunk[1:].any()),
+            waiting.eq(waiting & ~arrives),
+            arrives.eq(waiting & (self.index == turn)),
         ]
-        with m.If(waiting):
-            m.d.sync += waiting.eq(self.index != turn)
-        with m.Elif(self.chunk != span):
-            m.d.sync += self.chunk.eq(self.chunk + 1)
         with m.If(self.taken):
             m.d.sync += [
-                self.index.eq(start),
-                self.chunk.eq(0),
+                self.index.eq(Mux(starts_below, lowest, first_word)),
                 self.sweeps.eq(self.last),
                 self.done.eq(0),
                 waiting.eq(starts_below),
+                arrives.eq(starts_next_below),
                 above.eq(ends_above),
                 turn.eq(before_first),
                 end.eq(before_last),

@@ -9,12 +9,14 @@ from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig, Storage, Target
 from ...primitives.bits import add_by_choice, add_unsigned_with_carry, delay, delay_valid, register, sign_extend
+from ...primitives.carry_chain import add_to_choice
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS
 from ...stages.rounder import rounder_of
 from ..plan import Kind, Plan
 from .scale_applier import ScaleApplier, aligned_layout, scale_applier_latency
 from .sizes import (
+    choice_clocks,
     window_clocks,
     window_exp_min,
     window_limits,
@@ -40,10 +42,13 @@ class _Part(NamedTuple):
     total : Value
         The sum up to a block, with a carry, a cycle after that block's ``from_limit``. It takes into account the limits that
         were known to be reached by then.
+    carries : tuple of Value
+        Its carry, if it started anew from a limit, and if it went on.
     """
 
     from_limit: tuple[Value, ...]
     total: Value
+    carries: tuple[Value, Value]
 
 
 class WindowAccumulator(wiring.Component):
@@ -119,20 +124,21 @@ class WindowAccumulator(wiring.Component):
         # What the next block starts from if this one leads the sum beyond a limit; zero, if this one is the last.
         largest = register(m, goes_on & ~neg, name="largest")
         least = register(m, goes_on & neg, name="least")
-        # Whether the block after the one whose sum is known starts anew.
+        # Whether the block after the one whose sum is known starts anew; and a cycle later.
         restarts = Signal()
+        restarted = register(m, restarts, name="restarted")
         parts: list[_Part] = []
         for number, bits in enumerate(self._parts):
             limit = Cat(largest.replicate(width - 1), least.replicate(3))[bits]
             later = register(m, addend, name=f"addend{number}")
             now, next_cycle = (sign_extend(value, len(limit)).as_unsigned() for value in (addend, later))
-            parts.append(self._add(m, limit, now, next_cycle, restarts, parts))
+            parts.append(self._add(m, limit, now, next_cycle, restarted, parts))
             addend = later[len(limit) :]
             largest = register(m, largest, name=f"largest{number}")
             least = register(m, least, name=f"least{number}")
-        return self._limited(m, parts, restarts, neg, goes_on)
+        return self._limited(m, parts, restarts, restarted, neg, goes_on)
 
-    def _add(self, m: Module, limit: Value, addend: Value, later: Value, restarts: Value, lower: list[_Part]) -> _Part:
+    def _add(self, m: Module, limit: Value, addend: Value, later: Value, restarted: Value, lower: list[_Part]) -> _Part:
         """Add a block in one part: to limits, and ``later``, in the next cycle, to the sum."""
         number, width = len(lower), len(limit)
         # Blocks that are on their way to the highest part when it turns out that the sum before them is beyond a limit.
@@ -145,18 +151,29 @@ class WindowAccumulator(wiring.Component):
             added = self._added(m, start, addend, carry, bits, f"from_limit{number}_{block}")
             from_limit.append(register(m, added, name=f"start{number}_{block}"))
             start = from_limit[-1][:width]
-        total = Signal(bits, name=f"total{number}", reset_less=True)
-        carry = lower[-1].total[-1] if lower else None
-        added = self._added(m, total[:width], later, carry, bits, f"added{number}")
-        m.d.sync += total.eq(Mux(restarts, from_limit[-1], added))
-        return _Part(tuple(from_limit), total)
+        # The choice between the sums comes before the next addition, for which carry cells have an input to spare.
+        restart = register(m, from_limit[-1], name=f"restart{number}")
+        went_on = Signal(bits, name=f"went_on{number}", reset_less=True)
+        total = Signal(bits, name=f"total{number}")
+        choice = restarted, restart[:width], went_on[:width]
+        carry = lower[-1].carries if lower else None
+        m.d.comb += total.eq(Mux(restarted, restart, went_on))
+        m.d.sync += went_on.eq(self._added_to(m, choice, later, carry, bits, f"added{number}"))
+        return _Part(tuple(from_limit), total, (restart[-1], went_on[-1]))
 
     def _added(self, m: Module, x: Value, y: Value, carry: Value | None, width: int, name: str) -> Value:
         if self.config.target is Target.ASIC:
             return add_by_choice(m, x, y, carry, width, name=name)
         return (x + y)[:width] if carry is None else add_unsigned_with_carry(m, x, y, carry, width, name=name)
 
-    def _limited(self, m: Module, parts: list[_Part], restarts: Signal, neg: Value, goes_on: Value) -> tuple[Value, Value]:
+    def _added_to(self, m: Module, choice: tuple, addend: Value, carry: tuple | None, width: int, name: str) -> Value:
+        if self.config.target is Target.ASIC:
+            return self._added(m, Mux(*choice), addend, carry and Mux(choice[0], *carry), width, name)
+        return add_to_choice(m, self.config.target, choice, addend, carry, width, name=name)
+
+    def _limited(
+        self, m: Module, parts: list[_Part], restarts: Signal, restarted: Value, neg: Value, goes_on: Value
+    ) -> tuple[Value, Value]:
         """Choose between the sums, and go back to the limits."""
         count, block = len(parts), self.i.payload
         beyond = delay(m, self.i.valid & block.beyond, count + 1, name="beyond")
@@ -166,7 +183,6 @@ class WindowAccumulator(wiring.Component):
         top = parts[-1].total[-3:]
         mixed = Signal()
         outside = Signal()
-        restarted = register(m, restarts, name="restarted")
         m.d.comb += [
             mixed.eq(top.any() & ~top.all()),
             outside.eq(over | mixed),
@@ -179,18 +195,23 @@ class WindowAccumulator(wiring.Component):
         # One bit more says which limit it is, or which of two sums.
         which = Signal()
         m.d.comb += which.eq(Mux(outside, positive, restarted))
+        # They choose at once, or a cycle later.
+        clocks = choice_clocks(self.config)
+        outside, which = delay(m, outside, clocks, name="outside"), delay(m, which, clocks, name="which")
         limited: list[Value] = []
         for number, part in enumerate(parts[:-1]):
-            settled, width = part.total[:-1], len(part.total) - 1
+            width = len(part.total) - 1
+            settled = register(m, part.total[:-1], name=f"settled{number}_0")
             for step in range(1, count - number - 1):
                 start = part.from_limit[count - number - step - 1][:width]
-                start = delay(m, start, step, name=f"start{number}_after{step}")
-                settled = register(m, Mux(restarts, start, settled), name=f"settled{number}_{step}")
-            settled = register(m, settled, name=f"settled{number}")
-            alone = delay(m, part.from_limit[0][:width], count - number, name=f"alone{number}")
+                start = delay(m, start, step + 1, name=f"start{number}_after{step}")
+                settled = register(m, Mux(restarted, start, settled), name=f"settled{number}_{step}")
+            settled = delay(m, settled, clocks, name=f"settled{number}")
+            alone = delay(m, part.from_limit[0][:width], count - number + clocks, name=f"alone{number}")
             limited.append(Mux(outside, which.replicate(width), Mux(which, alone, settled)))
-        highest = parts[-1].total[:-2]
-        limited.append(Mux(outside, Cat(positive.replicate(len(highest) - 1), ~positive), highest))
+        highest = delay(m, parts[-1].total[:-2], clocks, name="highest")
+        limited.append(Mux(outside, Cat(which.replicate(len(highest) - 1), ~which), highest))
+        overflow = delay(m, overflow, clocks, name="overflow")
         return register(m, Cat(limited), name="limited").as_signed(), overflow
 
 

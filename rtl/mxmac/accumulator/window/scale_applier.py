@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...config import MacConfig
 from ...formats import SCALE_WIDTH
-from ...primitives.bits import any_later, delay, delay_valid, exceeds, register, shift_left_stage
+from ...primitives.bits import any_later, any_of_each, any_unlike, delay, delay_valid, exceeds, register, shift_left_stage
 from ...primitives.description import Description
 from ...stages.layouts import SPECIALS, scaled_block_layout
 from ...stages.scale_sum import specials_of_block
@@ -175,7 +175,8 @@ class ScaleApplier(wiring.Component):
         clocks = _REGISTERS[self.config.pipeline].to_anchor
         valid = delay_valid(m, self.i.valid, clocks, name="anchor_valid")
         dot_last = delay(m, block.dot_last, clocks, name="anchor_last")
-        nonzero = delay(m, block.sum.any(), clocks, name="nonzero")
+        any_set = delay(m, any_of_each(block.sum.as_unsigned()), min(1, clocks), name="sum_any")
+        nonzero = delay(m, any_set.any(), clocks - min(1, clocks), name="nonzero")
         exp = delay(m, scale.exp, clocks, name="exp")
         anchored = Signal()
         held = Signal(SCALE_WIDTH + 1, reset_less=True)
@@ -207,7 +208,7 @@ class ScaleApplier(wiring.Component):
             counts = register(m, condition, name=f"{name}_counts")
             lost = lost | (counts & any_later(m, value[: max(0, below - shift)], name=f"{name}_below"))
             above = value[max(0, top - shift) :]
-            beyond = beyond | (counts & any_later(m, above ^ sign.replicate(len(above)), name=f"{name}_above"))
+            beyond = beyond | (counts & register(m, any_unlike(above, sign), name=f"{name}_above_any").any())
         m.d.comb += [
             self.o.payload.value.eq(register(m, moved[below:], name="moved").as_signed()),
             self.o.payload.lost.eq(lost),

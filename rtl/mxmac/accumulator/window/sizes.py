@@ -77,6 +77,11 @@ def window_parts(config: MacConfig) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(ends)]
 
 
+def choice_clocks(config: MacConfig) -> int:
+    """Cycles from when it is known which sum counts, or which limit, to the choice: for lookup tables, which are slow."""
+    return int(config.target is not Target.ASIC)
+
+
 def window_clocks(config: MacConfig) -> int:
-    """Cycles from the last block of a dot product to its sum: one to take it, one for limits, one a part, one to choose."""
-    return len(window_parts(config)) + 3
+    """Cycles from the last block of a dot product to its sum: one to take it, one for limits, one a part, and to choose."""
+    return len(window_parts(config)) + 3 + choice_clocks(config)

@@ -18,9 +18,9 @@ ${outputs}${unit}${restart}${counters}
   // That there is no result which nobody asked for is another property.
   assign given_answer = !out_valid || owed != 0;
   assign want_free = ${depth} - owed;
-  assign got_free = unit_mac_result_count;
+  assign got_free = got_places;
   assign ok_places = got_free == want_free;
   assign ok_number = owed <= ${depth};
-  assign ok_left = unit_mac_result_left == (unit_mac_result_count != 0) && (!in_ready || unit_mac_result_left);
+  assign ok_left = unit_mac_result_left == (places != 0) && unit_mac_result_count >= unit_mac_result_down_d1 && (!in_ready || unit_mac_result_left);
   assign seen_full = owed == ${seen_depth};
 endmodule

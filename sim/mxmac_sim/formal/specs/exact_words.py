@@ -124,7 +124,7 @@ class _Sizes:
     @property
     def stages(self) -> int:
         """Cycles that a word is on its way from its memory and back."""
-        return len(self.parts) + 1
+        return len(self.parts) + 2
 
     @property
     def way(self) -> range:
@@ -158,8 +158,10 @@ def _registers(sizes: _Sizes, config: MacConfig) -> dict[str, int]:
     slot, drained = sizes.slot, sizes.drained
     names |= {
         "unit.taken": 1, "unit.queue.o__payload": sizes.payload, "unit.queue.o__ready": 1, "unit.slot": slot, "unit.first": 1,
-        "unit.free_count": sizes.count, "unit.free_left": 1, "unit.waiting_count": sizes.count, "unit.waiting_left": 1,
-        "unit.read_valid_d1": 1, "unit.last_read": 1, "unit.slot_read": slot, "unit.reading": 1, "unit.last_word": 1,
+        "unit.free_count": sizes.count, "unit.free_left": 1, "unit.free_down_d1": 1, "unit.waiting_down_d1": 1,
+        "unit.waiting_count": sizes.count, "unit.waiting_left": 1,
+        "unit.write_valid_d1": 1, "unit.read_valid_d1": 1,
+        "unit.last_read": 1, "unit.slot_read": slot, "unit.reading": 1, "unit.last_word": 1,
         "unit.drain_slot": slot, "unit.next_slot": slot, "unit.drained_touched": sizes.touched,
         "unit.read_word": drained, "unit.word_before_last": drained, "unit.carry_out.valid": 1,
         "unit.carry_out.last": 1, "unit.carry_out.index": drained, "unit.carry_out.content": sizes.total,
@@ -171,12 +173,18 @@ def _registers(sizes: _Sizes, config: MacConfig) -> dict[str, int]:
     names |= {f"unit.{kind}{slot}": bits for kind, bits in kinds.items() for slot in ["", *range(sizes.slots)]}
     names |= {f"unit.add_valid_d{i}": 1 for i in sizes.way}
     names |= {f"unit.word_d{i}": sizes.edge for i in sizes.way}
+    names |= {f"unit.even_row_d{i}": sizes.memories["even"]["index"].width for i in range(1, sizes.clocks)}
     return names | {f"unit.{_fields(sizes, i)}": sizes.add for i in sizes.way}
 
 
 def _fields(sizes: _Sizes, i: int) -> str:
     """Name of the unit's register with the slot and the flags of a block on its way."""
     return "add" if i == sizes.clocks else f"add_fields_d{i}"
+
+
+def _even_row(sizes: _Sizes, i: int) -> str:
+    """Name of the unit's register with the index of the even word that a block on its way falls into."""
+    return "even_index" if i == sizes.clocks else f"even_row_d{i}"
 
 
 def _chosen(sizes: _Sizes, name: str) -> str:
@@ -225,6 +233,7 @@ def _orders(sizes: _Sizes) -> dict[str, str]:
         "flow": between.join(
             f"unit_add_valid_d{i} == valid_{i} && (!valid_{i} || "
             f"(unit_word_d{i} == entry_{i}[{sizes.sum_bits + 8}:{sizes.sum_bits + sizes.level}]"
+            f" && unit_{_even_row(sizes, i)} == ({{1'b0, unit_word_d{i}}} + 1'b1) >> 1"
             f" && unit_{_fields(sizes, i)}[{sizes.slot + 1}:0]"
             f" == {{last_{i}, first_{i}, slot_{i}}} && slot_{i} < {sizes.slots} && (slot_{i} + lasts_{i} == slot"
             f" || slot_{i} + lasts_{i} == slot + 8'd{sizes.slots})))"
@@ -256,7 +265,7 @@ def exact_words_harness(config: MacConfig, text: str) -> tuple[str, str, int]:
             "o__valid": "out_valid",
             "taken": "out_taken",
         },
-        drain=sizes.stages + 1,
+        drain=sizes.stages,
         drained_bits=sizes.drained,
         drained_word_and_one=constant(sizes.total, (1 << sizes.word) + 1),
         edge_bits=sizes.edge,

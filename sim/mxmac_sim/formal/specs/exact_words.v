@@ -44,8 +44,11 @@ ${pending}
   // Slots are used one after the other, and given back so: from the one that is carried out to before the next to be used.
   wire [7:0] behind = (unit_slot > the_slot ? 8'd0 : 8'd${slots}) + unit_slot - the_slot - 8'd1;
   wire [7:0] ahead = (the_slot >= unit_next_slot ? 8'd0 : 8'd${slots}) + the_slot - unit_next_slot;
-  wire the_busy = behind + unit_free_count < 8'd${slots};
-  wire the_waiting = ahead < unit_waiting_count;
+  // Of slots that are free, and dot products that wait, counters miss what went down a cycle ago.
+  wire [7:0] free_count = unit_free_count - unit_free_down_d1;
+  wire [7:0] waiting_count = unit_waiting_count - unit_waiting_down_d1;
+  wire the_busy = behind + free_count < 8'd${slots};
+  wire the_waiting = ahead < waiting_count;
   wire the_last_read = unit_read_valid_d1 && unit_last_read && unit_slot_read == the_slot;
   wire the_reading = unit_reading && unit_drain_slot == the_slot;
   wire ended = the_waiting || the_reading;
@@ -136,17 +139,18 @@ ${delayed("drained", total + 1, drain)}
   // Help: where a slot is on its way from the first block to having been carried out.
   assign ok_turn = unit_slot == slot && slot < ${slots} && unit_first == first && ok_begins;
   wire [7:0] ending = lasts_${clocks} + {7'd0, unit_read_valid_d1 && unit_last_read};
-  wire [7:0] next_to_use = unit_next_slot + unit_waiting_count + ending;
-  assign ok_count = unit_next_slot < ${slots} && unit_free_count + unit_waiting_count + unit_reading + ending == 8'd${slots}
+  wire [7:0] next_to_use = unit_next_slot + waiting_count + ending;
+  assign ok_count = unit_next_slot < ${slots} && free_count + waiting_count + unit_reading + ending == 8'd${slots}
     && (next_to_use == slot || next_to_use == slot + 8'd${slots})
     && (!unit_reading || unit_next_slot == (unit_drain_slot == ${slots - 1} ? 0 : unit_drain_slot + 1))
-    && unit_free_left == (unit_free_count != 0) && unit_waiting_left == (unit_waiting_count != 0)
+    && unit_free_left == (free_count != 0) && unit_waiting_left == (waiting_count != 0)
+    && free_count <= unit_free_count && waiting_count <= unit_waiting_count
     && (!${"unit_room" if addend else "unit_queue_o__ready"} || unit_free_left) && (!unit_last_word || unit_reading);
   // Help: a fixed number of clocks on, the input is what came in here, and none of a slot is on its way when that is read.
   assign ok_flow = ${flow}
     && (!unit_read_valid_d1 || unit_slot_read < ${slots})
     && !(unit_read_valid_d1 && unit_slot_read == the_slot && (ended || !in_use))
-    && !(unit_even_write_enable && even_place_2 >> ${row_bits} == the_slot && (the_reading || !in_use));
+    && !(unit_write_valid_d1 && even_place_2 >> ${row_bits} == the_slot && (the_reading || !in_use));
   wire pending = ${any_of("mine", range(1, clocks + 1))};
   assign ok_slot = (the_busy || !(the_waiting || the_reading))
     && (the_busy || (slot == the_slot && !first) || !(in_use || pending))

@@ -36,7 +36,13 @@ def queue_harness(text: str, module: str) -> tuple[str, str, int]:
         names["payload"]: "data", "i__valid": "valid", "o__payload": "out", "o__valid": "out_valid", "o__ready": "ready",
         "look_at": "look_at", "look": "look",
     }  # fmt: skip
-    sizes = {names["read"]: bits, names["write"]: bits, "waiting_count": places.bit_length(), "waiting_left": 1}
+    sizes = {
+        names["read"]: bits,
+        names["write"]: bits,
+        "waiting_count": places.bit_length(),
+        "waiting_left": 1,
+        "waiting_down_d1": 1,
+    }
     registers = "".join(inner(f"unit.{name}", size) for name, size in sizes.items())
     reads, writes = f"unit_{names['read']}", f"unit_{names['write']}"
     harness = rendered(

@@ -22,6 +22,8 @@ module prove (
   wire out_valid;
   wire [${bits - 1}:0] look_at;
 ${instance(text, module, "unit", connections)}${registers}
+  // Entries in the memory: the counter misses one that left it a cycle ago.
+  wire [${bits + 1}:0] waiting = unit_waiting_count - unit_waiting_down_d1;
   // Entries that are in the queue: no more than ${places + 1}, as the writer makes sure.
   reg [${bits + 1}:0] number;
   assign given_room = !valid || number <= ${places};
@@ -31,7 +33,7 @@ ${instance(text, module, "unit", connections)}${registers}
   reg [1:0] place;
   reg [${bits}:0] before;
   reg [${width - 1}:0] held;
-  wire moves_up = unit_waiting_count != 0 && (!out_valid || ready);
+  wire moves_up = waiting != 0 && (!out_valid || ready);
   always @(posedge clk)
     if (rst) begin
       number <= 0;
@@ -41,7 +43,7 @@ ${instance(text, module, "unit", connections)}${registers}
       case (place)
         NOWHERE: if (valid && follow) begin
           place <= IN_MEMORY;
-          before <= unit_waiting_count - moves_up;
+          before <= waiting - moves_up;
           held <= data;
         end
         IN_MEMORY: if (moves_up) begin
@@ -58,15 +60,15 @@ ${instance(text, module, "unit", connections)}${registers}
   assign got_data = place == AT_OUTPUT ? out : look;
   assign ok_followed = place == NOWHERE
     || place == AT_OUTPUT && out_valid && out == held
-    || place == IN_MEMORY && before < unit_waiting_count && look == held;
+    || place == IN_MEMORY && before < waiting && look == held;
   assign want_number = number;
-  assign got_number = unit_waiting_count + out_valid;
+  assign got_number = waiting + out_valid;
   assign ok_number = got_number == want_number;
-  wire [${bits + 1}:0] next_write = ${reads} + unit_waiting_count;
+  wire [${bits + 1}:0] next_write = ${reads} + waiting;
   // Help: the pointers, the count and whether it is zero agree.
-  assign ok_counts = unit_waiting_left == (unit_waiting_count != 0)
+  assign ok_counts = unit_waiting_left == (waiting != 0)
     && ${reads} < ${places} && ${writes} == (next_write < ${places} ? next_write : next_write - ${places});
-  assign ok_full = unit_waiting_count <= ${places} && number <= ${places + 1};
+  assign ok_full = unit_waiting_count >= unit_waiting_down_d1 && waiting <= ${places} && number <= ${places + 1};
   reg [${width - 1}:0] out_before;
   reg waited;
   always @(posedge clk) begin

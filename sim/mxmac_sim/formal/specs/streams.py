@@ -118,7 +118,12 @@ def _count_bits(config: MacConfig) -> int:
 
 
 def _counters(bits: int) -> str:
-    return inner("unit.mac.result_count", bits) + inner("unit.mac.result_left", 1)
+    """Places for results: the counter misses one that was taken, and one that was given back, a cycle ago."""
+    flags = "".join(inner(f"unit.mac.result_{name}", 1) for name in ("left", "down_d1", "taken"))
+    return f"""{inner("unit.mac.result_count", bits)}{flags}
+  wire [{bits}:0] places = unit_mac_result_count - unit_mac_result_down_d1;
+  wire [{bits}:0] got_places = places + unit_mac_result_taken;
+"""
 
 
 def credits_harness(config: MacConfig, text: str, top: str) -> tuple[str, int]:
@@ -152,7 +157,7 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
         on_their_way = latency - 2
         ones = " + ".join(f"way[{index}]" for index in range(on_their_way))
         queue = inner("unit.mac.results.waiting_count", (depth - 1).bit_length()) + inner("unit.mac.results.waiting_left", 1)
-        queue += inner("unit.mac.results.o__valid", 1)
+        queue += inner("unit.mac.results.o__valid", 1) + inner("unit.mac.results.waiting_down_d1", 1)
         helps = f"""{queue}{_counters(bits)}
   reg [{on_their_way - 1}:0] way;
   always @(posedge clk)
@@ -160,11 +165,12 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
     else way <= {{way[{on_their_way - 2}:0], ends}};
   wire [{count - 1}:0] ahead = {ones};
   // Help: where all that is owed is, and the counts of places and entries.
-  assign ok_all_found = owed == ahead + unit_mac_results_waiting_count + unit_mac_results_o__valid;
-  assign ok_queue = unit_mac_results_waiting_left == (unit_mac_results_waiting_count != 0)
-    && unit_mac_results_waiting_count <= {depth - 1};
-  assign ok_places = unit_mac_result_count == {depth} - owed && owed <= {depth} && unit_mac_result_left == (owed != {depth})
-    && (!in_ready || unit_mac_result_left);
+  wire [{count - 1}:0] waiting = unit_mac_results_waiting_count - unit_mac_results_waiting_down_d1;
+  assign ok_all_found = owed == ahead + waiting + unit_mac_results_o__valid;
+  assign ok_queue = unit_mac_results_waiting_left == (waiting != 0) && waiting <= {depth - 1}
+    && unit_mac_results_waiting_count >= unit_mac_results_waiting_down_d1;
+  assign ok_places = got_places == {depth} - owed && owed <= {depth} && unit_mac_result_left == (places != 0)
+    && unit_mac_result_count >= unit_mac_result_down_d1 && (!in_ready || unit_mac_result_left);
 """
     helped = "  output wire ok_all_found,\n  output wire ok_queue,\n  output wire ok_places,\n" if fixed else ""
     return (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mxmac.accumulator.window.sizes import window_clocks, window_parts, window_sum_bits
+from mxmac.accumulator.window.sizes import choice_clocks, window_clocks, window_parts, window_sum_bits
 from mxmac.config import MacConfig
 
 from ..harness import delayed, inner, module_of, rendered
@@ -105,7 +105,15 @@ def _registers(config: MacConfig) -> Iterator[_Register]:
     yield _Register("over_or_last", 1, f"exists_{count}", f"over_{chosen} || !more_{chosen}")
     yield _Register("restarted", 1, f"exists_{chosen}", f"anew_{chosen + 1}")
     yield _Register("overflow", 1, f"exists_{chosen + 1}", f"ever_{chosen + 1}")
-    yield _Register("limited", window, f"exists_{chosen + 1}", f"limited_{chosen + 1}")
+    wait = choice_clocks(config)
+    if wait:
+        age = chosen + 1
+        yield _Register("outside_d1", 1, f"exists_{age}", f"out_{age}")
+        yield _Register("which_d1", 1, f"exists_{age}", f"out_{age} ? !side_{age} : anew_{age + 1}")
+        yield _Register("overflow_d1", 1, f"exists_{age + 1}", f"ever_{age + 1}")
+        start = window_parts(config)[-1].start
+        yield _Register("highest_d1", window - start, f"exists_{age}", f"sum_{age}[{window - 1}:{start}]")
+    yield _Register("limited", window, f"exists_{chosen + 1 + wait}", f"limited_{chosen + 1 + wait}")
     for number in range(count):
         yield from _of_part(config, number)
 
@@ -130,19 +138,24 @@ def _of_part(config: MacConfig, number: int) -> Iterator[_Register]:
     yield _Register(f"addend{number}", bits - 1 - part.start, f"exists_{age}", f"block_{age}[{bits - 2}:{part.start}]")
     for block in range(blocks):
         yield register(f"start{number}_{block}", with_carry(f"chain{block + 1}", age), f"exists_{age + block}")
-    yield register(f"total{number}", with_carry("sum", age + 1), _known(age + 1, blocks - 1))
+    yield register(f"restart{number}", with_carry(f"chain{blocks}", age + 1), f"exists_{age + blocks}")
+    for name, which in (("went_on", "!unit_restarted"), ("restart", "unit_restarted")):
+        yield register(f"{name}{number}", with_carry("sum", age + 1), f"{which} && {_known(age + 1, blocks - 1)}")
     if highest:
         return
     yield _Register(f"largest{number}", 1, f"exists_{age}", f"more_{age + 1} && !side_{age + 1}")
     yield _Register(f"least{number}", 1, f"exists_{age}", f"more_{age + 1} && side_{age + 1}")
+    yield _Register(f"settled{number}_0", width, _known(age + 2, blocks - 1), f"sum_{age + 2}{place}")
     for step in range(1, blocks - 1):
-        chain, at = blocks - step, age + 1 + step
-        for late in range(1, step + 1):
+        chain, at = blocks - step, age + 2 + step
+        for late in range(1, step + 2):
             when = f"exists_{age + late + chain - 1}"
             yield _Register(f"start{number}_after{step}_d{late}", width, when, f"chain{chain}_{age + late}{place}")
         yield _Register(f"settled{number}_{step}", width, _known(at, chain - 1), f"sum_{at}{place}")
-    yield _Register(f"settled{number}", width, _known(count + 1, 1), f"sum_{count + 1}{place}")
-    for late in range(1, blocks + 1):
+    wait = choice_clocks(config)
+    for late in range(1, 1 + wait):
+        yield _Register(f"settled{number}_d{late}", width, _known(count + 1 + late, 1), f"sum_{count + 1 + late}{place}")
+    for late in range(1, blocks + 1 + wait):
         yield _Register(f"alone{number}_d{late}", width, f"exists_{age + late}", f"chain1_{age + late}{place}")
 
 
@@ -153,7 +166,7 @@ def _known(age: int, blocks: int) -> str:
 
 def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
     """Harness of the window accumulator: any blocks, with pauses and resets; and the depth of its induction."""
-    window, clocks, ages = config.window_bits, window_clocks(config), len(window_parts(config)) + 4
+    window, clocks, ages = config.window_bits, window_clocks(config), len(window_parts(config)) + 4 + choice_clocks(config)
     held = ("total", window), ("inexact", 1), ("overflow", 1), ("any", 4), ("last_anchor", 9), ("lost_any", 1)
     cycles, registers = _cycles(window), list(_registers(config))
     moves = "".join(

@@ -13,15 +13,15 @@ module prove (
   output wire ok_used,
   output wire ok_ahead,
   output wire ok_way,
+  output wire ok_free,
   output wire seen_from_below,
   output wire seen_to_above,
   output wire seen_no_pause,
   output wire [${wide - 1}:0] want_index,
   output wire [${wide - 1}:0] got_index
 );
-  wire taken, valid, adds, top, sweeps, done;
+  wire taken, valid, adds, more, upper, top, sweeps, done;
   wire [${bits - 1}:0] index;
-  wire [${chunk_bits - 1}:0] chunk;
 ${instance(text, module, "unit", connections)}
 ${registers}
   // A term waits until it is taken, as it does in a queue.
@@ -63,7 +63,10 @@ ${registers}
   assign want_index = place;
   assign got_index = {${wide - bits}'d0, index};
   assign ok_visit = valid == busy && (!busy || (want_index == got_index && place < ${words} && sweeps == term_last));
-  assign ok_chunk = !busy || (adds == inside && top == (place == first + ${span - 1}) && (!inside || chunk == place - first));
+  wire [${wide - 1}:0] number = place - first;
+  wire [${chunk_bits - 1}:0] chunk = {top, unit_chunk};
+  assign ok_chunk = chunk == (busy && inside ? ${chunk_bits}'d1 << number : ${chunk_bits}'d0)
+    && adds == |chunk && more == |chunk[${chunk_bits - 2}:0] && upper == |chunk[${chunk_bits - 1}:1];
   assign ok_done = !busy || done == (place == end_of_term);
   // The next one follows without a pause if it waits early enough: all but the first cycle in which it does.
   assign ok_taken = taken == (waited && (!busy || place == end_of_term));
@@ -75,15 +78,16 @@ ${registers}
   wire [${wide - 1}:0] known = any && high > ${start} ? high : ${start};
   assign ok_used = unit_empty == !any && (!any || (unit_lowest == low && low <= high && high <= ${most})) && unit_highest == known;
   assign ok_ahead = unit_ready_d1 == waited && (!waited || (
-    unit_start == (waited_last && any && low < waited_word ? low : waited_word)
+    unit_starts_next_below == (waited_last && any && low < waited_word && low + 1 == waited_word)
     && unit_starts_below == (waited_last && any && low < waited_word)
     && unit_ends_above == (waited_last && waited_word < known)
-    && unit_before_first == waited_word - ${bits}'d1 && unit_before_last == known[${bits - 1}:0] + ${bits}'d${span - 2}
+    && unit_two_before_first == waited_word - ${bits}'d2 && unit_before_last == known[${bits - 1}:0] + ${bits}'d${span - 2}
     && unit_lower == (!any || waited_word < low) && unit_higher == (waited_word > known)));
   wire above = end_of_term != first + ${span - 1};
   assign ok_way = !busy || (first <= ${most} && place <= end_of_term && first + ${span - 1} <= end_of_term
     && end_of_term < ${words} && (term_last || (place >= first && !above))
     && unit_below_first == (place < first) && unit_above_first == above
-    && (place >= first || (unit_turn == first - 1 && chunk == 0))
-    && (place < first || chunk == (inside ? place - first : ${span})) && (!above || unit_before_end == end_of_term - 1));
+    && unit_arrives == (place + 1 == first) && (place >= first || unit_turn == first[${bits - 1}:0] - ${bits}'d2)
+    && (!above || unit_before_end == end_of_term - 1));
+  assign ok_free = unit_free == (!busy || place == end_of_term) && (busy || !(unit_below_first || unit_arrives));
 endmodule
