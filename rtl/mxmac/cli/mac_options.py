@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..choices import TARGET_DEFAULTS
 from ..config import Accumulator, MacConfig, MultiplierKind, Storage, Target
 from ..formats import RESULT_FORMATS
 from .choices import ELEMENT_NAMES, ELEMENT_NAMES_HELP, bus_option, list_of, one_of, reset_option
@@ -74,7 +75,10 @@ _PipelineOption = Annotated[
 ]
 _ChainOption = Annotated[
     int | None,
-    _option(help="Most lanes of a chain of carry cells; for the target ecp5 only.", show_default="8"),
+    _option(
+        help="Most lanes of a chain of carry cells; for the target ecp5 only.",
+        show_default=str(TARGET_DEFAULTS[Target.ECP5].chain),
+    ),
 ]
 _ResetOption = Annotated[str | None, reset_option(_PANEL)]
 _BusOption = Annotated[str, bus_option(_PANEL)]
