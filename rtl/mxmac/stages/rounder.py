@@ -8,9 +8,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import MacConfig
+from ..config import MacConfig, Target
 from ..formats import Format
-from ..primitives.bits import any_of_each, any_unlike, delay_valid
+from ..primitives.bits import add_carry_ahead, any_of_each, any_unlike, delay_valid
 from ..primitives.description import Description
 from .layouts import SPECIALS, result_layout, total_layout
 from .result import Classified, Rounded, classify, pack_result
@@ -90,6 +90,8 @@ class Rounder(wiring.Component):
         Of the input: see ``total_layout``.
     clocks : int
         Latency in cycles, over which the levels of logic are spread; ``rounder_clocks`` gives a good one.
+    gates : bool
+        Whether the rounding addition is for gates, without a long carry chain.
 
     Members
     -------
@@ -97,8 +99,8 @@ class Rounder(wiring.Component):
     o : Out(stream.Signature(result_layout(output), always_ready=True))
     """
 
-    def __init__(self, output: Format, *, width: int, exp_bits: int, exp_min: int, clocks: int):
-        self.output, self.width, self.exp_min, self.clocks = output, width, exp_min, clocks
+    def __init__(self, output: Format, *, width: int, exp_bits: int, exp_min: int, clocks: int, gates: bool = False):
+        self.output, self.width, self.exp_min, self.clocks, self._gates = output, width, exp_min, clocks, gates
         super().__init__(
             {
                 "i": In(stream.Signature(total_layout(width, exp_bits), always_ready=True)),
@@ -266,8 +268,15 @@ class Rounder(wiring.Component):
         """Add the rounding bit to exponent and fraction at once: a carry out of the fraction increments the exponent."""
         man_bits = self.output.man_bits
         # Rounding adds at most one bit to the exponent; the format's own bits are there even if no result needs them.
-        code = Signal(man_bits + max(len(stage.exp) + 1, self.output.exp_bits), name="code")
-        m.d.comb += code.eq(Cat(Const(0, man_bits), stage.exp) + stage.sig + stage.up)
+        exp_bits = max(len(stage.exp) + 1, self.output.exp_bits)
+        code = Signal(man_bits + exp_bits, name="code")
+        if self._gates:
+            # The hidden bit is known before the rounding bit.
+            exp = (stage.exp + stage.sig[-1])[:exp_bits]
+            unrounded = Cat(stage.sig[:-1], exp, Const(0, exp_bits - len(exp)))
+            m.d.comb += code.eq(add_carry_ahead(unrounded, stage.up))
+        else:
+            m.d.comb += code.eq(Cat(Const(0, man_bits), stage.exp) + stage.sig + stage.up)
         return Packable(**stage.flags(), code=code, underflow=stage.inexact & stage.tiny)
 
     def _classify(self, m: Module, stage: Packable) -> Classified:
@@ -295,4 +304,5 @@ def rounder_of(config: MacConfig, total: data.StructLayout, exp_min: int) -> par
     """
     width = total["value"].width
     clocks = rounder_clocks(config.output, width=width, exp_min=exp_min, levels_per_clock=config.round_levels)
-    return partial(Rounder, config.output, width=width, exp_bits=total["exp"].width, exp_min=exp_min, clocks=clocks)
+    sizes = {"width": width, "exp_bits": total["exp"].width, "exp_min": exp_min, "clocks": clocks}
+    return partial(Rounder, config.output, **sizes, gates=config.target is Target.ASIC)

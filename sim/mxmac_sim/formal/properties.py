@@ -149,7 +149,8 @@ def _word_visits(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _rounder(config: MacConfig, text: str, name: str) -> Property:
-    parameters = accumulator_plan(config).stages["rounder"].keywords
+    # How the hardware adds is its own business.
+    parameters = {key: value for key, value in accumulator_plan(config).stages["rounder"].keywords.items() if key != "gates"}
     harness, clocks = rounder_harness(text, module_of(text, "datapath_rounder"), config.output, **parameters)
     return Property(name, f"rounding to {config.output.name}, flags: any sum", Method.ANY_STATE, clocks, text + harness, clocks)
 
