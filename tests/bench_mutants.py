@@ -303,13 +303,13 @@ CASES = {
     "chunked exact accumulator: words below the last block stay behind": Case(
         CHUNKED,
         Mutant(
-            "accumulator.exact.word_visits:WordVisits.elaborate", "self.last & ~empty & (first_word > lowest)", "empty & ~empty"
+            "accumulator.exact.word_visits:WordVisits._compare", "self.last & ~empty & (first_word > lowest)", "empty & ~empty"
         ),
         ("accumulator", "mac"),
     ),
     "chunked exact accumulator: words above the last block stay behind": Case(
         CHUNKED,
-        Mutant("accumulator.exact.word_visits:WordVisits.elaborate", "self.last & (first_word < highest)", "empty & ~empty"),
+        Mutant("accumulator.exact.word_visits:WordVisits._compare", "self.last & (first_word < highest)", "empty & ~empty"),
         ("accumulator", "mac"),
     ),
     "chunked exact accumulator: a second block in the same word is added to the word before the first": Case(

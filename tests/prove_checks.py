@@ -65,7 +65,7 @@ WRONG = {
     "result_queue": ("results", r"(read__addr) \+ (\d'h)0*1", r"\1 + \g<2>2"),
     "held": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left"),
     "no_wait": ("results", r"assign fetch = waiting_left & [^;]+", "assign fetch = waiting_left & o__ready"),
-    "places": ("mac", r"result_taken \^ result_down_d1", "result_taken | result_down_d1"),
+    "places": ("mac", r"result_taken_d1 \^ result_down_d1", "result_taken_d1 | result_down_d1"),
     "answers": ("accumulator", r"o__valid <= done\w*", "o__valid <= 1'h0"),
     "reset": ("mac", r"if \(rst\) beat_index <= \S+;\n    else if", "if"),
 }

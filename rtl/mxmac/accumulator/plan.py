@@ -11,7 +11,10 @@ from ..config import MacConfig
 from ..primitives.credit_queue import QUEUE_CLOCKS
 from ..stages.beat_sum import beat_latency
 
-__all__ = ["Kind", "Plan", "block_queue_depth"]
+__all__ = ["BLOCK_CREDIT_CLOCKS", "Kind", "Plan", "block_queue_depth"]
+
+#: Cycles from when a block leaves its queue until its place counts as free: the two may lie far apart.
+BLOCK_CREDIT_CLOCKS = 2
 
 
 class Kind(Enum):
@@ -93,4 +96,4 @@ def block_queue_depth(config: MacConfig, block_interval: int) -> int:
     block_interval : int
         Sustained initiation interval of whole blocks, in cycles.
     """
-    return -(-(beat_latency(config) + QUEUE_CLOCKS + 5) // block_interval) + 2
+    return -(-(beat_latency(config) + QUEUE_CLOCKS + 3 + BLOCK_CREDIT_CLOCKS) // block_interval) + 2

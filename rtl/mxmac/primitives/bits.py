@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 __all__ = [
+    "PAIRS_AT_ONCE",
     "add_by_choice",
     "add_carry_ahead",
     "add_unsigned_with_carry",
@@ -33,7 +34,7 @@ _CHOSEN_AT_ONCE = 7
 #: Bits of which two levels of LUTs see whether any is set.
 _SEEN_AT_ONCE = 16
 #: Pairs of neighbours that one LUT compares, and two levels of LUTs.
-_PAIRS_AT_ONCE, _COMPARED_AT_ONCE = 3, 9
+PAIRS_AT_ONCE, _COMPARED_AT_ONCE = 3, 9
 
 
 def register(m: Module, value, *, name: str):
@@ -175,7 +176,7 @@ def any_unlike(bits: Value, sign: Value, each: int = _COMPARED_AT_ONCE) -> Value
     with_sign, seen = Cat(bits, sign), []
     for start in range(0, len(bits), each):
         run = with_sign[start : min(start + each, len(bits)) + 1]
-        fours = [run[first : first + 4] for first in range(0, len(run) - 1, _PAIRS_AT_ONCE)]
+        fours = [run[first : first + 4] for first in range(0, len(run) - 1, PAIRS_AT_ONCE)]
         seen.append(Cat(four.any() & ~four.all() for four in fours).any())
     return Cat(seen)
 

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacConfig, Target
 from ..formats import Format
-from ..primitives.bits import add_carry_ahead, any_of_each, any_unlike, delay_valid
+from ..primitives.bits import PAIRS_AT_ONCE, add_carry_ahead, any_of_each, any_unlike, delay_valid
 from ..primitives.description import Description
 from .layouts import SPECIALS, result_layout, total_layout
 from .result import Classified, Rounded, classify, pack_result
@@ -23,8 +23,6 @@ _BEGIN_LEVELS = 2
 #: Levels of logic of preparing the rounding addition in two steps, of itself, of seeing what it led to, and of packing.
 _LAST_LEVELS = (2, 2, 2, 2, 2)
 
-#: Bits that a LUT compares with each other.
-_SCANNED_FIRST = 3
 #: Groups of scanned bits that are decided upon in one level of four-input LUTs, together with the limit.
 _DECIDED_AT_ONCE = 3
 
@@ -176,7 +174,7 @@ class Rounder(wiring.Component):
             taken=Const(0, 0),
             sticky=Const(0, 1),
             cut_off=Const(0, 1),
-            top=any_unlike(top, value[-1], _SCANNED_FIRST),
+            top=any_unlike(top, value[-1], PAIRS_AT_ONCE),
         )
 
     def _magnitude(self, stage: Normalising, first: bool):

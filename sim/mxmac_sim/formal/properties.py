@@ -149,8 +149,8 @@ def _word_visits(config: MacConfig, text: str, name: str) -> Property:
 
 
 def _rounder(config: MacConfig, text: str, name: str) -> Property:
-    # How the hardware adds is its own business.
-    parameters = {key: value for key, value in accumulator_plan(config).stages["rounder"].keywords.items() if key != "gates"}
+    keywords = accumulator_plan(config).stages["rounder"].keywords
+    parameters = {name: keywords[name] for name in ("width", "exp_bits", "exp_min", "clocks")}
     harness, clocks = rounder_harness(text, module_of(text, "datapath_rounder"), config.output, **parameters)
     return Property(name, f"rounding to {config.output.name}, flags: any sum", Method.ANY_STATE, clocks, text + harness, clocks)
 

@@ -49,6 +49,15 @@ def test_every_wire_has_a_name_and_no_name_is_escaped(name):
     assert "\\" not in text_of(name)
 
 
+@pytest.mark.parametrize(("accumulator", "lanes"), [("window", 32), ("exact", 32), ("exact", 8)])
+def test_registers_are_not_named_after_operands_of_carry_chains(accumulator, lanes):
+    text = generate(MacConfig(accumulator=accumulator, lanes=lanes, target="ecp5"), "unit").text
+    registers = re.findall(r"^ +(?:output )?reg +(?:\[[^]]+\] )?(\w+)", text, re.M)
+    assert len(registers) > 400
+    # Those of elements are called a and b, and one of an exact sum is called carry.
+    assert not [name for name in registers if re.fullmatch(r"[cd](?:_\d+)?|carry_\d+", name)]
+
+
 @each_unit
 def test_no_bit_is_written_out_several_times_in_a_row(name):
     text = " ".join(text_of(name).split())
