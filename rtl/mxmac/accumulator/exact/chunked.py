@@ -8,7 +8,7 @@ in a sweep over all words in use, which takes the sum out.
 from dataclasses import dataclass
 from functools import partial
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Out
@@ -279,7 +279,8 @@ class ChunkedExact(wiring.Component):
         stored = Signal(bits + 4, reset_less=True)
         last_word = Signal(bits + 4, name="out_word", reset_less=True)
         follows = register(m, again & kept, name="follows")
-        carry = Signal()
+        # The carry out of the word before, unless that was the last one to be added to.
+        into = register(m, added.valid & ~added.cuts, name="carries"), last_word[bits + 1], Const(0)
         last_one, stored_one, other = (Signal(name=name) for name in ("last_one", "stored_one", "other_kept"))
         last_excess, stored_excess = self._excess(last_word), self._excess(stored)
         m.d.comb += [
@@ -288,11 +289,10 @@ class ChunkedExact(wiring.Component):
             other.eq(Mux(follows, last_excess[1], stored_excess[1])),
         ]
         choice = follows, Cat(last_word[:bits], last_one), Cat(stored[:bits], stored_one)
-        total = add_to_choice(m, self.config.target, choice, Cat(chunk, other), carry, bits + 2, name="total")
+        total = add_to_choice(m, self.config.target, choice, Cat(chunk, other), into, bits + 2, name="total")
         m.d.sync += [
             stored.eq(Mux(kept & ~again, Mux(being_written, last_word, port.data), 0)),
             last_word.eq(Cat(total, added.kind)),
-            carry.eq(Mux(added.valid & ~added.cuts, total[-1], 0)),
         ]
         m.d.comb += [
             port.addr.eq(read.index),
@@ -326,8 +326,8 @@ class ChunkedExact(wiring.Component):
         valid = delay_valid(m, added.valid & added.final, 2, name="out_taken")
         one, other = (register(m, bit, name=name) for bit, name in zip(self._excess(word), ("one", "other"), strict=True))
         word = register(m, word[:bits], name="digit_word")
-        less = Signal()
-        more = Signal()
+        less = Signal(reset_less=True)
+        more = Signal(reset_less=True)
         next_less = (~one & ~other) | (less & ~(one & other))
         total = add_unsigned_with_carry(
             m,

@@ -127,11 +127,11 @@ class HighestWord(wiring.Component):
             Whether a bit is set among those below the ones that ``below`` keeps, and among these.
         """
         bits, width = self.words.bits, self.words.below_bits
-        next_below = Signal(width)
-        next_sticky = Signal()
+        next_below = Signal(width, reset_less=True)
+        next_sticky = Signal(reset_less=True)
         goes_on = word.valid & ~word.last
         if bits >= width:
-            high_below = Signal()
+            high_below = Signal(reset_less=True)
             lost = low | high_below
             m.d.sync += high_below.eq(goes_on & high)
         else:
@@ -156,8 +156,9 @@ class HighestWord(wiring.Component):
         with m.If(word.valid):
             m.d.sync += first.eq(word.last)
         # Clock 3: the word, and whether to keep it.
-        keeps = Signal()
-        m.d.sync += keeps.eq(word.valid & (first | at_floor | ~((word.zeros & zeros) | (word.ones & ones))))
+        counts = register(m, word.valid & (first | at_floor), name="counts")
+        differs = register(m, word.valid & ~(word.zeros & zeros), name="not_zeros_again")
+        keeps = counts | (differs & register(m, ~(word.ones & ones), name="not_ones_again"))
         layout = data.StructLayout({"sticky": 1, "below": len(below), "word": len(word.content), "index": len(word.index)})
         candidate = register(m, Cat(sticky, below, word.content, word.index), name="candidate")
         # Clock 4: the last one kept.

@@ -111,8 +111,8 @@ class _Extent(NamedTuple):
     -------
     touched : parallel_words(config).count, rounded up to an even number
         Whether a block fell into the word, for each word.
-    lowest, highest : range(parallel_words(config).count)
-        Index of the lowest word in use, and of the word below the highest.
+    lowest, highest : range(parallel_words(config).count - 1)
+        Index of the lowest word in use, and of the word below the highest; of a finished dot product, of the highest itself.
     specials : SPECIALS.size
     """
 
@@ -130,11 +130,11 @@ class _Drain(NamedTuple):
 
 
 def _extent(config: MacConfig, index_bits: int, slot: int | str = "") -> _Extent:
-    """Registers for the extent of a dot product; their names end in ``slot``."""
+    """Registers for the extent of a dot product, a finished one if there is a ``slot``, which their names end in."""
     return _Extent(
         touched=Signal(2 * -(-parallel_words(config).count // 2), name=f"touched{slot}", reset_less=True),
         lowest=Signal(index_bits, name=f"lowest{slot}", reset_less=True),
-        highest=Signal(index_bits, name=f"highest{slot}", reset_less=True),
+        highest=Signal(index_bits + (slot != ""), name=f"highest{slot}", reset_less=True),
         specials=Signal(SPECIALS.size, name=f"specials{slot}", reset_less=True),
     )
 
@@ -238,7 +238,8 @@ class ExactAccumulator(wiring.Component):
         self._track_extent(m, block, extent)
         ended = read_valid & register(m, block.about.last, name="last_read")
         with m.If(ended):
-            m.d.sync += [places[slot_read].eq(each) for places, each in zip(finished, extent, strict=True)]
+            known = extent._replace(highest=extent.highest + 1)
+            m.d.sync += [places[slot_read].eq(each) for places, each in zip(finished, known, strict=True)]
         last_word, reading, touched, specials = self._read_words(m, ended, finished, drain)
         self._carry_out(m, reading, last_word, drain.word, touched, specials, even=even, odd=odd)
         return last_word
@@ -354,7 +355,7 @@ class ExactAccumulator(wiring.Component):
                 drain.slot.eq(next_slot),
                 next_slot.eq(Mux(next_slot == slots - 1, 0, next_slot + 1)),
                 drain.word.eq(finished.lowest[next_slot]),
-                word_before_last.eq(finished.highest[next_slot] + 1),
+                word_before_last.eq(finished.highest[next_slot]),
                 drained_touched.eq(finished.touched[next_slot]),
                 drained_specials.eq(finished.specials[next_slot]),
             ]
@@ -367,7 +368,12 @@ class ExactAccumulator(wiring.Component):
         parts = _parts(self.config)
         # Clock 1: they are asked for. Then come the words, part for part, and then which of them is meant, if any.
         clocks = 1 + len(parts)
-        kept = delay(m, touched.bit_select(read_word, 1) & ~last_word, clocks, name="drained_kept")
+        # The touched word is found among four neighbours, and then among those found.
+        fours = [touched[start : start + 4] for start in range(0, len(touched), 4)]
+        found = register(m, Cat(four.bit_select(read_word[:2], 1) for four in fours), name="found")
+        group = register(m, read_word[2:], name="found_group")
+        among = found.bit_select(group, 1) & ~register(m, last_word, name="found_last")
+        kept = delay(m, among, clocks - 1, name="drained_kept")
         even, odd = (
             Cat(
                 delay(m, word[bits], len(parts) - number, name=f"{name}_part{number}_drained")

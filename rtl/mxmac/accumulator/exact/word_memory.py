@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -54,6 +54,11 @@ class WordMemory(wiring.Component):
         self._parts = parts
         width = parts[-1].stop
         self._packed = storage is Storage.LUTRAM
+        rows = 1 << (words - 1).bit_length() >> 1
+        # Whether the last word of a slot has its place apart from the others, which are a power of two.
+        self._last_apart = words == rows + 1 and slots == 3 <= rows
+        slot_places = rows if self._last_apart else 1 << (words - 1).bit_length()
+        self._depth = (slots * slot_places + slots * self._last_apart) if self._packed else words
         super().__init__(
             {
                 "slot": In(range(slots)),
@@ -88,7 +93,7 @@ class WordMemory(wiring.Component):
                 enable = delay_valid(m, enable, 1, name=f"{part}_enable")
             read_data, drain_data = [], []
             for bank in range(1 if self._packed else self._slots):
-                memory = Memory(shape=bits.stop - bits.start, depth=self._words * (self._slots if self._packed else 1), init=[])
+                memory = Memory(shape=bits.stop - bits.start, depth=self._depth, init=[])
                 m.submodules[part if self._packed else f"{part}_{bank}"] = memory
                 write = memory.write_port()
                 read = memory.read_port(domain="comb")
@@ -111,15 +116,17 @@ class WordMemory(wiring.Component):
     def _place(self, m: Module, name: str, slot, index) -> list:
         """Address of a word, and of which memory if there are several.
 
-        In one for all, slots follow each other without a gap: 16 places are as many as one LUTRAM has.
+        In one for all, each slot has a power of two of places. If they are one too few, the last words of all slots lie where
+        the slot after the last one would be: five words of three slots take 16 places, as many as one LUTRAM has.
         """
         if not self._packed:
             return [index, slot]
-        address = Signal(range(self._slots * self._words), name=f"{name}_address")
-        with m.Switch(Cat(index, slot)):
-            for place in range(self._slots * self._words):
-                with m.Case(place // self._words << len(index) | place % self._words):
-                    m.d.comb += address.eq(place)
+        if not self._last_apart:
+            return [Cat(index, slot)]
+        rows = len(index) - 1
+        apart = Cat(slot, Const(0, rows - len(slot)), Const(self._slots, len(slot)))
+        address = Signal(len(apart), name=f"{name}_address")
+        m.d.comb += address.eq(Mux(index[-1], apart, Cat(index[:-1], slot)))
         return [address]
 
     @staticmethod

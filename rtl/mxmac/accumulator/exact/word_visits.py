@@ -1,6 +1,8 @@
 """Order in which terms are added to the words of exact sums, a word per cycle."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +14,32 @@ __all__ = ["VISIT_CLOCKS", "WordVisits"]
 
 #: Latency from a term that waits to its first visit, in cycles.
 VISIT_CLOCKS = 2
+
+
+class _Ahead(NamedTuple):
+    """What is known of the term that waits.
+
+    Members
+    -------
+    ready : 1
+        Whether it may be taken.
+    start : range(words.count)
+        The word to begin with.
+    starts_below, starts_next_below : 1
+        Whether that is below its first word, and next to it.
+    ends_above : 1
+        Whether the sweep goes on above its highest word.
+    two_before_first, before_last : range(words.count)
+        Words before its first one, and before the last one of the sweep.
+    """
+
+    ready: Value
+    start: Value
+    starts_below: Value
+    starts_next_below: Value
+    ends_above: Value
+    two_before_first: Value
+    before_last: Value
 
 
 class WordVisits(wiring.Component):
@@ -74,50 +102,63 @@ class WordVisits(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        words, span = self.words, self.words.span
-        first_word = self.first_word
-        # Of the terms so far: the lowest first word, unless there is none, and the highest, or one that leads to the floor.
+        self._visit(m, self._compare(m))
+        return m
+
+    def _compare(self, m: Module) -> _Ahead:
+        """Compare the term that waits with those of its sum so far: cycle 1.
+
+        Each term has two cycles or more, so those are the terms before it.
+        """
+        words, span, first_word = self.words, self.words.span, self.first_word
+        # The lowest first word, unless there is none, and the highest, or one that leads to the floor.
         floor = max(0, words.floor - span + 1)
         empty = Signal(init=1)
         lowest = Signal(range(words.count), reset_less=True)
+        above_lowest = Signal.like(first_word, name="above_lowest", reset_less=True)
         highest = Signal(range(words.count), init=floor)
-        # Clock 1: compare the term with them. Each term has two cycles or more, so they are those of the terms before.
         below = self.last & ~empty & (first_word > lowest)
-        ready = delay_valid(m, self.waits & ~self.taken, 1, name="ready")
         starts_below = register(m, below, name="starts_below")
-        starts_next_below = register(m, below & ((lowest + 1)[: len(first_word)] == first_word), name="starts_next_below")
-        ends_above = register(m, self.last & (first_word < highest), name="ends_above")
-        before_first = register(m, (first_word - 2)[: len(first_word)], name="two_before_first")
-        before_last = register(m, (highest + (span - 2))[: len(highest)], name="before_last")
+        next_below = self.last & ~empty & (first_word == above_lowest)
         lower = register(m, empty | (first_word < lowest), name="lower")
         higher = register(m, first_word > highest, name="higher")
         with m.If(self.taken):
             m.d.sync += empty.eq(self.last)
             with m.If(lower):
-                m.d.sync += lowest.eq(first_word)
+                m.d.sync += [lowest.eq(first_word), above_lowest.eq(first_word + 1)]
             with m.If(self.last):
                 m.d.sync += highest.eq(floor)
             with m.Elif(higher):
                 m.d.sync += highest.eq(first_word)
+        return _Ahead(
+            ready=delay_valid(m, self.waits & ~self.taken, 1, name="ready"),
+            start=Mux(starts_below, lowest, first_word),
+            starts_below=starts_below,
+            starts_next_below=register(m, next_below, name="starts_next_below"),
+            ends_above=register(m, self.last & (first_word < highest), name="ends_above"),
+            two_before_first=register(m, (first_word - 2)[: len(first_word)], name="two_before_first"),
+            before_last=register(m, (highest + (span - 2))[: len(highest)], name="before_last"),
+        )
 
-        # Clock 2: go through its words.
+    def _visit(self, m: Module, ahead: _Ahead):
+        """Go through the words of the term: cycle 2, and those after it."""
         waiting = Signal(name="below_first")
         above = Signal(name="above_first", reset_less=True)
-        turn = Signal.like(before_first, name="turn", reset_less=True)
-        end = Signal.like(before_last, name="before_end", reset_less=True)
+        turn = Signal.like(ahead.two_before_first, name="turn", reset_less=True)
+        end = Signal.like(ahead.before_last, name="before_end", reset_less=True)
         # Whether the next visit is that of the first word.
         arrives = Signal(name="arrives")
         ends = Signal(name="ends")
         # Whether no word is visited, or the last one of a term: from a register, as others wait for ``taken``.
         free = Signal(init=1)
         # Which chunk of the term is added: a bit for each but the highest, from the lowest on.
-        chunk = Signal(span - 1)
+        chunk = Signal(self.words.span - 1)
         begins = Signal()
         next_chunk = Cat(begins, chunk)
         m.d.comb += [
-            self.taken.eq(ready & free),
+            self.taken.eq(ahead.ready & free),
             ends.eq(Mux(above, self.index == end, chunk[-1])),
-            begins.eq(Mux(self.taken, ~starts_below, arrives)),
+            begins.eq(Mux(self.taken, ~ahead.starts_below, arrives)),
         ]
         m.d.sync += [
             free.eq(~self.taken & (free | ends)),
@@ -134,13 +175,12 @@ class WordVisits(wiring.Component):
         ]
         with m.If(self.taken):
             m.d.sync += [
-                self.index.eq(Mux(starts_below, lowest, first_word)),
+                self.index.eq(ahead.start),
                 self.sweeps.eq(self.last),
                 self.done.eq(0),
-                waiting.eq(starts_below),
-                arrives.eq(starts_next_below),
-                above.eq(ends_above),
-                turn.eq(before_first),
-                end.eq(before_last),
+                waiting.eq(ahead.starts_below),
+                arrives.eq(ahead.starts_next_below),
+                above.eq(ahead.ends_above),
+                turn.eq(ahead.two_before_first),
+                end.eq(ahead.before_last),
             ]
-        return m

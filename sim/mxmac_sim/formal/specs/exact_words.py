@@ -138,11 +138,18 @@ def _memories(sizes: _Sizes, text: str) -> tuple[str, str, str]:
     number = sizes.word_number
     for name, own in sizes.memories.items():
         bits, rows = own["index"].width, (sizes.words + (name == "even")) // 2
-        address = (sizes.slots * rows - 1).bit_length()
+        # The last row lies apart if it is one more than a power of two, and so does not double the places of a slot.
+        apart = sizes.slots == 3 and rows == (1 << bits - 1) + 1 and bits > 2
+        address = sizes.slot + bits - apart
         text = with_look(text, f"{sizes.module}_{name}", sizes.parts, address)
         row = f"the_word[{bits}:1]" if bits < number else f"{{{bits + 1 - number}'d0, the_word[{number - 1}:1]}}"
         path = f"\\unit.{name}.look_at "
-        looks += f"  (* hierconn *) wire [{address - 1}:0] {path};\n  assign {path} = the_slot * {rows} + {row};\n"
+        at = f"{{the_slot, {name}_row}}"
+        if apart:
+            others = f"{{the_slot, {name}_row[{bits - 2}:0]}}"
+            at = f"{name}_row == {bits}'d{rows - 1} ? {sizes.slots << bits - 1} + the_slot : {others}"
+        looks += f"  wire [{bits - 1}:0] {name}_row = {row};\n"
+        looks += f"  (* hierconn *) wire [{address - 1}:0] {path};\n  assign {path} = {at};\n"
         place = f"{name}_place"
         pending += f"  wire [{sizes.slot + bits - 1}:0] {place} = {{unit_{name}_slot, unit_{name}_index}};\n"
         pending += delayed(place, sizes.slot + bits, sizes.stages)
@@ -169,8 +176,9 @@ def _registers(sizes: _Sizes, config: MacConfig) -> dict[str, int]:
     if config.addend is not None:
         names |= {"unit.room": 1, "unit.addend_pending": 1, "unit.addend_taken": 1}
         names["unit.addends.o__payload"] = config.addend.width
-    kinds = {"touched": sizes.touched, "lowest": sizes.edge, "highest": sizes.edge}
-    names |= {f"unit.{kind}{slot}": bits for kind, bits in kinds.items() for slot in ["", *range(sizes.slots)]}
+    for of in ["", *map(str, range(sizes.slots))]:
+        kinds = {"touched": sizes.touched, "lowest": sizes.edge, "highest": sizes.edge + (of != "")}
+        names |= {f"unit.{kind}{of}": bits for kind, bits in kinds.items()}
     names |= {f"unit.add_valid_d{i}": 1 for i in sizes.way}
     names |= {f"unit.word_d{i}": sizes.edge for i in sizes.way}
     names |= {f"unit.even_row_d{i}": sizes.memories["even"]["index"].width for i in range(1, sizes.clocks)}

@@ -54,7 +54,8 @@ ${pending}
   wire ended = the_waiting || the_reading;
   wire [${touched_bits - 1}:0] touched = ${chosen("touched")};
   wire [${edge_bits - 1}:0] lowest = ${chosen("lowest")};
-  wire [${edge_bits - 1}:0] highest = ${chosen("highest")};
+  // The highest word; until the end the unit knows the one below.
+  wire [${edge_bits}:0] highest = (${chosen("highest")}) + !ended;
 
   // Blocks as they leave the queue, dot product after dot product in the next slot; added a fixed number of clocks later.
   reg [${slot_bits - 1}:0] slot;
@@ -123,9 +124,9 @@ ${moves}    if (rst) begin
   // Helps: a bound for this number of blocks.
   wire signed [${ref + 1}:0] most = {blocks, ${word}'d0};
   assign ok_range = !in_use || (blocks >= 1 && blocks <= ${EXACT_BLOCKS} && (!hit || (sum <= most && sum >= -most)));
-  assign ok_edges = !in_use || (lowest <= highest && (!hit || (lowest <= the_word && the_word <= highest + ${word_number}'d1)));
+  assign ok_edges = !in_use || (lowest < highest && highest < ${words} && (!hit || (lowest <= the_word && the_word <= highest)));
   // When it is carried out, every word of it is read, and comes out as it was.
-  assign ok_drain = !the_reading || (unit_drained_touched == touched && unit_word_before_last == highest + ${drained_bits}'d1
+  assign ok_drain = !the_reading || (unit_drained_touched == touched && unit_word_before_last == highest
     && unit_read_word >= lowest && unit_read_word <= unit_word_before_last + unit_last_word
     && (!unit_last_word || unit_read_word == unit_word_before_last + ${drained_bits}'d1));
   wire the_word_read = !rst && the_reading && !unit_last_word && unit_read_word == the_word;

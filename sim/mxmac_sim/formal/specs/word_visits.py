@@ -26,7 +26,7 @@ def word_visits_harness(config: MacConfig, text: str) -> tuple[str, int]:
         "free",
         "arrives",
     )
-    numbers = ("lowest", "highest", "two_before_first", "before_last", "turn", "before_end")
+    numbers = ("lowest", "above_lowest", "highest", "two_before_first", "before_last", "turn", "before_end")
     registers = dict.fromkeys(flags, 1) | dict.fromkeys(numbers, bits) | {"chunk": words.span - 1}
     # The index of the first word is a part of a block's scale, and has no name of its own then.
     first_word = next(name for name, port in own.items() if port.direction == "input" and port.width > 1)
