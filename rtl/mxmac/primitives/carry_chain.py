@@ -199,7 +199,7 @@ def add_to_choice(
     target: Target,
     choice: tuple[Value, Value, Value],
     addend: Value,
-    carry: Value | tuple[Value, Value] | None,
+    carry: Value | tuple[Value, Value, Value] | None,
     width: int,
     *,
     name: str,
@@ -214,17 +214,21 @@ def add_to_choice(
         ``which``, one bit, and ``x`` and ``y``.
     addend : Value
     carry : Value or tuple of Value, optional
-        If there are two, ``which`` chooses between them, too.
+        A tuple is a choice, too.
     width : int
     name : str
     """
     which, x, y = choice
-    if isinstance(carry, tuple):
-        # The carry out of a bit below, to which 1 is added.
-        choice = which, Cat(carry[0], x), Cat(carry[1], y)
-        whole = add_to_choice(m, target, choice, Cat(Const(1, 1), addend), None, 1 + width, name=f"{name}_partly_unused")
-        return whole[1:]
     if target is Target.ECP5:
-        return chained(m, name, CarryFunction.CHOSEN, width, x, addend, y, which.replicate(width), carry=carry)
+        gates = which.replicate(width)
+        if not isinstance(carry, tuple):
+            return chained(m, name, CarryFunction.CHOSEN, width, x, addend, y, gates, carry=carry)
+        # The carry out of a bit below, to which 1 is added.
+        gate, first, second = carry
+        operands = Cat(first, x), Cat(Const(1, 1), addend), Cat(second, y), Cat(gate, gates)
+        return chained(m, f"{name}_partly_unused", CarryFunction.CHOSEN, 1 + width, *operands)[1:]
     chosen = Mux(which, x, y)
-    return (chosen + addend)[:width] if carry is None else add_unsigned_with_carry(m, chosen, addend, carry, width, name=name)
+    if carry is None:
+        return (chosen + addend)[:width]
+    into = Mux(*carry) if isinstance(carry, tuple) else carry
+    return add_unsigned_with_carry(m, chosen, addend, into, width, name=name)

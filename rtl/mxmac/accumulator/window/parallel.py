@@ -40,8 +40,8 @@ class _Part(NamedTuple):
     from_limit : tuple of Value
         Sums that start from a limit: of the last block, of the last two and so on. All but the highest part have a carry.
     total : Value
-        The sum up to a block, with a carry, a cycle after that block's ``from_limit``. It takes into account the limits that
-        were known to be reached by then.
+        The sum up to a block, without its carry, a cycle after that block's ``from_limit``. It takes into account the limits
+        that were known to be reached by then.
     carries : tuple of Value
         Its carry, if it started anew from a limit, and if it went on.
     """
@@ -118,7 +118,7 @@ class WindowAccumulator(wiring.Component):
         """Sum of the dot product within the limits, and whether it ever was beyond one."""
         block, width = self.i.payload, self.config.window_bits
         # A cycle without a block adds zero, which leads no sum beyond a limit.
-        addend = register(m, Mux(self.i.valid, block.value.as_unsigned(), 0), name="addend")
+        addend = register(m, block.value.as_unsigned(), name="addend")
         neg = register(m, block.neg, name="neg")
         goes_on = delay_valid(m, ~ends, 1, name="goes_on")
         # What the next block starts from if this one leads the sum beyond a limit; zero, if this one is the last.
@@ -154,10 +154,10 @@ class WindowAccumulator(wiring.Component):
         # The choice between the sums comes before the next addition, for which carry cells have an input to spare.
         restart = register(m, from_limit[-1], name=f"restart{number}")
         went_on = Signal(bits, name=f"went_on{number}", reset_less=True)
-        total = Signal(bits, name=f"total{number}")
+        total = Signal(width, name=f"total{number}")
         choice = restarted, restart[:width], went_on[:width]
-        carry = lower[-1].carries if lower else None
-        m.d.comb += total.eq(Mux(restarted, restart, went_on))
+        carry = (restarted, *lower[-1].carries) if lower else None
+        m.d.comb += total.eq(Mux(*choice))
         m.d.sync += went_on.eq(self._added_to(m, choice, later, carry, bits, f"added{number}"))
         return _Part(tuple(from_limit), total, (restart[-1], went_on[-1]))
 
@@ -168,7 +168,7 @@ class WindowAccumulator(wiring.Component):
 
     def _added_to(self, m: Module, choice: tuple, addend: Value, carry: tuple | None, width: int, name: str) -> Value:
         if self.config.target is Target.ASIC:
-            return self._added(m, Mux(*choice), addend, carry and Mux(choice[0], *carry), width, name)
+            return self._added(m, Mux(*choice), addend, carry and Mux(*carry), width, name)
         return add_to_choice(m, self.config.target, choice, addend, carry, width, name=name)
 
     def _limited(
@@ -200,8 +200,8 @@ class WindowAccumulator(wiring.Component):
         outside, which = delay(m, outside, clocks, name="outside"), delay(m, which, clocks, name="which")
         limited: list[Value] = []
         for number, part in enumerate(parts[:-1]):
-            width = len(part.total) - 1
-            settled = register(m, part.total[:-1], name=f"settled{number}_0")
+            width = len(part.total)
+            settled = register(m, part.total, name=f"settled{number}_0")
             for step in range(1, count - number - 1):
                 start = part.from_limit[count - number - step - 1][:width]
                 start = delay(m, start, step + 1, name=f"start{number}_after{step}")

@@ -23,6 +23,8 @@ __all__ = [
 _PARTS, _ASIC_PARTS = {1: 2, 2: 2, 3: 3}, 3
 #: Bits of a part that are not worth another one.
 _PART_BITS = 28
+#: Bits that a part has more than the one below it.
+_MORE_BITS = 6
 
 
 def window_exp_min(config: MacConfig) -> int:
@@ -70,10 +72,14 @@ def window_sum_bits(config: MacConfig) -> int:
 
 
 def window_parts(config: MacConfig) -> list[slice]:
-    """Return the parts of a sum in the window, lowest first: each is added a cycle ahead of the next."""
+    """Return the parts of a sum in the window, lowest first: each is added a cycle ahead of the next.
+
+    A bit of a lower part is added more often, and its sums wait longer for each other, so lower parts are shorter.
+    """
     most = _ASIC_PARTS if config.target is Target.ASIC else _PARTS[config.pipeline]
     count = min(most, max(2, -(-window_sum_bits(config) // _PART_BITS)))
-    ends = [window_sum_bits(config) * number // count for number in range(count + 1)]
+    least = window_sum_bits(config) - _MORE_BITS * count * (count - 1) // 2
+    ends = [least * number // count + _MORE_BITS * number * (number - 1) // 2 for number in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]
 
 

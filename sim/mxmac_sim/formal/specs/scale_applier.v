@@ -18,6 +18,7 @@ module prove (
   output wire ok_last,
   output wire ok_sign,
   output wire ok_held,
+  output wire ok_idle,
   output wire seen_lost,
   output wire seen_beyond,
   output wire seen_inside,
@@ -93,6 +94,7 @@ ${delayed("held", 9, 1)}${registers}
   assign ok_specials = !due || got_specials == want_specials;
   assign ok_last = !due || payload[${v + 16}] == spec_last_${n};
   assign ok_held = ${helps};
+  assign ok_idle = unit_idle == !valid_at[${n - 2}] && (due || got_value == 0);
   assign seen_lost = placed && got_neg_beyond_lost[0];
   assign seen_beyond = placed && got_neg_beyond_lost[1];
   assign seen_inside = placed && got_neg_beyond_lost[1:0] == 0 && got_value != 0${" && got_anchor != 0" if anchored else ""};
