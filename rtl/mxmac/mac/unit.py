@@ -7,14 +7,18 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..accumulator import Plan, accumulator_plan
+from ..accumulator.plan import BLOCK_CREDIT_CLOCKS
 from ..config import MacConfig
 from ..primitives.bits import delay_valid
-from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit, queue_depth
+from ..primitives.credit_queue import QUEUE_CLOCKS, CreditQueue, credit, queue_clocks, queue_depth
 from ..primitives.description import Description
 from ..stages.layouts import beat_in_layout, result_layout
 from .datapath import Datapath, datapath_latency
 
 __all__ = ["MacUnit", "UnitPlan", "unit_plan"]
+
+#: Cycles from when a result is taken until its place counts as free: ``ready`` of the output comes late in a cycle.
+_RESULT_CREDIT_CLOCKS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,8 @@ class UnitPlan:
         Places for results that dot products need in order to follow each other at every ``accumulator.result_interval``.
     results_queued : int
         Places for results that there are.
+    queue_clocks : int
+        Latency of the queue of results if it is empty.
     """
 
     accumulator: Plan
@@ -42,19 +48,26 @@ class UnitPlan:
     latency_min: int
     results: int
     results_queued: int
+    queue_clocks: int
 
 
 def unit_plan(config: MacConfig) -> UnitPlan:
     """Return the plan of a unit."""
     plan = accumulator_plan(config)
-    least, most = (clocks + QUEUE_CLOCKS for clocks in datapath_latency(config))
-    results = -(-(most + 3) // plan.result_interval) + 1
+    least, most = datapath_latency(config)
+
+    def results_within(clocks: int) -> int:
+        return -(-(most + clocks + 2 + _RESULT_CREDIT_CLOCKS) // plan.result_interval) + 1
+
+    clocks = queue_clocks(results_within(QUEUE_CLOCKS), config.storage, config.target)
+    results = results_within(clocks)
     return UnitPlan(
         accumulator=plan,
-        latency=most,
-        latency_min=least,
+        latency=most + clocks,
+        latency_min=least + clocks,
         results=results,
-        results_queued=queue_depth(results, config.storage),
+        results_queued=queue_depth(results, config.storage, clocks),
+        queue_clocks=clocks,
     )
 
 
@@ -102,7 +115,10 @@ class MacUnit(wiring.Component):
         config = self.config
         m.submodules.datapath = datapath = Datapath(config)
         m.submodules.results = queue = CreditQueue(
-            shape=result_layout(config.output), depth=self.plan.results, storage=config.storage
+            shape=result_layout(config.output),
+            depth=self.plan.results,
+            storage=config.storage,
+            clocks=self.plan.queue_clocks,
         )
 
         taken = Signal()
@@ -110,23 +126,25 @@ class MacUnit(wiring.Component):
         self._count_beats(m, datapath, taken, resting)
 
         dot_ends = Signal()
-        result_taken = Signal()
         room_for_result = Signal()
         room_for_block = Signal(init=1)
-        # What gives a credit back is known late in a cycle, or far away: it counts later.
-        m.d.sync += result_taken.eq(queue.o.valid & queue.o.ready)
+        result_taken = delay_valid(m, queue.o.valid & queue.o.ready, _RESULT_CREDIT_CLOCKS, name="result_taken")
         m.d.comb += [
             dot_ends.eq(taken & self.i.payload.last),
             self.i.ready.eq(room_for_result & room_for_block & ~resting),
         ]
         credit(m, room_for_result, queue.depth, taken=dot_ends, returned=result_taken, name="result")
         if self.plan.accumulator.queue:
+            taken_before = delay_valid(m, datapath.block_taken, BLOCK_CREDIT_CLOCKS - 1, name="block_taken")
+            # A complement, since synthesis would take a register of the accumulator that holds the same, but lies far away.
+            none_taken = Signal(name="no_block_taken", init=1)
+            m.d.sync += none_taken.eq(~taken_before)
             credit(
                 m,
                 room_for_block,
                 self.plan.accumulator.queue,
                 taken=datapath.block_end,
-                returned=delay_valid(m, datapath.block_taken, 2, name="block_taken"),
+                returned=~none_taken,
                 name="block",
             )
 

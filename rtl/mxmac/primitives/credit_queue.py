@@ -1,18 +1,20 @@
 """Queue with credits: a writer takes a credit before it writes, so the queue never stalls it."""
 
-from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..config import Storage
+from ..config import Storage, Target
 from .bits import delay_valid, exceeds
 from .description import Description
 
-__all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_depth"]
+__all__ = ["QUEUE_CLOCKS", "CreditQueue", "count_nonzero", "credit", "queue_clocks", "queue_depth"]
 
-#: Latency of an empty queue, in cycles.
+#: Latency of an empty queue with few places, in cycles.
 QUEUE_CLOCKS = 2
+#: Places that one level of LUTs reads from: two LUTRAMs of ECP5, of 16 places each.
+_READ_AT_ONCE = 32
 
 
 def count_nonzero(m: Module, up: Value, down: Value, most: int, init: int, name: str) -> tuple[Signal, Value]:
@@ -31,7 +33,8 @@ def count_nonzero(m: Module, up: Value, down: Value, most: int, init: int, name:
     ]
     m.d.sync += nonzero.eq(next_nonzero)
     with m.If(up ^ downs):
-        m.d.sync += count.eq(count + Mux(up, 1, -1))
+        # 1, or -1: by the one of the two that comes from a register of this counter.
+        m.d.sync += count.eq(count + Cat(Const(1, 1), downs.replicate(len(count) - 1)))
     return nonzero, next_nonzero
 
 
@@ -48,15 +51,21 @@ def _places(depth: int, storage: Storage) -> int:
     return 1 << (least - 1).bit_length() if storage is Storage.LUTRAM else least
 
 
-def queue_depth(depth: int, storage: Storage = Storage.LUTRAM) -> int:
-    """Entries that a queue has room for if it is asked for ``depth``: those in its memory, and the one that is offered."""
-    return _places(depth, storage) + 1
+def queue_depth(depth: int, storage: Storage = Storage.LUTRAM, clocks: int = QUEUE_CLOCKS) -> int:
+    """Entries that a queue has room for if it is asked for ``depth``: those in its memory, and those in registers behind it."""
+    return _places(depth, storage) + clocks - 1
+
+
+def queue_clocks(depth: int, storage: Storage, target: Target) -> int:
+    """Latency that a queue of at least ``depth`` entries needs so that no step reads from more than two LUTRAMs of ECP5."""
+    deep = _places(depth, storage) > _READ_AT_ONCE
+    return QUEUE_CLOCKS + (deep and storage is Storage.LUTRAM and target is Target.ECP5)
 
 
 class CreditQueue(wiring.Component):
     """Queue (first in, first out) in a memory. The writer must hold a credit for each entry.
 
-    Latency ``QUEUE_CLOCKS`` cycles at least, throughput one entry per cycle.
+    Latency ``clocks`` cycles at least, throughput one entry per cycle.
 
     Parameters
     ----------
@@ -66,6 +75,8 @@ class CreditQueue(wiring.Component):
         Least number of entries to have room for.
     storage : Storage
         Of the memory: in LUTRAM, the number of its places is a power of two; in registers, each place costs area.
+    clocks : int
+        ``QUEUE_CLOCKS``, or one more: then the memory has two halves, in LUTRAM, and the choice between them takes a cycle.
 
     Attributes
     ----------
@@ -79,9 +90,9 @@ class CreditQueue(wiring.Component):
         From registers.
     """
 
-    def __init__(self, *, shape: ShapeLike, depth: int, storage: Storage = Storage.LUTRAM):
-        self.places, self.depth = _places(depth, storage), queue_depth(depth, storage)
-        self._shape = shape
+    def __init__(self, *, shape: ShapeLike, depth: int, storage: Storage = Storage.LUTRAM, clocks: int = QUEUE_CLOCKS):
+        self.places, self.depth = _places(depth, storage), queue_depth(depth, storage, clocks)
+        self._shape, self._clocks = shape, clocks
         super().__init__(
             {"i": In(stream.Signature(shape, always_ready=True)), "o": Out(stream.Signature(shape))},
         )
@@ -90,36 +101,58 @@ class CreditQueue(wiring.Component):
     def description(self) -> Description:
         return Description(
             f"Queue of {self.depth} entries, first in, first out. The writer takes a credit before it writes.",
-            QUEUE_CLOCKS,
+            self._clocks,
             "if it is empty",
             {"write__data": "i__payload"},
         )
 
     def elaborate(self, platform):
         m = Module()
-        entries = Memory(shape=self._shape, depth=self.places, init=[])
-        m.submodules.entries = entries
-        write = entries.write_port()
-        read = entries.read_port()
+        # First of all, so that the text calls it by the name of the port.
+        offered = Signal(len(Value.cast(self.o.payload)), reset_less=True)
+        m.d.comb += Value.cast(self.o.payload).eq(offered)
         written = Signal(range(self.places))
         read_next = Signal(range(self.places))
         fetch = Signal()
         waiting, _ = count_nonzero(m, self.i.valid, fetch, self.places, 0, "waiting")
+        with m.If(self.i.valid):
+            m.d.sync += written.eq(self._after(written))
+        with m.If(fetch):
+            m.d.sync += read_next.eq(self._after(read_next))
+        leaves = ~self.o.valid | self.o.ready
+        if self._clocks == QUEUE_CLOCKS:
+            m.d.comb += [fetch.eq(waiting & leaves), offered.eq(self._read(m, "entries", written, read_next, fetch))]
+            m.d.sync += self.o.valid.eq(waiting | ~leaves)
+            return m
+        fetched = Signal()
+        leaves_memory = ~fetched | leaves
+        low, high = (
+            self._read(m, name, written[:-1], read_next[:-1], fetch, writes)
+            for name, writes in (("low_entries", ~written[-1]), ("high_entries", written[-1]))
+        )
+        is_high = Signal(reset_less=True)
+        m.d.comb += fetch.eq(waiting & leaves_memory)
+        m.d.sync += [fetched.eq(waiting | ~leaves_memory), self.o.valid.eq(fetched | ~leaves)]
+        with m.If(fetch):
+            m.d.sync += is_high.eq(read_next[-1])
+        with m.If(leaves):
+            m.d.sync += offered.eq(Mux(is_high, high, low))
+        return m
+
+    def _read(self, m: Module, name: str, written: Value, read_next: Value, fetch: Value, writes: Value | None = None) -> Value:
+        """Keep entries in a memory, if ``writes``; return the one that was fetched."""
+        memory = Memory(shape=self._shape, depth=self.places >> self._clocks - QUEUE_CLOCKS, init=[])
+        m.submodules[name] = memory
+        write = memory.write_port()
+        read = memory.read_port()
         m.d.comb += [
-            fetch.eq(waiting & (~self.o.valid | self.o.ready)),
-            write.en.eq(self.i.valid),
+            write.en.eq(self.i.valid if writes is None else self.i.valid & writes),
             write.addr.eq(written),
             write.data.eq(self.i.payload),
             read.en.eq(fetch),
             read.addr.eq(read_next),
-            self.o.payload.eq(read.data),
         ]
-        with m.If(self.i.valid):
-            m.d.sync += written.eq(self._after(written))
-        m.d.sync += self.o.valid.eq(waiting | (self.o.valid & ~self.o.ready))
-        with m.If(fetch):
-            m.d.sync += read_next.eq(self._after(read_next))
-        return m
+        return read.data
 
     def _after(self, place: Signal) -> Value:
         """Return the place after another, the first one after the last."""

@@ -23,6 +23,8 @@ DSP_TERM = Term(1, carry=True, magnitude=True)
 
 #: Cycles from codes to how far the product is to be shifted: decode, sum of the exponents, split.
 _SPLIT_CLOCKS = 3
+#: Cycles of the way from a DSP block to an adder: blocks lie in a few rows, and a product ends in a register near its adder.
+_WAY_CLOCKS = 1
 
 
 class _Split(NamedTuple):
@@ -91,7 +93,7 @@ def dsp_lane_latency(config: MacConfig) -> int:
     """Cycles from element codes to their product."""
     split = _split(config)
     assert split is not None
-    return _SPLIT_CLOCKS + _shifter_clocks(config, split) + DSP_CLOCKS
+    return _SPLIT_CLOCKS + _shifter_clocks(config, split) + DSP_CLOCKS + _WAY_CLOCKS
 
 
 class DspLane(wiring.Component):
@@ -159,7 +161,7 @@ class DspLane(wiring.Component):
             shifter.i.exp.eq(shift),
             multiply.a.eq(shifter.o),
             multiply.b.eq(self._placed(m, other, delay(m, upper, clocks - 1, name="upper"), split.place)),
-            self.product.sum.eq(multiply.product),
+            self.product.sum.eq(delay(m, multiply.product, _WAY_CLOCKS, name="product")),
             self.product.carry.eq(delay(m, neg, dsp_lane_latency(config), name="neg")),
         ]
         return m

@@ -1,8 +1,9 @@
 """Product of two elements in floating point: sign, significand, exponent and class."""
 
+from functools import partial
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -214,13 +215,19 @@ class ElementProduct(wiring.Component):
         """
         long, short = (given.sig_a, given.sig_b) if len(given.sig_a) >= len(given.sig_b) else (given.sig_b, given.sig_a)
         half = len(short) // 2
+        row = _row
+        if len(short) == len(long) == 4 and not cells:
+            # Both rows choose from the same four multiples.
+            triple = Signal(5, name="triple_but_lowest")
+            m.d.comb += triple.eq(_row(long, Const(3, 2))[1:])
+            row = partial(_multiple, triple)
         low, high = short[:half], short[half:]
         row_low = Signal(_product_bits(long, low), reset_less=True)
         row_high = Signal(min(_product_bits(long, high), width - half), reset_less=True)
         product = Signal(width, name="sig_product", reset_less=True)
         m.d.sync += [
-            row_low.eq(_row_of_cells(m, long, low, "low_rows") if cells else _row(long, low)),
-            row_high.eq(_row_of_cells(m, long, high, "high_rows", given.subnormal) if cells else _row(long, high)),
+            row_low.eq(_row_of_cells(m, long, low, "low_rows") if cells else row(long, low)),
+            row_high.eq(_row_of_cells(m, long, high, "high_rows", given.subnormal) if cells else row(long, high)),
             product.eq(Cat(row_low[:half], row_low[half:] + row_high)),
         ]
         return product
@@ -258,3 +265,9 @@ def _row(value: Value, by: Value) -> Value:
         bits.append(x ^ y ^ carry)
         carry = (x & y) | (carry & (x ^ y))
     return Cat(*bits, carry)
+
+
+def _multiple(triple: Value, value: Value, by: Value) -> Value:
+    """Product with two bits, where that by three is known, but for its lowest bit, which is that of the value."""
+    zero = Const(0, 1)
+    return Mux(by[0], Mux(by[1], Cat(value[0], triple), Cat(value, zero, zero)), Mux(by[1], Cat(zero, value, zero), 0))

@@ -18,8 +18,8 @@ _COMMON_WIDTH = {"$lt", "$le", "$gt", "$ge", "$eq", "$ne"}
 #: Between a top and the path of a module inside it. ``check_top_name`` refuses tops that contain it, so units share no module.
 _INNER = "__"
 
-#: Names of operands of adders that are submodules.
-_OPERAND = re.compile(r"\\([a-d]|carry)(\$\d+)?")
+#: Names of operands and results of adders that are submodules.
+_OPERAND = re.compile(r"\\([a-d]|carry|sum)(\$\d+)?")
 
 _PASSES = ("proc -noopt", "pmuxtree", "memory_collect", "opt_expr", "wreduce", "opt_expr", "opt_clean -purge")
 

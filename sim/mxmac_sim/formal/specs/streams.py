@@ -2,6 +2,7 @@
 
 from mxmac.config import Bus, MacConfig
 from mxmac.mac import unit_plan
+from mxmac.primitives.credit_queue import QUEUE_CLOCKS
 
 from ..harness import inner, instance, rendered
 
@@ -119,10 +120,10 @@ def _count_bits(config: MacConfig) -> int:
 
 def _counters(bits: int) -> str:
     """Places for results: the counter misses one that was taken, and one that was given back, a cycle ago."""
-    flags = "".join(inner(f"unit.mac.result_{name}", 1) for name in ("left", "down_d1", "taken"))
+    flags = "".join(inner(f"unit.mac.result_{name}", 1) for name in ("left", "down_d1", "taken_d1"))
     return f"""{inner("unit.mac.result_count", bits)}{flags}
   wire [{bits}:0] places = unit_mac_result_count - unit_mac_result_down_d1;
-  wire [{bits}:0] got_places = places + unit_mac_result_taken;
+  wire [{bits}:0] got_places = places + unit_mac_result_taken_d1;
 """
 
 
@@ -149,15 +150,18 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
     within : int
         Cycles after a reset in which there can be an answer; the depth of the proof, unless the latency is fixed.
     """
-    latency, bits, depth = unit_plan(config).latency, _count_bits(config), unit_plan(config).results_queued
+    plan = unit_plan(config)
+    latency, bits, depth, clocks = plan.latency, _count_bits(config), plan.results_queued, plan.queue_clocks
     count = (latency + depth + 2).bit_length() + 1
     helps = ""
     if fixed:
-        # The last two cycles are those of the queue.
-        on_their_way = latency - 2
+        # The last cycles are those of the queue.
+        on_their_way, places = latency - clocks, depth - clocks + 1
         ones = " + ".join(f"way[{index}]" for index in range(on_their_way))
-        queue = inner("unit.mac.results.waiting_count", (depth - 1).bit_length()) + inner("unit.mac.results.waiting_left", 1)
-        queue += inner("unit.mac.results.o__valid", 1) + inner("unit.mac.results.waiting_down_d1", 1)
+        flags = ["waiting_left", "waiting_down_d1", "o__valid", *(["fetched"] if clocks > QUEUE_CLOCKS else [])]
+        queue = inner("unit.mac.results.waiting_count", places.bit_length())
+        queue += "".join(inner(f"unit.mac.results.{flag}", 1) for flag in flags)
+        behind = " + ".join(f"unit_mac_results_{flag}" for flag in flags[2:])
         helps = f"""{queue}{_counters(bits)}
   reg [{on_their_way - 1}:0] way;
   always @(posedge clk)
@@ -166,8 +170,8 @@ def answers_harness(config: MacConfig, text: str, top: str, *, fixed: bool, with
   wire [{count - 1}:0] ahead = {ones};
   // Help: where all that is owed is, and the counts of places and entries.
   wire [{count - 1}:0] waiting = unit_mac_results_waiting_count - unit_mac_results_waiting_down_d1;
-  assign ok_all_found = owed == ahead + waiting + unit_mac_results_o__valid;
-  assign ok_queue = unit_mac_results_waiting_left == (waiting != 0) && waiting <= {depth - 1}
+  assign ok_all_found = owed == ahead + waiting + {behind};
+  assign ok_queue = unit_mac_results_waiting_left == (waiting != 0) && waiting <= {places}
     && unit_mac_results_waiting_count >= unit_mac_results_waiting_down_d1;
   assign ok_places = got_places == {depth} - owed && owed <= {depth} && unit_mac_result_left == (places != 0)
     && unit_mac_result_count >= unit_mac_result_down_d1 && (!in_ready || unit_mac_result_left);
