@@ -142,8 +142,8 @@ CASES = {
         (*WINDOW, "--pipeline", "3"),
         Mutant(
             "accumulator.window.parallel:WindowAccumulator._add",
-            "carry = lower[-1].carries if lower else None",
-            "carry = lower[-1].carries if lower and number < 2 else None",
+            "carry = (restarted, *lower[-1].carries) if lower else None",
+            "carry = (restarted, *lower[-1].carries) if lower and number < 2 else None",
         ),
         ("accumulator",),
     ),
@@ -160,7 +160,7 @@ CASES = {
         WINDOW,
         Mutant(
             "accumulator.window.parallel:WindowAccumulator._sum",
-            "Mux(self.i.valid, block.value.as_unsigned(), 0)",
+            "Mux(self.idle, 0, block.value.as_unsigned())",
             "block.value.as_unsigned()",
         ),
         ("accumulator",),
@@ -353,7 +353,7 @@ CASES = {
     ),
     "chunked exact accumulator: a sum is rounded from a word too low": Case(
         CHUNKED,
-        Mutant("accumulator.exact.highest_word:HighestWord._keep", "first | at_floor |", "first |"),
+        Mutant("accumulator.exact.highest_word:HighestWord._keep", "first | at_floor", "first"),
         ("accumulator", "mac"),
     ),
     "chunked exact accumulator: of a run of zeros none is kept": Case(

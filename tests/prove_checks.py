@@ -75,9 +75,9 @@ WRONG_WINDOW = {
     "a block that left the limits": ("accumulator", r"restarts = over_or_last \| mixed", "restarts = over_or_last"),
     "when it is known": ("accumulator", r"over <= beyond_d3", "over <= beyond_d2"),
     "which limit": ("accumulator", r"largest <= goes_on_d1 & ~neg", "largest <= goes_on_d1 & neg"),
-    "two blocks from a limit": ("accumulator", r"start0_1 <= \{1'h0, start0_0\[12:0\]\} \+", "start0_1 <= 14'h0 +"),
+    "two blocks from a limit": ("accumulator", r"start0_1 <= \{1'h0, start0_0\[9:0\]\} \+", "start0_1 <= 11'h0 +"),
     "what a reset leaves": ("accumulator", r"if \(rst\) goes_on_d1 <= \S+;\n    else ", ""),
-    "a carry": ("accumulator", r"went_on0\[13\]", "1'h0"),
+    "a carry": ("accumulator", r"went_on0\[10\]", "1'h0"),
     "the block before": ("accumulator", r"over_or_last <= beyond_d3 \| ~goes_on_later_d2", "over_or_last <= beyond_d3"),
 }
 
@@ -90,10 +90,10 @@ WRONG_COMPRESSORS = {
     "the carry that is left": ("tree", r"carry_d1 <= term1\[37\]", "carry_d1 <= term0[37]"),
     "a carry between parts": ("tree", r"part0\[6\]", "1'h0"),
     "the highest bit of the constant": ("tree", r"~(added2_partly_unused)", r"\1"),
-    "another bit of the constant": ("tree", r"~(\(sum\[36\] \^ carry0\[35\]\))", r"\1"),
+    "another bit of the constant": ("tree", r"~(\(sum0\[36\] \^ carry0\[35\]\))", r"\1"),
 }
 
-#: Options of lanes in chains of carry cells, and mistakes that the properties of the chain and of its lanes have to find.
+#: Options of lanes in chains of carry cells, and mistakes that properties of chain, lanes, scales and queue have to find.
 CHAIN = ["--target", "ecp5", "--block", "6", "--lanes", "3", "--accumulator", "window"]
 WRONG_CHAINS = {
     "a carry of a product": ("chain0", "beat_sum_chain", r"\.carry\(product\[37\]\)", ".carry(1'h0)"),
@@ -104,6 +104,9 @@ WRONG_CHAINS = {
     "a level of the shift": ("partial_product", "chain_partial_product1", r"\{shifted1_mux, 2'h0\}", "{2'h0, shifted1_mux}"),
     "the exponent of a subnormal": ("partial_product", "carry_chain_either_5", r"\(a \| ~b\)", "a"),
     "a row of a product": ("partial_product", "carry_chain_gated_unless_6", r"c & ~d", "c & d"),
+    "the half that an entry is in": ("result_queue", "results", r"is_high <= read_next", "is_high <= ~read_next"),
+    "whether one waits in between": ("result_queue", "results", r"fetched <= \w+ \| ", "fetched <= "),
+    "that pauses are told": ("scale_applier", "scale_applier", r"idle <= ~", "idle <= "),
 }
 
 #: Options of lanes with DSP blocks, and mistakes that the properties of a lane and of the tree behind have to find.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from amaranth.build import Attrs, Pins, Platform, Resource, Subsignal
 
-from mxmac.config import MacConfig
+from mxmac.config import MacConfig, Target
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 
@@ -25,8 +25,8 @@ __all__ = ["BOARDS", "BoardType", "board_named"]
 _FORMATS = tuple(ELEMENT_FORMATS[name] for name in ("E4M3", "E5M2", "E3M2", "E2M3", "E2M1", "INT8"))
 
 
-def _unit(lanes: int) -> MacConfig:
-    return MacConfig(a=_FORMATS, b=_FORMATS, lanes=lanes)
+def _unit(lanes: int, target: Target = Target.GENERIC) -> MacConfig:
+    return MacConfig(a=_FORMATS, b=_FORMATS, lanes=lanes, target=target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ def _ulx3s(size: str, lanes: int, **more) -> BoardType:
         platform=f"amaranth_boards.ulx3s.ULX3S_{size}_Platform",
         reference_hz=25_000_000,
         clock_hz=50_000_000,
-        config=_unit(lanes),
+        config=_unit(lanes, Target.ECP5),
         baud=3_000_000,
         serial="USB socket US1 (FT231X)",
         leds={name: ("led", number) for number, name in enumerate(("busy", "error", "result", "alive"))},
@@ -169,7 +169,7 @@ BOARDS: dict[str, BoardType] = {
         platform="amaranth_boards.orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
         reference_hz=48_000_000,
         clock_hz=60_000_000,
-        config=_unit(8),
+        config=_unit(8, Target.ECP5),
         baud=1_000_000,
         resources=(
             Resource(
@@ -193,7 +193,7 @@ BOARDS: dict[str, BoardType] = {
         platform="amaranth_boards.colorlight_5a75b_r7_0.Colorlight_5A75B_R70Platform",
         reference_hz=25_000_000,
         clock_hz=50_000_000,
-        config=_unit(8),
+        config=_unit(8, Target.ECP5),
         baud=1_000_000,
         serial="connector J19: RX is KEY+ (M13), TX is DATA_LED- (P11, the LED too), 3.3 V, to a USB serial adapter",
         flash=("--board", "colorlight", "--cable", "ft232"),
@@ -208,7 +208,7 @@ BOARDS: dict[str, BoardType] = {
         platform="mxmac_fpga.boards.colorlight_i5.ColorlightI5Platform",
         reference_hz=25_000_000,
         clock_hz=50_000_000,
-        config=_unit(8),
+        config=_unit(8, Target.ECP5),
         baud=115_200,
         serial="USB socket of the extension board",
         leds={"busy": ("led", 0)},

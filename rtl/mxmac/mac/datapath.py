@@ -141,4 +141,6 @@ class Datapath(wiring.Component):
             m.d.comb += self.block_taken.eq(first.taken)
         for stage, following in pairwise(stages):
             wiring.connect(m, stage.o, following.i)
+            if "idle" in following.signature.members:
+                m.d.comb += following.idle.eq(stage.idle)
         wiring.connect(m, last.o, wiring.flipped(self.o))

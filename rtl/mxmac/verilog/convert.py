@@ -84,9 +84,14 @@ class _Shared(Library):
 @contextmanager
 def _no_complaints() -> Iterator[None]:
     """Say nothing of components that are not used: those of a conversion that Ctrl-C interrupts."""
-    with warnings.catch_warnings():
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnusedElaboratable)
+            yield
+    except KeyboardInterrupt:
+        # They live as long as the interrupt does, which is handled further out.
         warnings.simplefilter("ignore", UnusedElaboratable)
-        yield
+        raise
 
 
 @contextmanager

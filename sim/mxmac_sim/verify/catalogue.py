@@ -24,7 +24,7 @@ from mxmac.stages.scale_sum import ScaleSum
 from mxmac.verilog import generate, generate_quantizer
 from mxmac.verilog.emit import component_verilog
 
-from .flat import Flat, WithRepeats, WithScaleAhead, WithZeroAddends
+from .flat import Flat, WithIdle, WithRepeats, WithScaleAhead, WithZeroAddends
 from .lanes import lane_latency, lane_of
 
 __all__ = ["Design", "Subject", "quantizer_design", "quantizer_subject", "unit_design", "unit_subject"]
@@ -168,7 +168,8 @@ def _serial_exact(config: MacConfig) -> Design:
 
 
 def _parallel_window(config: MacConfig) -> Design:
-    return _accumulator(config, "accumulator_window", latency=window_clocks(config))
+    part = WithIdle(_stage(config, "accumulator"))
+    return _component("accumulator", {"": part}, "accumulator_window", latency=window_clocks(config))
 
 
 def _serial_window(config: MacConfig) -> Design:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from mxmac.primitives.bits import delay, delay_valid
 from mxmac.stages.layouts import scaled_block_layout
 
-__all__ = ["Flat", "WithRepeats", "WithScaleAhead", "WithZeroAddends"]
+__all__ = ["Flat", "WithIdle", "WithRepeats", "WithScaleAhead", "WithZeroAddends"]
 
 #: Most times that a block comes in a row.
 _REPEATS = 1 << 16
@@ -112,6 +112,30 @@ class WithScaleAhead(wiring.Component):
             dut.i.valid.eq(delay_valid(m, self.i.valid, self._clocks, name="valid")),
             dut.i.payload.as_value().eq(delay(m, self.i.payload.block.as_value(), self._clocks, name="block")),
         ]
+        wiring.connect(m, dut.o, wiring.flipped(self.o))
+        return m
+
+
+class WithIdle(wiring.Component):
+    """An accumulator that is told of pauses by a bit of its own, with the stream alone, as others have it.
+
+    Parameters
+    ----------
+    accumulator : wiring.Component
+        With ``i``, ``idle`` and ``o``.
+    """
+
+    def __init__(self, accumulator: Any):
+        self._accumulator = accumulator
+        members = accumulator.signature.members
+        super().__init__({name: members[name] for name in ("i", "o")})
+
+    def elaborate(self, platform):
+        """Derive the bit."""
+        m = Module()
+        m.submodules.dut = dut = self._accumulator
+        m.d.comb += dut.idle.eq(~self.i.valid)
+        wiring.connect(m, wiring.flipped(self.i), dut.i)
         wiring.connect(m, dut.o, wiring.flipped(self.o))
         return m
 

@@ -66,6 +66,8 @@ class WindowAccumulator(wiring.Component):
     Members
     -------
     i : In(stream.Signature(aligned_layout(config), always_ready=True))
+    idle : In(1)
+        The complement of ``i.valid``.
     o : Out(stream.Signature(window_total_layout(config), always_ready=True))
         The sum of the dot product, ``window_clocks(config)`` after its last block.
     """
@@ -76,6 +78,7 @@ class WindowAccumulator(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(aligned_layout(config), always_ready=True)),
+                "idle": In(1),
                 "o": Out(stream.Signature(window_total_layout(config), always_ready=True)),
             }
         )
@@ -118,7 +121,7 @@ class WindowAccumulator(wiring.Component):
         """Sum of the dot product within the limits, and whether it ever was beyond one."""
         block, width = self.i.payload, self.config.window_bits
         # A cycle without a block adds zero, which leads no sum beyond a limit.
-        addend = register(m, block.value.as_unsigned(), name="addend")
+        addend = register(m, Mux(self.idle, 0, block.value.as_unsigned()), name="addend")
         neg = register(m, block.neg, name="neg")
         goes_on = delay_valid(m, ~ends, 1, name="goes_on")
         # What the next block starts from if this one leads the sum beyond a limit; zero, if this one is the last.

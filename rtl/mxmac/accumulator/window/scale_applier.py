@@ -45,7 +45,7 @@ def aligned_layout(config: MacConfig) -> data.StructLayout:
     -------
     value : signed(config.window_bits + 1)
         The block in units of the window's least significant bit, floored; one bit wider than the window, for the sum of a
-        block that just exceeds it and what is there already may fit. Zero in a cycle without a block.
+        block that just exceeds it and what is there already may fit.
     lost : 1
         Whether flooring took anything off.
     beyond : 1
@@ -106,6 +106,8 @@ class ScaleApplier(wiring.Component):
     i : In(stream.Signature(scaled_block_layout(config), always_ready=True))
     o : Out(stream.Signature(aligned_layout(config), always_ready=True))
         ``scale_applier_latency(config)`` cycles later.
+    idle : Out(1)
+        The complement of ``o.valid``, in a register of its own, since it clears all bits of a value.
     """
 
     def __init__(self, config: MacConfig):
@@ -114,6 +116,7 @@ class ScaleApplier(wiring.Component):
             {
                 "i": In(stream.Signature(scaled_block_layout(config), always_ready=True)),
                 "o": Out(stream.Signature(aligned_layout(config), always_ready=True)),
+                "idle": Out(1, init=1),
             }
         )
 
@@ -129,16 +132,14 @@ class ScaleApplier(wiring.Component):
         latency = scale_applier_latency(config)
         specials = Signal(SPECIALS)
         m.d.comb += specials.eq(specials_of_block(block.specials, self.i.payload.scale.nan))
-        shifted = delay_valid(m, self.i.valid, latency - 2, name="shifted")
-        # Of its own, as it clears all bits of the value.
-        idle = Signal(init=1)
-        m.d.sync += idle.eq(~shifted)
+        shifted = delay_valid(m, self.i.valid, latency - 1, name="shifted")
+        m.d.sync += self.idle.eq(~shifted)
         m.d.comb += [
-            self.o.valid.eq(delay_valid(m, shifted, 2, name="valid")),
+            self.o.valid.eq(delay_valid(m, shifted, 1, name="valid")),
             self.o.payload.specials.as_value().eq(delay(m, specials.as_value(), latency, name="specials")),
             self.o.payload.dot_last.eq(delay(m, block.dot_last, latency, name="dot_last")),
         ]
-        self._shift(m, delay(m, block.sum, _distance_clocks(config), name="sum"), self._distance(m), idle)
+        self._shift(m, delay(m, block.sum, _distance_clocks(config), name="sum"), self._distance(m))
         return m
 
     def _distance(self, m: Module):
@@ -189,10 +190,8 @@ class ScaleApplier(wiring.Component):
             m.d.sync += [held.eq(now), anchored.eq((anchored | nonzero) & ~dot_last)]
         return register(m, exp + offset, name="own"), held
 
-    def _shift(self, m: Module, value, shamt, idle):
+    def _shift(self, m: Module, value, shamt):
         """Move up by ``shamt`` from just below the window to beyond its top, and see what is lost on either side.
-
-        With ``idle`` in the last cycle, the value is zero.
         What the last level moves out of the window on either side is only looked at, and not moved.
         """
         config, below = self.config, self.config.block_sum_bits
@@ -215,7 +214,7 @@ class ScaleApplier(wiring.Component):
             above = value[max(0, top - shift) :]
             beyond = beyond | (counts & register(m, any_unlike(above, sign), name=f"{name}_above_any").any())
         m.d.comb += [
-            self.o.payload.value.eq(register(m, Mux(idle, 0, moved[below:]), name="moved").as_signed()),
+            self.o.payload.value.eq(register(m, moved[below:], name="moved").as_signed()),
             self.o.payload.lost.eq(lost),
             self.o.payload.beyond.eq(beyond),
             self.o.payload.neg.eq(register(m, sign, name="sign")),

@@ -23,12 +23,13 @@ def scale_applier_harness(config: MacConfig, text: str) -> tuple[str, int]:
     # The unit finds the anchor in the same cycle as the specification, or one later.
     late, held = ("anchored_late", "held_1") if anchor_clocks(config) > 1 else ("anchored", "held")
     helps = f"{late} == unit_anchored && (!{late} || {held} == unit_held)" if anchored else "1'b1"
-    registers = inner("unit.idle", 1) + ((inner("unit.anchored", 1) + inner("unit.held", 9)) if anchored else "")
+    registers = inner("unit.anchored", 1) + inner("unit.held", 9) if anchored else ""
     connections = {
         "i__payload": "{scale_nan, scale, dot_last, specials, sum}",
         "i__valid": "valid",
         "o__payload": "payload",
         "o__valid": "out_valid",
+        "idle": "out_idle",
     }
     later = (
         ("spec_value", window + 1),

@@ -32,7 +32,7 @@ module prove (
   output wire [8:0] got_anchor
 );
   wire [${v + 16}:0] payload;
-  wire out_valid;
+  wire out_valid, out_idle;
 ${instance(text, module, "unit", connections)}
   assign given_scale = scale_nan || scale <= ${config.scale_sum_max};
   // The anchor: the scale of the first block of the dot product whose sum is not zero. One before it is zero wherever it lies.
@@ -94,7 +94,7 @@ ${delayed("held", 9, 1)}${registers}
   assign ok_specials = !due || got_specials == want_specials;
   assign ok_last = !due || payload[${v + 16}] == spec_last_${n};
   assign ok_held = ${helps};
-  assign ok_idle = unit_idle == !valid_at[${n - 2}] && (due || got_value == 0);
+  assign ok_idle = out_idle == !out_valid;
   assign seen_lost = placed && got_neg_beyond_lost[0];
   assign seen_beyond = placed && got_neg_beyond_lost[1];
   assign seen_inside = placed && got_neg_beyond_lost[1:0] == 0 && got_value != 0${" && got_anchor != 0" if anchored else ""};

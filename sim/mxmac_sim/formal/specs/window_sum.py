@@ -178,8 +178,8 @@ def window_accumulator_harness(config: MacConfig, text: str) -> tuple[str, int]:
         "window_accumulator",
         clocks=clocks,
         connections={
-            # As the scale applier has it: zero in a cycle without a block.
-            "i__payload": f"{{dot_last, specials, anchor, neg, beyond, lost, value & {{{window + 1}{{valid}}}}}}",
+            "i__payload": "{dot_last, specials, anchor, neg, beyond, lost, value}",
+            "idle": "!valid",
             "i__valid": "valid",
             "o__payload": "payload",
             "o__valid": "out_valid",
