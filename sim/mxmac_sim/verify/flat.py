@@ -117,7 +117,7 @@ class WithScaleAhead(wiring.Component):
 
 
 class WithIdle(wiring.Component):
-    """An accumulator that is told of pauses by a bit of its own, with the stream alone, as others have it.
+    """An accumulator that has a bit of its own for pauses, with the stream alone, as others have it.
 
     Parameters
     ----------
