@@ -32,9 +32,10 @@ def test_a_line_of_the_list_is_understood():
 def test_most_mutants_are_told_by_few_vectors_and_the_unit_itself_is_not(unit):
     killed = [mutant for mutant in unit.mutants if unit.killed_by_vectors(mutant)]
     assert len(unit.mutants) == 80
-    assert len(killed) >= 60
+    # How many of the draws change nothing depends on the text; of the others nearly all are told.
     mistakes = [mutant for mutant in unit.mutants if mutant in killed or not unit.same_step(mutant)]
-    assert len(killed) >= 0.9 * len(mistakes)
+    assert len(mistakes) >= 40
+    assert len(killed) >= 0.93 * len(mistakes)
     assert unit.killed_by_vectors(Mutant(0, "none", "", 0, "", "")) is None
 
 
@@ -57,7 +58,7 @@ def test_a_constant_that_stays_what_it_is_is_equivalent(unit):
 
 def test_a_proof_refutes_a_mistake(unit):
     # Proofs know no clock, so the inversion of one is none of theirs.
-    proved = ("multiplier", "tree", "block_adder")
+    proved = ("multiplier", "tree", "block_adder", "scale_sum", "rounder")
     suspects = (mutant for mutant in unit.mutants if mutant.module.endswith(proved) and "CLK" not in mutant.place)
     wrong = next(mutant for mutant in suspects if unit.killed_by_vectors(mutant))
     assert unit.proof(wrong, timeout=900) is False
