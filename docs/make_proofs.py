@@ -17,10 +17,19 @@ def _cell(row: dict | None) -> str:
     return f"bounded, {row['depth']}" if row["method"] == "bounded" else f"{row['method']}, {row['depth']}"
 
 
+def _head(config: dict) -> str:
+    """What tells the units of an accumulator apart."""
+    lanes = config["lanes"]
+    more = [config["target"]] if config["target"] != "generic" else []
+    more += ["dsp"] if config["multiplier"] == "dsp" else []
+    more += [f"blocks of {config['block']}"] if config["block"] != 32 else []
+    return ", ".join([config["a"][0], f"{lanes} lane{'s' * (lanes > 1)}", *more])
+
+
 def _units(units: Sequence[dict]) -> str:
     """A row for each property, a column for each unit: method and cycles; and the time of each unit."""
     names = list(dict.fromkeys(row["property"] for unit in units for row in unit["properties"]))
-    heads = [f"{unit['config']['a'][0]}, {unit['config']['lanes']} lane{'s' * (unit['config']['lanes'] > 1)}" for unit in units]
+    heads = [_head(unit["config"]) for unit in units]
     lines = ["| property | " + " | ".join(heads) + " |", "|---|" + "---|" * len(units)]
     for name in names:
         cells = [_cell(next((row for row in unit["properties"] if row["property"] == name), None)) for unit in units]
@@ -34,8 +43,11 @@ def tables(result: dict) -> str:
     units = [unit for unit in result["units"] if unit["config"]]
     parts = [f"{result['jobs']} proof{'s' * (result['jobs'] > 1)} at a time. Method and cycles; b is E4M3."]
     for accumulator in dict.fromkeys(unit["config"]["accumulator"] for unit in units):
-        parts.append(f"Accumulator `{accumulator}`:")
-        parts.append(_units([unit for unit in units if unit["config"]["accumulator"] == accumulator]))
+        own = [unit for unit in units if unit["config"]["accumulator"] == accumulator]
+        # Four units side by side, as many as a page is wide.
+        for start in range(0, len(own), 4):
+            parts.append(f"Accumulator `{accumulator}`:" if not start else f"Accumulator `{accumulator}`, other units:")
+            parts.append(_units(own[start : start + 4]))
     for unit in result["units"]:
         if not unit["config"]:
             proved = sum(row["proved"] for row in unit["properties"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mxmac.cli.exit_status import with_exit_status
-from mxmac.config import Accumulator, MacConfig
+from mxmac.config import Accumulator, MacConfig, MultiplierKind, Target
 from mxmac.files import check_folder, check_writable
 from mxmac.formats import ELEMENT_FORMATS
 
@@ -22,12 +22,26 @@ from .record import measured_units, write_record
 
 __all__ = ["CONFIGS", "main"]
 
-#: The units: what most people make, with as many beats a block as there can be and with few.
+_EXACT, _WINDOW = Accumulator.EXACT, Accumulator.WINDOW
+_TARGETS = (Target.ECP5, Target.ASIC)
+#: The units: what most people make, with as many beats a block as there can be and with few; and the smallest of other targets
+#: that have all of their modules.
 CONFIGS = [
-    MacConfig(a=[ELEMENT_FORMATS[a]], b=[ELEMENT_FORMATS["E4M3"]], lanes=lanes, accumulator=accumulator)
-    for accumulator in Accumulator
-    for lanes in (1, 4)
-    for a in ("E4M3", "E5M2")
+    *(
+        MacConfig(a=[ELEMENT_FORMATS[a]], b=[ELEMENT_FORMATS["E4M3"]], lanes=lanes, accumulator=accumulator)
+        for accumulator in Accumulator
+        for lanes in (1, 4)
+        for a in ("E4M3", "E5M2")
+    ),
+    # Two beats a block: exact sums take one at once.
+    MacConfig(block=8, lanes=4, accumulator=_EXACT),
+    *(
+        MacConfig(block=8, lanes=4, accumulator=accumulator, target=target)
+        for target in _TARGETS
+        for accumulator in Accumulator
+    ),
+    MacConfig(lanes=4, accumulator=_EXACT, target=Target.ECP5),
+    MacConfig(block=8, lanes=4, accumulator=_WINDOW, target=Target.ECP5, multiplier=MultiplierKind.DSP),
 ]
 
 
