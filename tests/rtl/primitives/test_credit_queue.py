@@ -19,9 +19,13 @@ def test_depth_is_a_power_of_two_and_one_in_lutram_and_as_asked_in_registers(ask
 
 
 @pytest.mark.parametrize("depth", [3, 4, 6, 9, 10])
-@pytest.mark.parametrize("storage", Storage, ids=lambda storage: storage.value)
-def test_entries_come_out_once_and_in_order_however_full_it_is(storage, depth):
-    dut, rng = CreditQueue(shape=16, depth=depth, storage=storage), random.Random(depth)
+@pytest.mark.parametrize(
+    ("storage", "clocks"),
+    [(Storage.LUTRAM, 2), (Storage.LUTRAM, 3), (Storage.REGISTERS, 2)],
+    ids=["LUTRAM", "halves", "registers"],
+)
+def test_entries_come_out_once_and_in_order_however_full_it_is(storage, clocks, depth):
+    dut, rng = CreditQueue(shape=16, depth=depth, storage=storage, clocks=clocks), random.Random(depth)
     fullest = 0
 
     async def bench(ctx):

@@ -54,11 +54,10 @@ class WordMemory(wiring.Component):
         self._parts = parts
         width = parts[-1].stop
         self._packed = storage is Storage.LUTRAM
-        rows = 1 << (words - 1).bit_length() >> 1
+        rows = 1 << (words - 1).bit_length()
         # Whether the last word of a slot has its place apart from the others, which are a power of two.
-        self._last_apart = words == rows + 1 and slots == 3 <= rows
-        slot_places = rows if self._last_apart else 1 << (words - 1).bit_length()
-        self._depth = (slots * slot_places + slots * self._last_apart) if self._packed else words
+        self._last_apart = words == rows // 2 + 1 and slots == 3 <= rows // 2
+        self._places = slots * (rows // 2 + 1 if self._last_apart else rows) if self._packed else words
         super().__init__(
             {
                 "slot": In(range(slots)),
@@ -93,7 +92,7 @@ class WordMemory(wiring.Component):
                 enable = delay_valid(m, enable, 1, name=f"{part}_enable")
             read_data, drain_data = [], []
             for bank in range(1 if self._packed else self._slots):
-                memory = Memory(shape=bits.stop - bits.start, depth=self._depth, init=[])
+                memory = Memory(shape=bits.stop - bits.start, depth=self._places, init=[])
                 m.submodules[part if self._packed else f"{part}_{bank}"] = memory
                 write = memory.write_port()
                 read = memory.read_port(domain="comb")
@@ -123,8 +122,7 @@ class WordMemory(wiring.Component):
             return [index, slot]
         if not self._last_apart:
             return [Cat(index, slot)]
-        rows = len(index) - 1
-        apart = Cat(slot, Const(0, rows - len(slot)), Const(self._slots, len(slot)))
+        apart = Cat(slot, Const(0, len(index) - 1 - len(slot)), Const(self._slots, len(slot)))
         address = Signal(len(apart), name=f"{name}_address")
         m.d.comb += address.eq(Mux(index[-1], apart, Cat(index[:-1], slot)))
         return [address]
