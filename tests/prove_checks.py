@@ -105,8 +105,8 @@ WRONG_CHAINS = {
     "the exponent of a subnormal": ("partial_product", "carry_chain_either_5", r"\(a \| ~b\)", "a"),
     "a row of a product": ("partial_product", "carry_chain_gated_unless_6", r"c & ~d", "c & d"),
     "the half that an entry is in": ("result_queue", "results", r"is_high <= read_next", "is_high <= ~read_next"),
-    "whether one waits in between": ("result_queue", "results", r"fetched <= \w+ \| ", "fetched <= "),
-    "that pauses are told": ("scale_applier", "scale_applier", r"idle <= ~", "idle <= "),
+    "whether an entry waits in between": ("result_queue", "results", r"fetched <= \w+ \| ", "fetched <= "),
+    "whether there is a pause": ("scale_applier", "scale_applier", r"idle <= ~", "idle <= "),
 }
 
 #: Options of lanes with DSP blocks, and mistakes that the properties of a lane and of the tree behind have to find.

@@ -14,7 +14,7 @@ SMALL = MacConfig(a=[E2M1], b=[E2M1], block=4, lanes=2, accumulator=Accumulator.
 
 @pytest.fixture(scope="module")
 def unit(tmp_path_factory):
-    unit = MutatedUnit(SMALL, tmp_path_factory.mktemp("mutants"), count=80, seed=1)
+    unit = MutatedUnit(SMALL, tmp_path_factory.mktemp("mutants"), count=40, seed=2)
     unit.use_vectors(randoms=100, seed=1)
     return unit
 
@@ -29,12 +29,11 @@ def test_a_line_of_the_list_is_understood():
     assert str(mutant) == "mac.datapath.rounder: inv of code[5], A (line 19)"
 
 
-def test_most_mutants_are_told_by_few_vectors_and_the_unit_itself_is_not(unit):
+def test_few_vectors_kill_most_mutants_and_nearly_all_mistakes_but_not_the_unit_itself(unit):
     killed = [mutant for mutant in unit.mutants if unit.killed_by_vectors(mutant)]
-    assert len(unit.mutants) == 80
-    # How many of the draws change nothing depends on the text; of the others nearly all are told.
+    assert len(unit.mutants) == 40
+    assert len(killed) >= 30
     mistakes = [mutant for mutant in unit.mutants if mutant in killed or not unit.same_step(mutant)]
-    assert len(mistakes) >= 40
     assert len(killed) >= 0.93 * len(mistakes)
     assert unit.killed_by_vectors(Mutant(0, "none", "", 0, "", "")) is None
 
@@ -58,7 +57,7 @@ def test_a_constant_that_stays_what_it_is_is_equivalent(unit):
 
 def test_a_proof_refutes_a_mistake(unit):
     # Proofs know no clock, so the inversion of one is none of theirs.
-    proved = ("multiplier", "tree", "block_adder", "scale_sum", "rounder")
+    proved = ("multiplier", "tree", "block_adder")
     suspects = (mutant for mutant in unit.mutants if mutant.module.endswith(proved) and "CLK" not in mutant.place)
     wrong = next(mutant for mutant in suspects if unit.killed_by_vectors(mutant))
     assert unit.proof(wrong, timeout=900) is False
