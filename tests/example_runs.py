@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mxmac_sim.simulators.toolchain import environment
+from stand_in import users_environment
 
 __all__ = ["EXAMPLES", "check_cocotb", "check_fusesoc", "check_verilog", "copied", "run_litex", "run_python"]
 
@@ -22,7 +22,7 @@ def copied(folder):
 
 def run_python(file, *arguments, **variables):
     """Run a program in its own folder, with the commands of this Python first in the PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{users_environment()['PATH']}"
     return subprocess.run(
         [sys.executable, file.name, *arguments],
         cwd=file.parent,
@@ -44,7 +44,7 @@ def check_fusesoc(cores, work, target):
     """Run a target of the example with FuseSoC; its exit status and output."""
     own = {name: str(work / name) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
     command = ["-m", "fusesoc.main", f"--cores-root={cores}", "run", f"--target={target}", "example:designs:dots"]
-    environ = environment() | own
+    environ = users_environment() | own
     environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
     done = subprocess.run([sys.executable, *command], cwd=work, env=environ, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -77,7 +77,7 @@ def check_verilog(folder, *sections):
         # Of the two ways to call Yosys, the one that is installed.
         commands += [block for block in found if not block.startswith("yosys ")]
         assert found, section
-    environ = environment()
+    environ = users_environment()
     environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
     command = ["sh", "-ex", "-c", "".join(commands)]
     place = folder if sections[0] == "Generate" else folder / "build"

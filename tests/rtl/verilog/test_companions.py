@@ -10,6 +10,7 @@ import yaml
 from companion_files import UNITS, each_unit, needs, ports_of, run, slang
 from linters import needs_verible, verible_says
 from mxmac_sim.simulators.toolchain import VERILATOR, environment
+from stand_in import users_environment
 
 
 @needs("sta")
@@ -187,7 +188,7 @@ FUSESOC = [sys.executable, "-m", "fusesoc.main"]
 
 def fusesoc(folder, tmp_path, *arguments):
     own = {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
-    return run(*FUSESOC, f"--cores-root={folder}", *arguments, cwd=tmp_path, env=environment() | own)
+    return run(*FUSESOC, f"--cores-root={folder}", *arguments, cwd=tmp_path, env=users_environment() | own)
 
 
 @each_unit
