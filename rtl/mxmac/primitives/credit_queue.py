@@ -119,23 +119,24 @@ class CreditQueue(wiring.Component):
             m.d.sync += written.eq(self._after(written))
         with m.If(fetch):
             m.d.sync += read_next.eq(self._after(read_next))
-        leaves = ~self.o.valid | self.o.ready
+        room = ~self.o.valid | self.o.ready
         if self._clocks == QUEUE_CLOCKS:
-            m.d.comb += [fetch.eq(waiting & leaves), offered.eq(self._read(m, "entries", written, read_next, fetch))]
-            m.d.sync += self.o.valid.eq(waiting | ~leaves)
+            m.d.comb += [fetch.eq(waiting & room), offered.eq(self._read(m, "entries", written, read_next, fetch))]
+            m.d.sync += self.o.valid.eq(waiting | ~room)
             return m
+        # An entry that was fetched waits for the choice between the halves.
         fetched = Signal()
-        leaves_memory = ~fetched | leaves
+        room_to_fetch = ~fetched | room
         low, high = (
             self._read(m, name, written[:-1], read_next[:-1], fetch, writes)
             for name, writes in (("low_entries", ~written[-1]), ("high_entries", written[-1]))
         )
         is_high = Signal(reset_less=True)
-        m.d.comb += fetch.eq(waiting & leaves_memory)
-        m.d.sync += [fetched.eq(waiting | ~leaves_memory), self.o.valid.eq(fetched | ~leaves)]
+        m.d.comb += fetch.eq(waiting & room_to_fetch)
+        m.d.sync += [fetched.eq(waiting | ~room_to_fetch), self.o.valid.eq(fetched | ~room)]
         with m.If(fetch):
             m.d.sync += is_high.eq(read_next[-1])
-        with m.If(leaves):
+        with m.If(room):
             m.d.sync += offered.eq(Mux(is_high, high, low))
         return m
 

@@ -23,7 +23,7 @@ DSP_TERM = Term(1, carry=True, magnitude=True)
 
 #: Cycles from codes to how far the product is to be shifted: decode, sum of the exponents, split.
 _SPLIT_CLOCKS = 3
-#: Cycles of the way from a DSP block to an adder: blocks lie in a few rows, and a product ends in a register near its adder.
+#: Cycles from a DSP block to a register near the adder: blocks lie in a few rows of the FPGA.
 _WAY_CLOCKS = 1
 
 

@@ -117,7 +117,7 @@ class WithScaleAhead(wiring.Component):
 
 
 class WithIdle(wiring.Component):
-    """An accumulator that has a bit of its own for pauses, with the stream alone, as others have it.
+    """A window accumulator whose ``idle`` follows from its stream.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class WithIdle(wiring.Component):
         super().__init__({name: members[name] for name in ("i", "o")})
 
     def elaborate(self, platform):
-        """Derive the bit."""
+        """Derive ``idle``."""
         m = Module()
         m.submodules.dut = dut = self._accumulator
         m.d.comb += dut.idle.eq(~self.i.valid)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from board_checks import check_design
-from mxmac.config import MacConfig
+from mxmac.config import MacConfig, Target
 from mxmac.errors import UserError
 from mxmac.formats import ELEMENT_FORMATS
 from mxmac_fpga.boards.pll import PLLS
@@ -27,6 +27,10 @@ each_board = pytest.mark.parametrize("name", BOARDS)
 
 def test_there_are_boards_of_three_families():
     assert {board.family for board in BOARDS.values()} == set(TOOLCHAINS) == set(PLLS)
+
+
+def test_the_unit_of_a_board_is_for_its_fpga():
+    assert all((board.config.target is Target.ECP5) == (board.family == "ecp5") for board in BOARDS.values())
 
 
 @each_board

@@ -129,13 +129,14 @@ class _Drain(NamedTuple):
     word: Signal
 
 
-def _extent(config: MacConfig, index_bits: int, slot: int | str = "") -> _Extent:
-    """Registers for the extent of a dot product, a finished one if there is a ``slot``, which their names end in."""
+def _extent(config: MacConfig, index_bits: int, slot: int | None = None) -> _Extent:
+    """Registers for the extent of the dot product that adds up, or of the finished one in a slot."""
+    end = "" if slot is None else slot
     return _Extent(
-        touched=Signal(2 * -(-parallel_words(config).count // 2), name=f"touched{slot}", reset_less=True),
-        lowest=Signal(index_bits, name=f"lowest{slot}", reset_less=True),
-        highest=Signal(index_bits + (slot != ""), name=f"highest{slot}", reset_less=True),
-        specials=Signal(SPECIALS.size, name=f"specials{slot}", reset_less=True),
+        touched=Signal(2 * -(-parallel_words(config).count // 2), name=f"touched{end}", reset_less=True),
+        lowest=Signal(index_bits, name=f"lowest{end}", reset_less=True),
+        highest=Signal(index_bits + (slot is not None), name=f"highest{end}", reset_less=True),
+        specials=Signal(SPECIALS.size, name=f"specials{end}", reset_less=True),
     )
 
 

@@ -28,7 +28,7 @@ ${instance(text, module, "unit", connections)}${registers}
   reg [${bits + 1}:0] number;
   assign given_room = !valid || number < ${most};
   wire taken = out_valid && ready;
-  // The entry that the memory was read for, which waits to be offered; with a small memory, it is offered at once.
+  // Whether an entry that was read waits to be offered; with a small memory, it is offered at once.
   wire fetched = ${"unit_fetched" if deep else "0"};
   wire leaves = !out_valid || ready;
   // The entry that is followed: where it is, and how many in the memory come before it.

@@ -76,7 +76,8 @@ ${registers}
 
   // Helps: what is known of the sum so far, of the term that waits, and of the one that is on its way.
   wire [${wide - 1}:0] known = any && high > ${start} ? high : ${start};
-  assign ok_used = unit_empty == !any && (!any || (unit_lowest == low && unit_above_lowest == low + ${bits}'d1 && low <= high && high <= ${most})) && unit_highest == known;
+  wire limits_known = unit_lowest == low && unit_above_lowest == low + ${bits}'d1 && low <= high && high <= ${most};
+  assign ok_used = unit_empty == !any && (!any || limits_known) && unit_highest == known;
   assign ok_ahead = unit_ready_d1 == waited && (!waited || (
     unit_starts_next_below == (waited_last && any && low < waited_word && low + 1 == waited_word)
     && unit_starts_below == (waited_last && any && low < waited_word)
